@@ -1,0 +1,28 @@
+//! The domain of shopfloor: people, their poses and vests, and the workstations they work at.
+//!
+//! Everything here is a function of plain values: no GStreamer, no I/O, no clock. Time comes in as a
+//! [`std::time::Duration`] (the stream's running time), files come in as strings, pixels as slices.
+//!
+//! Coordinates are pixels of the frame that the [`Scene`] belongs to, x to the right, y down, (0, 0) the
+//! top left corner of the top left pixel; stations alone use normalised coordinates (0..1 of the frame).
+#![forbid(unsafe_code)]
+
+pub mod activity;
+pub mod assignment;
+pub mod decode;
+pub mod event;
+pub mod geometry;
+pub mod image;
+pub mod kalman;
+pub mod letterbox;
+pub mod nms;
+pub mod scene;
+pub mod skeleton;
+pub mod station;
+pub mod station_file;
+pub mod tracker;
+
+pub use geometry::{Point, Rect};
+pub use scene::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
+pub use skeleton::{Joint, Keypoint, Pose};
+pub use station::{Activity, Station, StationView, Totals};

@@ -1,0 +1,246 @@
+//! Workstations and what is known about the work at them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::{Point, VestName};
+
+/// How near to an edge, in frames, a point is still on it: a hundredth of a pixel of a frame 10,000 wide.
+const ON_EDGE: f64 = 1e-6;
+
+/// As many corners as can be compared edge by edge at once, far more than anyone draws.
+const MAX_CORNERS: usize = 1000;
+
+/// A workstation: a named polygon, optionally assigned to one worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Station {
+    /// Unique in its file; shown on the picture and in events.
+    pub name: Arc<str>,
+    /// At least three corners, normalised to the frame (0..1), not self-crossing.
+    pub polygon: Vec<Point>,
+    /// The worker whose hands count; `None`: anyone's.
+    pub vest: Option<VestName>,
+}
+
+impl Station {
+    /// Whether `point`, normalised to the frame, lies inside; the boundary belongs to the inside.
+    ///
+    /// By the even-odd rule, which on a polygon that does not cross itself is the plain meaning, concave or not.
+    pub fn contains(&self, point: Point) -> bool {
+        let (x, y) = (f64::from(point.x), f64::from(point.y));
+        let mut inside = false;
+        let previous = self.polygon.iter().cycle().skip(self.polygon.len().saturating_sub(1));
+        for (a, b) in previous.zip(&self.polygon) {
+            // From the point to both ends of the edge.
+            let (ax, ay) = (f64::from(a.x) - x, f64::from(a.y) - y);
+            let (bx, by) = (f64::from(b.x) - x, f64::from(b.y) - y);
+            if is_on_edge((ax, ay), (bx, by)) {
+                return true;
+            }
+            // A ray to the right meets the edge. The half-open comparison counts a corner on the ray once.
+            if (ay > 0.0) != (by > 0.0) && ax + (bx - ax) * ay / (ay - by) > 0.0 {
+                inside = !inside;
+            }
+        }
+        inside
+    }
+}
+
+/// Whether the origin lies on the edge from `a` to `b`: how far it is from the nearest point of the edge.
+fn is_on_edge(a: (f64, f64), b: (f64, f64)) -> bool {
+    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+    let length2 = dx * dx + dy * dy;
+    let along = if length2 > 0.0 {
+        (-(a.0 * dx + a.1 * dy) / length2).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    (a.0 + along * dx).hypot(a.1 + along * dy) <= ON_EDGE
+}
+
+/// Whether points, in order, are the corners of a polygon that has an inside.
+///
+/// # Errors
+/// The first of: fewer than three points or more than a thousand, two neighbours in the same place, all points on one line, edges that cross
+/// or touch.
+pub fn check_polygon(polygon: &[Point]) -> Result<(), PolygonError> {
+    let count = polygon.len();
+    if count < 3 {
+        return Err(PolygonError::TooFewPoints { count });
+    }
+    if count > MAX_CORNERS {
+        return Err(PolygonError::TooManyPoints { count });
+    }
+    let next = |i: usize| (i + 1) % count;
+    if let Some(i) = (0..count).find(|i| polygon[*i] == polygon[next(*i)]) {
+        return Err(PolygonError::RepeatedPoint {
+            first: i,
+            second: next(i),
+        });
+    }
+    let (a, b) = (polygon[0], polygon[1]);
+    if polygon.iter().all(|point| turn(a, b, *point) == Turn::Straight) {
+        return Err(PolygonError::NoArea);
+    }
+    for i in 0..count {
+        for j in i + 1..count {
+            let (p, q, r, s) = (polygon[i], polygon[next(i)], polygon[j], polygon[next(j)]);
+            let crosses = if j == next(i) {
+                folds_back(p, q, s)
+            } else if i == next(j) {
+                folds_back(r, p, q)
+            } else {
+                cross(p, q, r, s)
+            };
+            if crosses {
+                return Err(PolygonError::CrossingEdges {
+                    first: (i, next(i)),
+                    second: (j, next(j)),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why points make no polygon; corners are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)] // the messages say it
+pub enum PolygonError {
+    #[error("a polygon needs at least three points, found {count}")]
+    TooFewPoints { count: usize },
+    #[error("a polygon may have up to {MAX_CORNERS} points, found {count}; draw it more coarsely")]
+    TooManyPoints { count: usize },
+    #[error("points {first} and {second} are the same; leave one out (the last edge closes by itself)")]
+    RepeatedPoint { first: usize, second: usize },
+    #[error("the polygon has no area: all its points lie on one line; move one off it")]
+    NoArea,
+    #[error(
+        "the edge from point {} to {} crosses or touches the one from {} to {}; list the corners in the order in which one walks around",
+        first.0, first.1, second.0, second.1
+    )]
+    CrossingEdges {
+        first: (usize, usize),
+        second: (usize, usize),
+    },
+}
+
+/// Where a third point lies as seen from a directed line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Left,
+    Right,
+    Straight,
+}
+
+fn turn(a: Point, b: Point, c: Point) -> Turn {
+    let (ax, ay) = (f64::from(a.x), f64::from(a.y));
+    let (ux, uy) = (f64::from(b.x) - ax, f64::from(b.y) - ay);
+    let (vx, vy) = (f64::from(c.x) - ax, f64::from(c.y) - ay);
+    let cross = ux * vy - uy * vx;
+    // The distance of c from the line, against its tolerance.
+    if cross.abs() <= ON_EDGE * ux.hypot(uy) {
+        Turn::Straight
+    } else if cross > 0.0 {
+        Turn::Left
+    } else {
+        Turn::Right
+    }
+}
+
+/// Whether two edges, p to q and r to s, have a point in common.
+fn cross(p: Point, q: Point, r: Point, s: Point) -> bool {
+    let on = |a: Point, b: Point, c: Point| {
+        let relative = |point: Point| (f64::from(point.x - c.x), f64::from(point.y - c.y));
+        is_on_edge(relative(a), relative(b))
+    };
+    let apart = |a, b| a != b && a != Turn::Straight && b != Turn::Straight;
+    let properly = apart(turn(p, q, r), turn(p, q, s)) && apart(turn(r, s, p), turn(r, s, q));
+    properly || on(p, q, r) || on(p, q, s) || on(r, s, p) || on(r, s, q)
+}
+
+/// Whether the way from `a` over `b` to `c` goes back over itself.
+fn folds_back(a: Point, b: Point, c: Point) -> bool {
+    let ahead = f64::from(b.x - a.x) * f64::from(c.x - b.x) + f64::from(b.y - a.y) * f64::from(c.y - b.y);
+    turn(a, b, c) == Turn::Straight && ahead < 0.0
+}
+
+/// What the station's worker is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activity {
+    /// The worker is not in the picture.
+    #[default]
+    Absent,
+    /// In the picture, hands elsewhere.
+    Idle,
+    /// A hand or elbow is inside the station, or was within the hold time.
+    Active,
+}
+
+impl Activity {
+    /// `active`, `idle` or `absent`, as events spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Idle => "idle",
+            Self::Active => "active",
+        }
+    }
+}
+
+/// Time spent in each state since the stream began; serialised in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)] // the names say it
+pub struct Totals {
+    #[serde(serialize_with = "seconds")]
+    pub active: Duration,
+    #[serde(serialize_with = "seconds")]
+    pub idle: Duration,
+    #[serde(serialize_with = "seconds")]
+    pub absent: Duration,
+    /// Nothing is known: frames went by without inference for longer than tracks coast.
+    #[serde(serialize_with = "seconds")]
+    pub unknown: Duration,
+}
+
+impl Totals {
+    /// The time that all states took together.
+    pub fn sum(&self) -> Duration {
+        self.active + self.idle + self.absent + self.unknown
+    }
+
+    /// Counts `time` more of `activity`.
+    pub(crate) fn add(&mut self, activity: Activity, time: Duration) {
+        *match activity {
+            Activity::Active => &mut self.active,
+            Activity::Idle => &mut self.idle,
+            Activity::Absent => &mut self.absent,
+        } += time;
+    }
+}
+
+/// Seconds as a number, rounded to milliseconds: as fine as video's clocks, and short to read.
+pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let milliseconds = (time.as_nanos() + 500_000) / 1_000_000;
+    serializer.serialize_f64(milliseconds as f64 / 1000.0)
+}
+
+/// A station as it stands at one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StationView {
+    /// Which one.
+    pub station: Arc<Station>,
+    /// Its state.
+    pub activity: Activity,
+    /// Who is (or was last) working there: the assigned worker, or whoever's hand is inside.
+    pub worker: Option<VestName>,
+    /// Running time at which `activity` began.
+    pub since: Duration,
+    /// How long `activity` has lasted at this frame, without the time of which nothing is known.
+    pub lasted: Duration,
+    /// Sums up to this frame.
+    pub totals: Totals,
+}

@@ -1,0 +1,297 @@
+//! The station file: JSON in, [`Stations`] out, or an error that names line, column, field and remedy.
+//!
+//! ```json
+//! {"stations": [{"name": "cutting board", "vest": "red", "polygon": [[0.1, 0.2], [0.3, 0.2], [0.2, 0.4]]}]}
+//! ```
+//!
+//! Coordinates are normalised to the frame: (0, 0) is its top left corner, (1, 1) its bottom right one. Without `vest`
+//! everybody's hands count at the station. A polygon is at least three points in order, its edges not crossing.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use crate::station::{PolygonError, check_polygon};
+use crate::{Point, Station, VestName, VestScores};
+
+/// The stations of a file, in its order; their names are unique.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stations(Vec<Arc<Station>>);
+
+impl Stations {
+    /// Reads a station file's text.
+    ///
+    /// # Errors
+    /// The first mistake; the syntax of the whole text comes before what it says.
+    pub fn parse(text: &str) -> Result<Self, StationFileError> {
+        let file = Reader { text };
+        // Some editors begin a file with a byte order mark.
+        let root: FileJson = file.object(text.trim_start_matches('\u{feff}').trim_start(), "")?;
+        let list = file.list(root.stations.get(), "stations", "a list of stations")?;
+        let mut names = HashMap::new();
+        let mut stations = Vec::with_capacity(list.len());
+        for (index, raw) in list.into_iter().enumerate() {
+            let field = format!("stations[{index}]");
+            let json: StationJson = file.object(raw.get(), &field)?;
+            let Some(raw_name) = json.name else {
+                return Err(file.error(raw.get(), &field, Problem::MissingName));
+            };
+            let name_field = format!("{field}.name");
+            let name = file.word(raw_name.get(), &name_field)?;
+            if let Some(first) = names.insert(name.clone(), index) {
+                return Err(file.error(raw_name.get(), &name_field, Problem::DuplicateName { name, first }));
+            }
+            let Some(raw_polygon) = json.polygon else {
+                return Err(file.error(raw.get(), &field, Problem::MissingPolygon));
+            };
+            let polygon = file.polygon(raw_polygon.get(), &format!("{field}.polygon"))?;
+            let vest = json
+                .vest
+                .map(|raw| file.vest(raw.get(), &format!("{field}.vest")))
+                .transpose()?;
+            stations.push(Arc::new(Station {
+                name: name.into(),
+                polygon,
+                vest,
+            }));
+        }
+        Ok(Self(stations))
+    }
+}
+
+impl FromStr for Stations {
+    type Err = StationFileError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl Deref for Stations {
+    type Target = [Arc<Station>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// A mistake in a station file, and where it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("line {line}, column {column}{}: {problem}", if field.is_empty() { String::new() } else { format!(", {field}") })]
+pub struct StationFileError {
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1; in text that is not JSON, where the parser gave up.
+    pub column: usize,
+    /// The path of the field, e.g. `stations[2].polygon[1]`; empty where the text is not JSON at all.
+    pub field: String,
+    /// What is wrong, and what to do.
+    pub problem: Problem,
+}
+
+/// What is wrong in a station file.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// The text is not JSON.
+    #[error("not valid JSON: {0}")]
+    Syntax(String),
+    /// The JSON has a field too many or too few.
+    #[error("{0}")]
+    Field(String),
+    /// A value of another kind.
+    #[error("expected {expected}, found `{found}`")]
+    Kind {
+        /// What belongs here.
+        expected: &'static str,
+        /// The JSON that is here, shortened.
+        found: String,
+    },
+    /// Nothing to call the station by.
+    #[error("the station has no name; add \"name\", unique in the file")]
+    MissingName,
+    /// Two stations of one name.
+    #[error("the name \"{name}\" is taken by stations[{first}]; give each station its own")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// The index of the first station that has it.
+        first: usize,
+    },
+    /// A station without a place.
+    #[error("the station has no polygon; add \"polygon\", a list of at least three points [x, y]")]
+    MissingPolygon,
+    /// A vest that marks no worker.
+    #[error("\"none\" is no vest but the lack of one; leave \"vest\" out where anybody's hands count")]
+    VestNone,
+    /// A coordinate that is not 0..1.
+    #[error(
+        "expected 0 to 1, found {found}: coordinates are parts of the frame, so divide pixels by its width or height"
+    )]
+    OutsideFrame {
+        /// The JSON number.
+        found: String,
+    },
+    /// The points make no polygon.
+    #[error(transparent)]
+    Polygon(#[from] PolygonError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileJson<'a> {
+    #[serde(borrow)]
+    stations: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StationJson<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    vest: Option<&'a RawValue>,
+    #[serde(borrow)]
+    polygon: Option<&'a RawValue>,
+}
+
+/// Reads fragments of one text. Fragments are borrowed from it, so that where they begin is where a mistake is.
+struct Reader<'a> {
+    text: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn object<T: Deserialize<'a>>(&self, json: &'a str, field: &str) -> Result<T, StationFileError> {
+        // Serde would also take a list of the fields in order, which nobody means.
+        if json.starts_with('{') || json.is_empty() {
+            self.json(json, field)
+        } else {
+            let expected = if field.is_empty() {
+                "{\"stations\": [...]}"
+            } else {
+                "{\"name\": ..., \"polygon\": ...}"
+            };
+            Err(self.wrong_kind(json, field, expected))
+        }
+    }
+
+    fn polygon(&self, json: &'a str, field: &str) -> Result<Vec<Point>, StationFileError> {
+        let points = self.list(json, field, "a list of points [x, y]")?;
+        let points = points
+            .into_iter()
+            .enumerate()
+            .map(|(i, raw)| self.point(raw.get(), &format!("{field}[{i}]")));
+        let polygon = points.collect::<Result<Vec<_>, _>>()?;
+        check_polygon(&polygon).map_err(|error| self.error(json, field, error.into()))?;
+        Ok(polygon)
+    }
+
+    fn point(&self, json: &'a str, field: &str) -> Result<Point, StationFileError> {
+        const EXPECTED: &str = "a point [x, y]";
+        match self.list(json, field, EXPECTED)?[..] {
+            [x, y] => Ok(Point::new(
+                self.coordinate(x.get(), &format!("{field}[0]"))?,
+                self.coordinate(y.get(), &format!("{field}[1]"))?,
+            )),
+            _ => Err(self.wrong_kind(json, field, EXPECTED)),
+        }
+    }
+
+    fn coordinate(&self, json: &'a str, field: &str) -> Result<f32, StationFileError> {
+        let number: f64 = serde_json::from_str(json).map_err(|_| self.wrong_kind(json, field, "a number"))?;
+        if (0.0..=1.0).contains(&number) {
+            Ok(number as f32)
+        } else {
+            Err(self.error(json, field, Problem::OutsideFrame { found: shortened(json) }))
+        }
+    }
+
+    fn vest(&self, json: &'a str, field: &str) -> Result<VestName, StationFileError> {
+        let vest = self.word(json, field)?;
+        if vest == VestScores::NONE {
+            return Err(self.error(json, field, Problem::VestNone));
+        }
+        Ok(vest.into())
+    }
+
+    /// A string with something in it.
+    fn word(&self, json: &'a str, field: &str) -> Result<String, StationFileError> {
+        let word: Option<String> = serde_json::from_str(json).ok();
+        word.filter(|word| !word.trim().is_empty())
+            .ok_or_else(|| self.wrong_kind(json, field, "a string that is not empty"))
+    }
+
+    fn list(&self, json: &'a str, field: &str, expected: &'static str) -> Result<Vec<&'a RawValue>, StationFileError> {
+        if json.starts_with('[') {
+            self.json(json, field)
+        } else {
+            Err(self.wrong_kind(json, field, expected))
+        }
+    }
+
+    fn json<T: Deserialize<'a>>(&self, json: &'a str, field: &str) -> Result<T, StationFileError> {
+        serde_json::from_str(json).map_err(|error| {
+            let message = error.to_string();
+            let place = format!(" at line {} column {}", error.line(), error.column());
+            let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+            let lines: usize = json
+                .split_inclusive('\n')
+                .take(error.line().saturating_sub(1))
+                .map(str::len)
+                .sum();
+            let offset = lines + error.column().saturating_sub(1);
+            let problem = match error.classify() {
+                Category::Data => Problem::Field(message),
+                Category::Syntax | Category::Eof | Category::Io => Problem::Syntax(message),
+            };
+            self.error_at(self.offset(json) + offset, field, problem)
+        })
+    }
+
+    fn wrong_kind(&self, json: &str, field: &str, expected: &'static str) -> StationFileError {
+        self.error(
+            json,
+            field,
+            Problem::Kind {
+                expected,
+                found: shortened(json),
+            },
+        )
+    }
+
+    fn error(&self, json: &str, field: &str, problem: Problem) -> StationFileError {
+        self.error_at(self.offset(json), field, problem)
+    }
+
+    fn error_at(&self, offset: usize, field: &str, problem: Problem) -> StationFileError {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
+        StationFileError {
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
+            field: field.to_owned(),
+            problem,
+        }
+    }
+
+    /// Where a fragment begins, in bytes.
+    fn offset(&self, json: &str) -> usize {
+        (json.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+}
+
+/// As much of a value as a message can bear.
+fn shortened(json: &str) -> String {
+    const LONGEST: usize = 40;
+    match json.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &json[..end]),
+        None => json.to_owned(),
+    }
+}
