@@ -1,0 +1,212 @@
+//! One GstMeta implementation for any Rust value: registration, life cycle and transforms. All `unsafe` is here.
+
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::sync::OnceLock;
+
+use gst::glib;
+use gst::glib::translate::{IntoGlib, from_glib};
+
+/// A value that can ride on a buffer.
+pub trait Payload: Clone + Default + Send + Sync + 'static {
+    /// GType name of the meta's API.
+    const API: &'static std::ffi::CStr;
+    /// Name of the implementation.
+    const IMPLEMENTATION: &'static std::ffi::CStr;
+
+    /// Where this type's registration is kept.
+    fn registration() -> &'static OnceLock<Registration>;
+
+    /// The value for a frame whose pixels are at `(x * sx, y * sy)`.
+    fn rescaled(&self, sx: f32, sy: f32) -> Self;
+}
+
+/// What GStreamer gave us for a registered meta.
+#[derive(Debug)]
+pub struct Registration {
+    api: glib::Type,
+    info: ptr::NonNull<gst::ffi::GstMetaInfo>,
+}
+
+// SAFETY: GstMetaInfo is immutable after registration and lives as long as the process.
+unsafe impl Send for Registration {}
+// SAFETY: as above.
+unsafe impl Sync for Registration {}
+
+/// The C layout of the meta; GStreamer allocates it and [`init`] fills it.
+#[repr(C)]
+pub struct Carrier<T> {
+    parent: gst::ffi::GstMeta,
+    value: ManuallyDrop<T>,
+}
+
+/// A GstMeta holding a `T`.
+#[repr(transparent)]
+pub struct Meta<T>(Carrier<T>);
+
+// SAFETY: the payload is Send + Sync and GstMeta is plain data owned by its buffer.
+unsafe impl<T: Payload> Send for Meta<T> {}
+// SAFETY: as above.
+unsafe impl<T: Payload> Sync for Meta<T> {}
+
+impl<T: Payload> Meta<T> {
+    /// Puts `value` on the buffer.
+    pub(crate) fn add(buffer: &mut gst::BufferRef, value: T) {
+        let info = registered::<T>().info;
+        // SAFETY: the buffer is writable (&mut) and the info is registered; `init` has made the payload valid.
+        unsafe {
+            let meta = gst::ffi::gst_buffer_add_meta(buffer.as_mut_ptr(), info.as_ptr(), ptr::null_mut());
+            *(*meta.cast::<Carrier<T>>()).value = value;
+        }
+    }
+
+    /// The carried value.
+    pub fn value(&self) -> &T {
+        &self.0.value
+    }
+
+    /// The carried value, to change it.
+    pub fn value_mut(&mut self) -> &mut T {
+        &mut self.0.value
+    }
+}
+
+// SAFETY: `Carrier<T>` starts with a GstMeta and `meta_api` is the API it was registered with.
+unsafe impl<T: Payload> gst::MetaAPI for Meta<T> {
+    type GstType = Carrier<T>;
+
+    fn meta_api() -> glib::Type {
+        registered::<T>().api
+    }
+}
+
+fn registered<T: Payload>() -> &'static Registration {
+    T::registration().get_or_init(|| {
+        // With these tags converters and scalers ask our transform instead of copying the meta blindly, and elements
+        // that crop or flip drop it.
+        let tags = [c"video".as_ptr(), c"size".as_ptr(), c"orientation".as_ptr(), ptr::null()];
+        // SAFETY: all strings are static and the tags are null-terminated; the callbacks fit `Carrier<T>`.
+        unsafe {
+            let api = gst::ffi::gst_meta_api_type_register(T::API.as_ptr(), tags.as_ptr().cast_mut());
+            let info = gst::ffi::gst_meta_register(
+                api,
+                T::IMPLEMENTATION.as_ptr(),
+                size_of::<Carrier<T>>(),
+                Some(init::<T>),
+                Some(free::<T>),
+                Some(transform::<T>),
+            );
+            Registration {
+                api: from_glib(api),
+                info: ptr::NonNull::new(info.cast_mut()).expect("a meta's name is registered once a process"),
+            }
+        }
+    })
+}
+
+unsafe extern "C" fn init<T: Payload>(
+    meta: *mut gst::ffi::GstMeta,
+    _params: glib::ffi::gpointer,
+    _buffer: *mut gst::ffi::GstBuffer,
+) -> glib::ffi::gboolean {
+    // SAFETY: GStreamer hands us uninitialised memory of the size we registered.
+    unsafe { ptr::write(&raw mut (*meta.cast::<Carrier<T>>()).value, ManuallyDrop::new(T::default())) };
+    glib::ffi::GTRUE
+}
+
+unsafe extern "C" fn free<T: Payload>(meta: *mut gst::ffi::GstMeta, _buffer: *mut gst::ffi::GstBuffer) {
+    // SAFETY: the payload was initialised by `init` and GStreamer frees a meta once.
+    unsafe { ManuallyDrop::drop(&mut (*meta.cast::<Carrier<T>>()).value) }
+}
+
+unsafe extern "C" fn transform<T: Payload>(
+    dest: *mut gst::ffi::GstBuffer,
+    meta: *mut gst::ffi::GstMeta,
+    _source: *mut gst::ffi::GstBuffer,
+    kind: glib::ffi::GQuark,
+    data: glib::ffi::gpointer,
+) -> glib::ffi::gboolean {
+    // SAFETY: GStreamer calls with our own meta, a writable destination and the data that belongs to `kind`.
+    unsafe {
+        let value: &T = &(*meta.cast::<Carrier<T>>()).value;
+        let Some((sx, sy)) = scale_of(kind, data) else { return glib::ffi::GFALSE };
+        let value = if (sx, sy) == (1.0, 1.0) { value.clone() } else { value.rescaled(sx, sy) };
+        Meta::add(gst::BufferRef::from_mut_ptr(dest), value);
+        glib::ffi::GTRUE
+    }
+}
+
+/// How a transform moves pixels: factors for x and y, or `None` where that cannot be known.
+///
+/// # Safety
+/// `data` must be what GStreamer passes along with `kind`.
+unsafe fn scale_of(kind: glib::ffi::GQuark, data: glib::ffi::gpointer) -> Option<(f32, f32)> {
+    // SAFETY: the quark says which struct `data` points to.
+    unsafe {
+        if kind == gst_video::ffi::gst_video_meta_transform_scale_get_quark() {
+            let transform = &*data.cast::<gst_video::ffi::GstVideoMetaTransform>();
+            return scale_between(&Display::of(&*transform.in_info), &Display::of(&*transform.out_info));
+        }
+        if kind == copy_quark() {
+            let copy = &*data.cast::<gst::ffi::GstMetaTransformCopy>();
+            return (copy.region == glib::ffi::GFALSE).then_some((1.0, 1.0));
+        }
+        None
+    }
+}
+
+/// The quark of GST_META_TRANSFORM_COPY, under the name that GStreamer gives it.
+fn copy_quark() -> glib::ffi::GQuark {
+    static QUARK: OnceLock<glib::Quark> = OnceLock::new();
+    QUARK.get_or_init(|| glib::Quark::from_str("gst-copy")).into_glib()
+}
+
+/// A frame's size in pixels and the shape of one pixel.
+#[derive(Clone, Copy, Debug)]
+struct Display {
+    width: i32,
+    height: i32,
+    par: (i32, i32),
+}
+
+impl Display {
+    fn of(info: &gst_video::ffi::GstVideoInfo) -> Self {
+        Self { width: info.width, height: info.height, par: (info.par_n, info.par_d) }
+    }
+}
+
+/// The factors of a scaling that keeps the display aspect; `None` when it changes, for then the scaler has added
+/// borders that nobody tells us about. Borders of up to a pixel come from rounding and are let through.
+fn scale_between(from: &Display, to: &Display) -> Option<(f32, f32)> {
+    let aspect = |d: &Display| f64::from(d.width) * f64::from(d.par.0) / (f64::from(d.height) * f64::from(d.par.1));
+    let (a, b) = (aspect(from), aspect(to));
+    if !(a.is_finite() && b.is_finite() && a > 0.0 && b > 0.0) {
+        return None;
+    }
+    let border = (f64::from(to.width) * (1.0 - a / b)).abs().min((f64::from(to.height) * (1.0 - b / a)).abs());
+    (border <= 1.0).then_some((to.width as f32 / from.width as f32, to.height as f32 / from.height as f32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_through_a_scaler() {
+        let d = |width, height, par| Display { width, height, par };
+        for (from, to, want) in [
+            (d(768, 576, (1, 1)), d(768, 576, (1, 1)), Some((1.0, 1.0))),
+            (d(768, 576, (1, 1)), d(384, 288, (1, 1)), Some((0.5, 0.5))),
+            // the pixels change shape, the picture does not
+            (d(768, 576, (1, 1)), d(384, 576, (2, 1)), Some((0.5, 1.0))),
+            // 16:9 rounded to whole pixels
+            (d(1920, 1080, (1, 1)), d(854, 480, (1, 1)), Some((854.0 / 1920.0, 480.0 / 1080.0))),
+            // borders left and right, borders above and below
+            (d(768, 576, (1, 1)), d(1280, 720, (1, 1)), None),
+            (d(1280, 720, (1, 1)), d(640, 480, (1, 1)), None),
+            (d(0, 0, (1, 1)), d(640, 480, (1, 1)), None),
+        ] {
+            assert_eq!(scale_between(&from, &to), want, "{from:?} -> {to:?}");
+        }
+    }
+}

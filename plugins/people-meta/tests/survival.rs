@@ -1,0 +1,138 @@
+//! What becomes of people and tensors on their way through other people's elements.
+
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+use people::letterbox::Letterbox;
+use people::{Keypoint, Person, Point, Pose, Rect, Scene};
+use people_meta::{Tensor, Tensors};
+
+const WIDTH: u32 = 64;
+const HEIGHT: u32 = 48;
+
+fn scene() -> Scene {
+    let mut pose = Pose::default();
+    pose[9] = Keypoint { point: Point::new(12.0, 30.0), confidence: 0.5 };
+    let person = Person { bbox: Rect::new(8.0, 16.0, 24.0, 40.0), score: 0.9, pose: Some(pose), ..Person::default() };
+    Scene { people: vec![person], ..Scene::default() }
+}
+
+fn answer() -> Tensors {
+    Tensors {
+        model: "m".into(),
+        letterbox: Letterbox { scale_x: 2.0, scale_y: 2.0, offset_x: 1.0, offset_y: 5.0, ..Letterbox::default() },
+        tensors: vec![Tensor { name: "o".into(), datatype: "FP32", shape: vec![1], data: bytes::Bytes::from_static(&[0; 4]) }],
+        ..Tensors::default()
+    }
+}
+
+/// Sends a frame with metas through `elements`; what is on it at the other end.
+fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
+    gst::init().unwrap();
+    let launch = format!(
+        "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=5/1,pixel-aspect-ratio=1/1 \
+         ! identity name=in ! {elements} ! fakesink name=out"
+    );
+    let pipeline = gst::parse::launch(&launch).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let pad = |name: &str, pad: &str| pipeline.by_name(name).unwrap().static_pad(pad).unwrap();
+    pad("in", "src").add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        let buffer = info.buffer_mut().unwrap().make_mut();
+        people_meta::set_scene(buffer, scene());
+        people_meta::add_tensors(buffer, answer());
+        gst::PadProbeReturn::Ok
+    });
+    let seen = Arc::new(Mutex::new(None));
+    let sink = seen.clone();
+    pad("out", "sink").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let buffer = info.buffer().unwrap();
+        *sink.lock().unwrap() = Some((people_meta::scene(buffer), people_meta::tensors(buffer)));
+        gst::PadProbeReturn::Ok
+    });
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let bus = pipeline.bus().unwrap();
+    let last = bus.timed_pop_filtered(gst::ClockTime::from_seconds(20), &[gst::MessageType::Eos, gst::MessageType::Error]);
+    pipeline.set_state(gst::State::Null).unwrap();
+    let last = last.expect("neither EOS nor an error within 20 s");
+    assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{elements}: {last:?}");
+    let seen = seen.lock().unwrap().take();
+    seen.expect("the frame arrives")
+}
+
+#[test]
+fn copies_keep_everything() {
+    for elements in ["queue", "identity drop-allocation=true", "videorate ! video/x-raw,framerate=5/1", "tee ! queue"] {
+        let (people, tensors) = through(elements);
+        assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
+        assert_eq!(tensors[0].letterbox, answer().letterbox, "{elements}");
+        assert_eq!(tensors[0].tensors[0].data.len(), 4, "{elements}");
+    }
+}
+
+#[test]
+fn a_conversion_keeps_coordinates() {
+    for elements in ["videoconvert ! video/x-raw,format=BGRx", "videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=RGB"] {
+        let (people, tensors) = through(elements);
+        assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
+        assert_eq!(tensors.len(), 1, "{elements}");
+    }
+}
+
+#[test]
+fn scaling_moves_coordinates_along() {
+    let (people, tensors) = through("videoscale ! video/x-raw,width=128,height=96");
+    let people = people.expect("people survive");
+    assert_eq!(people.people[0].bbox, Rect::new(16.0, 32.0, 48.0, 80.0));
+    assert_eq!(people.people[0].pose.unwrap()[9].point, Point::new(24.0, 60.0));
+    // the tensor is the same, so the same tensor point lies at twice the frame's coordinates
+    let (before, after) = (answer().letterbox, tensors[0].letterbox);
+    let (p, q) = (before.to_frame(Point::new(41.0, 65.0)), after.to_frame(Point::new(41.0, 65.0)));
+    assert_eq!((q.x, q.y), (2.0 * p.x, 2.0 * p.y));
+}
+
+#[test]
+fn pixels_of_another_shape_move_coordinates_too() {
+    let (people, _) = through("videoscale ! video/x-raw,width=32,height=48,pixel-aspect-ratio=2/1");
+    assert_eq!(people.unwrap().people[0].bbox, Rect::new(4.0, 16.0, 12.0, 40.0));
+}
+
+#[test]
+fn borders_crops_and_flips_drop_everything() {
+    for elements in [
+        "videoscale ! video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1",
+        "videoscale ! video/x-raw,width=64,height=96,pixel-aspect-ratio=1/1",
+        "videocrop left=8",
+        "videoflip video-direction=90r",
+    ] {
+        let (people, tensors) = through(elements);
+        assert_eq!((people, tensors.len()), (None, 0), "{elements}");
+    }
+}
+
+#[test]
+fn encoders_keep_people() {
+    let (people, _) = through("jpegenc ! jpegdec");
+    assert_eq!(people.as_deref(), Some(&scene()));
+}
+
+#[test]
+fn one_branch_of_a_tee_does_not_see_the_others_changes() {
+    gst::init().unwrap();
+    let mut buffer = gst::Buffer::new();
+    people_meta::set_scene(buffer.make_mut(), scene());
+    let mut other = buffer.clone();
+    people_meta::scene_mut(other.make_mut(), |scene| scene.people.clear()).unwrap();
+    assert_eq!(people_meta::scene(&buffer).unwrap().people.len(), 1);
+    assert_eq!(people_meta::scene(&other).unwrap().people.len(), 0);
+    people_meta::set_scene(other.make_mut(), scene());
+    assert_eq!(other.iter_meta::<people_meta::PeopleMeta>().count(), 1);
+}
+
+#[test]
+fn tensors_are_taken_whole() {
+    gst::init().unwrap();
+    let mut buffer = gst::Buffer::new();
+    people_meta::add_tensors(buffer.make_mut(), answer());
+    people_meta::add_tensors(buffer.make_mut(), answer());
+    assert_eq!(people_meta::take_tensors(buffer.make_mut()).len(), 2);
+    assert!(people_meta::tensors(&buffer).is_empty());
+}
