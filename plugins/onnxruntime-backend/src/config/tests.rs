@@ -1,0 +1,130 @@
+//! What is read from a configuration, and what is refused.
+
+use super::*;
+
+fn parse(json: &Value) -> Result<ModelConfig, String> {
+    ModelConfig::parse(&json.to_string()).map_err(|error| error.to_string())
+}
+
+fn options(json: &Value) -> Result<Options, String> {
+    parse(json).map(|config| config.options)
+}
+
+#[test]
+fn a_configuration_as_triton_writes_it() {
+    let config = parse(&json!({
+        "name": "vest", "platform": "onnxruntime_onnx", "max_batch_size": 16, "default_model_filename": "net.onnx",
+        "input": [{ "name": "x", "data_type": "TYPE_FP32", "dims": [3, -1], "optional": true, "format": "FORMAT_NONE" }],
+        "output": [{ "name": "y", "data_type": "TYPE_UINT8", "dims": [1], "reshape": { "shape": [] } }],
+        "parameters": { "shopfloor.scale": { "string_value": "255" } },
+    }));
+    let tensor = |name: &str, dtype, dims: &[i64], optional| TensorConfig {
+        name: name.into(),
+        dtype,
+        dims: dims.into(),
+        optional,
+    };
+    assert_eq!(
+        config,
+        Ok(ModelConfig {
+            name: "vest".into(),
+            max_batch_size: 16,
+            inputs: vec![tensor("x", DataType::Fp32, &[-1, 3, -1], true)],
+            outputs: vec![tensor("y", DataType::Uint8, &[-1], false)],
+            file_name: "net.onnx".into(),
+            options: Options::default(),
+        })
+    );
+}
+
+#[test]
+fn without_a_batch_the_dims_are_whole_and_the_file_has_its_usual_name() {
+    let config = parse(&json!({ "input": [{ "name": "x", "data_type": "TYPE_BOOL", "dims": [2] }] })).expect("good");
+    assert_eq!(config.inputs[0].dims, [2]);
+    assert_eq!(config.file_name, "model.onnx");
+}
+
+#[test]
+fn every_setting_is_read() {
+    let text = |value: &str| json!({ "string_value": value });
+    let settings = options(&json!({
+        "parameters": {
+            "intra_op_thread_count": text("3"), "inter_op_thread_count": text("0"), "execution_mode": text("1"),
+            "enable_mem_arena": text("0"), "enable_mem_pattern": text("1"), "execution_provider": text("OpenVINO"),
+        },
+        "optimization": {
+            "graph": { "level": -1 },
+            "execution_accelerators": { "gpu_execution_accelerator": [
+                { "name": "tensorrt", "parameters": { "precision_mode": "FP16", "trt_engine_cache_enable": "1" } },
+            ] },
+        },
+    }));
+    let openvino = Provider {
+        kind: ProviderKind::OpenVino,
+        options: BTreeMap::new(),
+    };
+    let words = [("trt_fp16_enable", "1"), ("trt_engine_cache_enable", "1")];
+    let tensorrt = Provider {
+        kind: ProviderKind::TensorRt,
+        options: words
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect(),
+    };
+    assert_eq!(
+        settings,
+        Ok(Options {
+            intra_threads: Some(3),
+            inter_threads: Some(0),
+            parallel: true,
+            memory_arena: Some(false),
+            memory_pattern: Some(true),
+            graph_level: GraphLevel::Basic,
+            cpu_providers: vec![openvino.clone()],
+            gpu_providers: vec![tensorrt, openvino],
+        })
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_is_named() {
+    let parameter = |key: &str, value: &str| json!({ "parameters": { key: { "string_value": value } } });
+    let tensor = |dtype: &str| json!({ "output": [{ "name": "y", "data_type": dtype, "dims": [1] }] });
+    for (json, expected) in [
+        (
+            parameter("intra_op_thread_count", "-1"),
+            "intra_op_thread_count is '-1'",
+        ),
+        (
+            parameter("inter_op_thread_count", "70000"),
+            "inter_op_thread_count is '70000'",
+        ),
+        (
+            parameter("enable_mem_arena", "true"),
+            "enable_mem_arena is 'true'; use 0 or 1",
+        ),
+        (
+            parameter("execution_provider", "abacus"),
+            "'abacus' is not known; use one of cpu, cuda",
+        ),
+        (
+            json!({ "optimization": { "graph": { "level": 7 } } }),
+            "graph level is 7",
+        ),
+        (tensor("TYPE_STRING"), "'y' has the data_type TYPE_STRING"),
+        (json!({ "input": 3 }), "cannot be read"),
+    ] {
+        let error = parse(&json).expect_err("an error");
+        assert!(error.contains(expected), "no '{expected}' in: {error}");
+    }
+}
+
+#[test]
+fn a_provider_is_known_by_either_name() {
+    for name in ["cuda", "CUDA", "CUDAExecutionProvider"] {
+        assert_eq!(ProviderKind::parse(name), Some(ProviderKind::Cuda), "{name}");
+    }
+    for (_, kind) in ProviderKind::ALL {
+        assert_eq!(ProviderKind::parse(kind.onnx()), Some(kind));
+    }
+}
