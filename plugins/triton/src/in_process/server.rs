@@ -1,0 +1,200 @@
+//! Triton's server object, its options and its allocator, owned: safe to call, freed when dropped.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::{self, NonNull};
+
+use super::ffi::{Api, Failure, MODEL_CONTROL_EXPLICIT, Outcome, TritonMessage, TritonOptions, TritonServer};
+use crate::Log;
+
+/// The server's settings.
+pub(super) struct Options {
+    api: &'static Api,
+    raw: NonNull<TritonOptions>,
+}
+
+/// A function of Triton's that takes one string.
+type SetString = unsafe extern "C" fn(*mut TritonOptions, *const c_char) -> Outcome;
+/// A function of Triton's that takes one switch.
+type SetBool = unsafe extern "C" fn(*mut TritonOptions, bool) -> Outcome;
+
+impl Options {
+    /// Models are loaded on demand, configurations are taken as written, no metrics are kept.
+    pub(super) fn new(api: &'static Api, log: Log, exit_timeout_s: u32) -> Result<Self, Failure> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: a place for a pointer.
+        unsafe { api.check((api.ServerOptionsNew)(&mut raw)) }?;
+        let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no options".into()))?;
+        let options = Self { api, raw };
+        options.switch(api.ServerOptionsSetStrictModelConfig, true)?;
+        options.switch(api.ServerOptionsSetMetrics, false)?;
+        options.switch(api.ServerOptionsSetGpuMetrics, false)?;
+        options.switch(api.ServerOptionsSetCpuMetrics, false)?;
+        // Triton leaves these two uninitialised: without the second, a model that fails may be tried for ever.
+        options.switch(api.ServerOptionsSetEnablePeerAccess, true)?;
+        // SAFETY: the options live.
+        unsafe { api.check((api.ServerOptionsSetModelLoadRetryCount)(raw.as_ptr(), 0)) }?;
+        options.switch(api.ServerOptionsSetLogError, log >= Log::Warnings)?;
+        options.switch(api.ServerOptionsSetLogWarn, log >= Log::Warnings)?;
+        options.switch(api.ServerOptionsSetLogInfo, log >= Log::Info)?;
+        // SAFETY: the options live; the values are of the declared types.
+        unsafe {
+            api.check((api.ServerOptionsSetLogVerbose)(
+                raw.as_ptr(),
+                i32::from(log >= Log::Verbose),
+            ))?;
+            api.check((api.ServerOptionsSetModelControlMode)(
+                raw.as_ptr(),
+                MODEL_CONTROL_EXPLICIT,
+            ))?;
+            api.check((api.ServerOptionsSetExitTimeout)(raw.as_ptr(), exit_timeout_s))?;
+        }
+        Ok(options)
+    }
+
+    pub(super) fn model_repository(&self, path: &CStr) -> Result<(), Failure> {
+        self.string(self.api.ServerOptionsSetModelRepositoryPath, path)
+    }
+
+    pub(super) fn backend_directory(&self, path: &CStr) -> Result<(), Failure> {
+        self.string(self.api.ServerOptionsSetBackendDirectory, path)
+    }
+
+    /// A setting for the backend called `backend`.
+    pub(super) fn backend_config(&self, backend: &CStr, setting: &CStr, value: &CStr) -> Result<(), Failure> {
+        let (backend, setting, value) = (backend.as_ptr(), setting.as_ptr(), value.as_ptr());
+        // SAFETY: the options live; Triton copies the strings.
+        unsafe {
+            self.api.check((self.api.ServerOptionsSetBackendConfig)(
+                self.raw.as_ptr(),
+                backend,
+                setting,
+                value,
+            ))
+        }
+    }
+
+    fn string(&self, set: SetString, value: &CStr) -> Result<(), Failure> {
+        // SAFETY: the options live; Triton copies the string.
+        unsafe { self.api.check(set(self.raw.as_ptr(), value.as_ptr())) }
+    }
+
+    fn switch(&self, set: SetBool, value: bool) -> Result<(), Failure> {
+        // SAFETY: the options live.
+        unsafe { self.api.check(set(self.raw.as_ptr(), value)) }
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: ours, and dropped once; a failure to free has no remedy.
+        let _ = unsafe { self.api.check((self.api.ServerOptionsDelete)(self.raw.as_ptr())) };
+    }
+}
+
+/// A running server.
+pub(super) struct RawServer {
+    pub(super) api: &'static Api,
+    raw: NonNull<TritonServer>,
+}
+
+// SAFETY: Triton's server functions may be called from any thread, at the same time.
+unsafe impl Send for RawServer {}
+// SAFETY: as above.
+unsafe impl Sync for RawServer {}
+
+impl RawServer {
+    pub(super) fn new(options: &Options) -> Result<Self, Failure> {
+        let (api, mut raw) = (options.api, ptr::null_mut());
+        // SAFETY: a place for a pointer; the options live and Triton copies them.
+        unsafe { api.check((api.ServerNew)(&mut raw, options.raw.as_ptr())) }?;
+        let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no server".into()))?;
+        Ok(Self { api, raw })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut TritonServer {
+        self.raw.as_ptr()
+    }
+
+    /// Returns once the model is ready or has failed.
+    pub(super) fn load(&self, model: &str) -> Result<(), Failure> {
+        let model = c_string(model)?;
+        // SAFETY: the server lives; Triton copies the name.
+        unsafe {
+            self.api
+                .check((self.api.ServerLoadModel)(self.as_ptr(), model.as_ptr()))
+        }
+    }
+
+    /// Returns at once; the model goes when its last request has.
+    pub(super) fn unload(&self, model: &str) -> Result<(), Failure> {
+        let model = c_string(model)?;
+        // SAFETY: the server lives; Triton copies the name.
+        unsafe {
+            self.api
+                .check((self.api.ServerUnloadModel)(self.as_ptr(), model.as_ptr()))
+        }
+    }
+
+    /// JSON: every model of the repository, with the state of those that are or were loaded.
+    pub(super) fn index(&self) -> Result<String, Failure> {
+        // SAFETY: the server lives.
+        self.json(|message| unsafe { (self.api.ServerModelIndex)(self.as_ptr(), 0, message) })
+    }
+
+    /// JSON: KServe v2 model metadata. `version` is one that is served, or -1 for any.
+    pub(super) fn metadata(&self, model: &str, version: i64) -> Result<String, Failure> {
+        let name = c_string(model)?;
+        // SAFETY: the server lives; the name lives for the call.
+        self.json(|message| unsafe { (self.api.ServerModelMetadata)(self.as_ptr(), name.as_ptr(), version, message) })
+    }
+
+    /// JSON: Triton's model configuration. `version` is one that is served, or -1 for any.
+    pub(super) fn config(&self, model: &str, version: i64) -> Result<String, Failure> {
+        const CONFIG_VERSION: u32 = 1;
+        let name = c_string(model)?;
+        self.json(|message| {
+            // SAFETY: the server lives; the name lives for the call.
+            unsafe { (self.api.ServerModelConfig)(self.as_ptr(), name.as_ptr(), version, CONFIG_VERSION, message) }
+        })
+    }
+
+    /// What `ask` puts into its argument, as JSON.
+    fn json(&self, ask: impl FnOnce(*mut *mut TritonMessage) -> Outcome) -> Result<String, Failure> {
+        let (api, mut message) = (self.api, ptr::null_mut());
+        let (mut base, mut byte_size) = (ptr::null(), 0);
+        // SAFETY: the message is ours after success; its bytes live until it is deleted, after they are copied.
+        unsafe {
+            api.check(ask(&mut message))?;
+            let serialised = api.check((api.MessageSerializeToJson)(message, &mut base, &mut byte_size));
+            let text = serialised.map(|()| {
+                let bytes = if byte_size == 0 {
+                    &[]
+                } else {
+                    std::slice::from_raw_parts(base.cast::<u8>(), byte_size)
+                };
+                String::from_utf8_lossy(bytes).into_owned()
+            });
+            api.check((api.MessageDelete)(message))?;
+            text
+        }
+    }
+}
+
+impl Drop for RawServer {
+    /// Waits for what is in flight and for the models to go, at most the exit timeout.
+    fn drop(&mut self) {
+        // SAFETY: ours, and dropped once. When stopping timed out, something still runs in there: then the server
+        // is left alone rather than pulled away from under it.
+        unsafe {
+            if self.api.check((self.api.ServerStop)(self.as_ptr())).is_ok() {
+                let _ = self.api.check((self.api.ServerDelete)(self.as_ptr()));
+            }
+        }
+    }
+}
+
+/// A string for Triton.
+pub(super) fn c_string(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::invalid(format!("'{}' has a NUL in it", text.escape_debug())))
+}
