@@ -84,7 +84,12 @@ fn registered<T: Payload>() -> &'static Registration {
     T::registration().get_or_init(|| {
         // With these tags converters and scalers ask our transform instead of copying the meta blindly, and elements
         // that crop or flip drop it.
-        let tags = [c"video".as_ptr(), c"size".as_ptr(), c"orientation".as_ptr(), ptr::null()];
+        let tags = [
+            c"video".as_ptr(),
+            c"size".as_ptr(),
+            c"orientation".as_ptr(),
+            ptr::null(),
+        ];
         // SAFETY: all strings are static and the tags are null-terminated; the callbacks fit `Carrier<T>`.
         unsafe {
             let api = gst::ffi::gst_meta_api_type_register(T::API.as_ptr(), tags.as_ptr().cast_mut());
@@ -110,7 +115,12 @@ unsafe extern "C" fn init<T: Payload>(
     _buffer: *mut gst::ffi::GstBuffer,
 ) -> glib::ffi::gboolean {
     // SAFETY: GStreamer hands us uninitialised memory of the size we registered.
-    unsafe { ptr::write(&raw mut (*meta.cast::<Carrier<T>>()).value, ManuallyDrop::new(T::default())) };
+    unsafe {
+        ptr::write(
+            &raw mut (*meta.cast::<Carrier<T>>()).value,
+            ManuallyDrop::new(T::default()),
+        )
+    };
     glib::ffi::GTRUE
 }
 
@@ -129,8 +139,14 @@ unsafe extern "C" fn transform<T: Payload>(
     // SAFETY: GStreamer calls with our own meta, a writable destination and the data that belongs to `kind`.
     unsafe {
         let value: &T = &(*meta.cast::<Carrier<T>>()).value;
-        let Some((sx, sy)) = scale_of(kind, data) else { return glib::ffi::GFALSE };
-        let value = if (sx, sy) == (1.0, 1.0) { value.clone() } else { value.rescaled(sx, sy) };
+        let Some((sx, sy)) = scale_of(kind, data) else {
+            return glib::ffi::GFALSE;
+        };
+        let value = if (sx, sy) == (1.0, 1.0) {
+            value.clone()
+        } else {
+            value.rescaled(sx, sy)
+        };
         Meta::add(gst::BufferRef::from_mut_ptr(dest), value);
         glib::ffi::GTRUE
     }
@@ -171,7 +187,11 @@ struct Display {
 
 impl Display {
     fn of(info: &gst_video::ffi::GstVideoInfo) -> Self {
-        Self { width: info.width, height: info.height, par: (info.par_n, info.par_d) }
+        Self {
+            width: info.width,
+            height: info.height,
+            par: (info.par_n, info.par_d),
+        }
     }
 }
 
@@ -183,8 +203,13 @@ fn scale_between(from: &Display, to: &Display) -> Option<(f32, f32)> {
     if !(a.is_finite() && b.is_finite() && a > 0.0 && b > 0.0) {
         return None;
     }
-    let border = (f64::from(to.width) * (1.0 - a / b)).abs().min((f64::from(to.height) * (1.0 - b / a)).abs());
-    (border <= 1.0).then_some((to.width as f32 / from.width as f32, to.height as f32 / from.height as f32))
+    let border = (f64::from(to.width) * (1.0 - a / b))
+        .abs()
+        .min((f64::from(to.height) * (1.0 - b / a)).abs());
+    (border <= 1.0).then_some((
+        to.width as f32 / from.width as f32,
+        to.height as f32 / from.height as f32,
+    ))
 }
 
 #[cfg(test)]
@@ -200,7 +225,11 @@ mod tests {
             // the pixels change shape, the picture does not
             (d(768, 576, (1, 1)), d(384, 576, (2, 1)), Some((0.5, 1.0))),
             // 16:9 rounded to whole pixels
-            (d(1920, 1080, (1, 1)), d(854, 480, (1, 1)), Some((854.0 / 1920.0, 480.0 / 1080.0))),
+            (
+                d(1920, 1080, (1, 1)),
+                d(854, 480, (1, 1)),
+                Some((854.0 / 1920.0, 480.0 / 1080.0)),
+            ),
             // borders left and right, borders above and below
             (d(768, 576, (1, 1)), d(1280, 720, (1, 1)), None),
             (d(1280, 720, (1, 1)), d(640, 480, (1, 1)), None),

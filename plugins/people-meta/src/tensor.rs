@@ -56,7 +56,10 @@ impl Payload for Arc<Tensors> {
 
 /// The tensors of a frame, a set for each inferred region.
 pub fn tensors(buffer: &gst::BufferRef) -> Vec<Arc<Tensors>> {
-    buffer.iter_meta::<TensorMeta>().map(|meta| meta.value().clone()).collect()
+    buffer
+        .iter_meta::<TensorMeta>()
+        .map(|meta| meta.value().clone())
+        .collect()
 }
 
 /// Adds one region's tensors to a frame.

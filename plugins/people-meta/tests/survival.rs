@@ -12,16 +12,38 @@ const HEIGHT: u32 = 48;
 
 fn scene() -> Scene {
     let mut pose = Pose::default();
-    pose[9] = Keypoint { point: Point::new(12.0, 30.0), confidence: 0.5 };
-    let person = Person { bbox: Rect::new(8.0, 16.0, 24.0, 40.0), score: 0.9, pose: Some(pose), ..Person::default() };
-    Scene { people: vec![person], ..Scene::default() }
+    pose[9] = Keypoint {
+        point: Point::new(12.0, 30.0),
+        confidence: 0.5,
+    };
+    let person = Person {
+        bbox: Rect::new(8.0, 16.0, 24.0, 40.0),
+        score: 0.9,
+        pose: Some(pose),
+        ..Person::default()
+    };
+    Scene {
+        people: vec![person],
+        ..Scene::default()
+    }
 }
 
 fn answer() -> Tensors {
     Tensors {
         model: "m".into(),
-        letterbox: Letterbox { scale_x: 2.0, scale_y: 2.0, offset_x: 1.0, offset_y: 5.0, ..Letterbox::default() },
-        tensors: vec![Tensor { name: "o".into(), datatype: "FP32", shape: vec![1], data: bytes::Bytes::from_static(&[0; 4]) }],
+        letterbox: Letterbox {
+            scale_x: 2.0,
+            scale_y: 2.0,
+            offset_x: 1.0,
+            offset_y: 5.0,
+            ..Letterbox::default()
+        },
+        tensors: vec![Tensor {
+            name: "o".into(),
+            datatype: "FP32",
+            shape: vec![1],
+            data: bytes::Bytes::from_static(&[0; 4]),
+        }],
         ..Tensors::default()
     }
 }
@@ -33,7 +55,10 @@ fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
         "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=5/1,pixel-aspect-ratio=1/1 \
          ! identity name=in ! {elements} ! fakesink name=out"
     );
-    let pipeline = gst::parse::launch(&launch).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let pipeline = gst::parse::launch(&launch)
+        .unwrap()
+        .downcast::<gst::Pipeline>()
+        .unwrap();
     let pad = |name: &str, pad: &str| pipeline.by_name(name).unwrap().static_pad(pad).unwrap();
     pad("in", "src").add_probe(gst::PadProbeType::BUFFER, |_, info| {
         let buffer = info.buffer_mut().unwrap().make_mut();
@@ -50,7 +75,10 @@ fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
     });
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
-    let last = bus.timed_pop_filtered(gst::ClockTime::from_seconds(20), &[gst::MessageType::Eos, gst::MessageType::Error]);
+    let last = bus.timed_pop_filtered(
+        gst::ClockTime::from_seconds(20),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
     pipeline.set_state(gst::State::Null).unwrap();
     let last = last.expect("neither EOS nor an error within 20 s");
     assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{elements}: {last:?}");
@@ -60,7 +88,12 @@ fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
 
 #[test]
 fn copies_keep_everything() {
-    for elements in ["queue", "identity drop-allocation=true", "videorate ! video/x-raw,framerate=5/1", "tee ! queue"] {
+    for elements in [
+        "queue",
+        "identity drop-allocation=true",
+        "videorate ! video/x-raw,framerate=5/1",
+        "tee ! queue",
+    ] {
         let (people, tensors) = through(elements);
         assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
         assert_eq!(tensors[0].letterbox, answer().letterbox, "{elements}");
@@ -70,7 +103,10 @@ fn copies_keep_everything() {
 
 #[test]
 fn a_conversion_keeps_coordinates() {
-    for elements in ["videoconvert ! video/x-raw,format=BGRx", "videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=RGB"] {
+    for elements in [
+        "videoconvert ! video/x-raw,format=BGRx",
+        "videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=RGB",
+    ] {
         let (people, tensors) = through(elements);
         assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
         assert_eq!(tensors.len(), 1, "{elements}");
@@ -85,7 +121,10 @@ fn scaling_moves_coordinates_along() {
     assert_eq!(people.people[0].pose.unwrap()[9].point, Point::new(24.0, 60.0));
     // the tensor is the same, so the same tensor point lies at twice the frame's coordinates
     let (before, after) = (answer().letterbox, tensors[0].letterbox);
-    let (p, q) = (before.to_frame(Point::new(41.0, 65.0)), after.to_frame(Point::new(41.0, 65.0)));
+    let (p, q) = (
+        before.to_frame(Point::new(41.0, 65.0)),
+        after.to_frame(Point::new(41.0, 65.0)),
+    );
     assert_eq!((q.x, q.y), (2.0 * p.x, 2.0 * p.y));
 }
 

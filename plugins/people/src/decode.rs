@@ -90,12 +90,7 @@ impl PoseLayout {
     }
 
     /// The person a row describes, if it is one.
-    fn person(
-        self,
-        row: ArrayView1<'_, f32>,
-        letterbox: &Letterbox,
-        threshold: f32,
-    ) -> Option<Person> {
+    fn person(self, row: ArrayView1<'_, f32>, letterbox: &Letterbox, threshold: f32) -> Option<Person> {
         let score = match self {
             Self::Yolov7Pose => row[4] * row[5],
             Self::Yolov7PoseNms | Self::Yolov8Pose => row[4],
@@ -107,9 +102,7 @@ impl PoseLayout {
         }
         let (w, h) = (letterbox.width, letterbox.height);
         let bbox = match self {
-            Self::Yolov7Pose | Self::Yolov8Pose => {
-                Rect::from_center(row[0], row[1], row[2], row[3])
-            }
+            Self::Yolov7Pose | Self::Yolov8Pose => Rect::from_center(row[0], row[1], row[2], row[3]),
             Self::Yolov7PoseNms => Rect::new(row[0], row[1], row[2], row[3]),
             Self::MovenetMultipose => Rect::new(row[52], row[51], row[54], row[53]).scaled(w, h),
         };
@@ -143,8 +136,7 @@ impl PoseLayout {
 
 /// Huge values may overflow where the letterbox is undone.
 fn finite(pose: &Pose) -> bool {
-    pose.iter()
-        .all(|k| k.point.x.is_finite() && k.point.y.is_finite())
+    pose.iter().all(|k| k.point.x.is_finite() && k.point.y.is_finite())
 }
 
 /// How many values a pose has: x, y and confidence of each joint.
@@ -169,9 +161,7 @@ pub enum DecodeError {
          for class scores and drops them; export it from the `pose` branch with `--grid`"
     )]
     EndToEnd { got: String },
-    #[error(
-        "no output has the layout {layout}, {expected}; got {got}; set another layout or `auto`"
-    )]
+    #[error("no output has the layout {layout}, {expected}; got {got}; set another layout or `auto`")]
     Missing {
         layout: &'static str,
         expected: &'static str,
@@ -189,8 +179,6 @@ pub enum DecodeError {
         expected: String,
         got: usize,
     },
-    #[error(
-        "class scores need a tensor [people, {labels}], a column for each of {labels} labels; got {got:?}"
-    )]
+    #[error("class scores need a tensor [people, {labels}], a column for each of {labels} labels; got {got:?}")]
     Classes { labels: usize, got: Vec<usize> },
 }

@@ -32,7 +32,12 @@ pub struct Rect {
 impl Rect {
     /// The box between the given edges.
     pub const fn new(left: f32, top: f32, right: f32, bottom: f32) -> Self {
-        Self { left, top, right, bottom }
+        Self {
+            left,
+            top,
+            right,
+            bottom,
+        }
     }
 
     /// The box around a centre, as detectors give it.

@@ -128,9 +128,7 @@ pub fn check_plane(
             got: stride,
         });
     }
-    let expected = stride
-        .saturating_mul(rows.saturating_sub(1))
-        .saturating_add(row);
+    let expected = stride.saturating_mul(rows.saturating_sub(1)).saturating_add(row);
     if bytes < expected {
         return Err(ImageError::Plane {
             format: name,

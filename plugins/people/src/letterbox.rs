@@ -68,10 +68,7 @@ impl Letterbox {
 
     /// The tensor's point of a frame's point.
     pub fn to_tensor(&self, p: Point) -> Point {
-        Point::new(
-            p.x * self.scale_x + self.offset_x,
-            p.y * self.scale_y + self.offset_y,
-        )
+        Point::new(p.x * self.scale_x + self.offset_x, p.y * self.scale_y + self.offset_y)
     }
 
     /// The frame's point of a tensor's point.
@@ -121,17 +118,13 @@ impl Placement {
             return Err(SampleError::Size { width, height });
         }
         let (left, top) = (f64::from(region.left), f64::from(region.top));
-        let (rw, rh) = (
-            f64::from(region.right) - left,
-            f64::from(region.bottom) - top,
-        );
+        let (rw, rh) = (f64::from(region.right) - left, f64::from(region.bottom) - top);
         let (tw, th) = (width as f64, height as f64);
         let (cw, ch) = match fit {
             Fit::Stretch => (tw, th),
             Fit::Letterbox => {
                 let scale = (tw / rw).min(th / rh);
-                let content =
-                    |length: f64, max: f64| (length * scale).round_ties_even().clamp(1.0, max);
+                let content = |length: f64, max: f64| (length * scale).round_ties_even().clamp(1.0, max);
                 (content(rw, tw), content(rh, th))
             }
         };
@@ -145,11 +138,8 @@ impl Placement {
             width: tw as f32,
             height: th as f32,
         };
-        let usable =
-            |scale: f32, offset: f32| scale.is_normal() && scale > 0.0 && offset.is_finite();
-        if !usable(letterbox.scale_x, letterbox.offset_x)
-            || !usable(letterbox.scale_y, letterbox.offset_y)
-        {
+        let usable = |scale: f32, offset: f32| scale.is_normal() && scale > 0.0 && offset.is_finite();
+        if !usable(letterbox.scale_x, letterbox.offset_x) || !usable(letterbox.scale_y, letterbox.offset_y) {
             return Err(SampleError::Region(region));
         }
         let range = |from: f64, length: f64| from as usize..(from + length) as usize;
@@ -187,15 +177,9 @@ pub enum SampleError {
          got mean {mean:?}, std {std:?}"
     )]
     #[allow(missing_docs)] // the message says it
-    Normalization {
-        scale: f32,
-        mean: [f32; 3],
-        std: [f32; 3],
-    },
+    Normalization { scale: f32, mean: [f32; 3], std: [f32; 3] },
     /// Not a piece of a picture.
-    #[error(
-        "{0:?} is no region of a frame: it must be finite, wider and higher than 0, and near the frame"
-    )]
+    #[error("{0:?} is no region of a frame: it must be finite, wider and higher than 0, and near the frame")]
     Region(Rect),
     /// The output has another length than the tensor.
     #[error("the tensor has {expected} bytes, the memory to write it to {got}")]

@@ -76,7 +76,11 @@ impl VestScores {
 
     /// The likeliest label and its probability.
     pub fn best(&self) -> Option<(&VestName, f32)> {
-        let (i, p) = self.probabilities.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+        let (i, p) = self
+            .probabilities
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1))?;
         Some((self.labels.get(i)?, *p))
     }
 }

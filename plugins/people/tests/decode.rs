@@ -11,13 +11,7 @@ use proptest::prelude::*;
 
 /// 1080p in 640×480: a third, 60 rows above.
 fn full_hd() -> Letterbox {
-    Letterbox::fit(
-        Rect::new(0.0, 0.0, 1920.0, 1080.0),
-        640,
-        480,
-        Fit::Letterbox,
-    )
-    .unwrap()
+    Letterbox::fit(Rect::new(0.0, 0.0, 1920.0, 1080.0), 640, 480, Fit::Letterbox).unwrap()
 }
 
 /// 17 keypoints whose x, y and confidence all tell which they are.
@@ -91,16 +85,8 @@ fn yolov7_pose_nms() {
     let want = expect![[r#"
         0.90 [900 360 1020 720] nose 900 270 0.00 left_wrist 927 351 0.09
     "#]];
-    check(
-        PoseLayout::Yolov7PoseNms,
-        &tensor(&[2, 57], rows.concat()),
-        want,
-    );
-    check(
-        PoseLayout::Yolov7PoseNms,
-        &tensor(&[0, 57], vec![]),
-        expect![[""]],
-    );
+    check(PoseLayout::Yolov7PoseNms, &tensor(&[2, 57], rows.concat()), want);
+    check(PoseLayout::Yolov7PoseNms, &tensor(&[0, 57], vec![]), expect![[""]]);
 }
 
 #[test]
@@ -123,16 +109,8 @@ fn yolov8_pose() {
 #[test]
 fn movenet_multipose() {
     // y before x, fractions of 640×480
-    let mut person: Vec<f32> = keypoints()
-        .flat_map(|[x, y, c]| [y / 480.0, x / 640.0, c])
-        .collect();
-    person.extend([
-        180.0 / 480.0,
-        300.0 / 640.0,
-        300.0 / 480.0,
-        340.0 / 640.0,
-        0.9,
-    ]);
+    let mut person: Vec<f32> = keypoints().flat_map(|[x, y, c]| [y / 480.0, x / 640.0, c]).collect();
+    person.extend([180.0 / 480.0, 300.0 / 640.0, 300.0 / 480.0, 340.0 / 640.0, 0.9]);
     person.extend([0.0; 5 * 56]);
     check(
         PoseLayout::MovenetMultipose,
@@ -191,9 +169,7 @@ fn other_shapes_are_errors() {
     check(
         PoseLayout::Yolov7Pose,
         &ArrayD::zeros(IxDyn(&[2, 3, 57])),
-        expect![
-            "the layout yolov7-pose needs a tensor of [1, N, 57] (a batch of 1), got [2, 3, 57]"
-        ],
+        expect!["the layout yolov7-pose needs a tensor of [1, N, 57] (a batch of 1), got [2, 3, 57]"],
     );
 }
 
@@ -227,11 +203,7 @@ mod reference {
             };
             [x, y, k[2]]
         });
-        (
-            Rect::new(left, top, right, bottom),
-            score,
-            keypoints.collect(),
-        )
+        (Rect::new(left, top, right, bottom), score, keypoints.collect())
     }
 
     fn centred(row: &[f32]) -> [f32; 4] {
@@ -245,10 +217,7 @@ mod reference {
         letterbox: &Letterbox,
         options: &DecodeOptions,
     ) -> Vec<(Rect, f32, Vec<[f32; 3]>)> {
-        let mut left: Vec<_> = rows
-            .iter()
-            .map(|row| person(layout, row, letterbox))
-            .collect();
+        let mut left: Vec<_> = rows.iter().map(|row| person(layout, row, letterbox)).collect();
         left.retain(|(bbox, score, _)| {
             *score >= options.score_threshold && bbox.right > bbox.left && bbox.bottom > bbox.top
         });

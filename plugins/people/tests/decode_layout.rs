@@ -21,11 +21,7 @@ fn detects_layouts() {
         (&[("output", &[1, 6, 57])], PoseLayout::Yolov7Pose, 0),
         (&[("output", &[1, -1, 57])], PoseLayout::Yolov7Pose, 0),
         (&[("detections", &[12, 57])], PoseLayout::Yolov7PoseNms, 0),
-        (
-            &[("detections", &[1, 12, 57])],
-            PoseLayout::Yolov7PoseNms,
-            0,
-        ),
+        (&[("detections", &[1, 12, 57])], PoseLayout::Yolov7PoseNms, 0),
         (&[("output", &[0, 57])], PoseLayout::Yolov7PoseNms, 0),
         (&[("output0", &[1, 56, 8400])], PoseLayout::Yolov8Pose, 0),
         (&[("output0", &[1, 56, -1])], PoseLayout::Yolov8Pose, 0),
@@ -36,11 +32,7 @@ fn detects_layouts() {
         ),
     ];
     for (tensors, layout, index) in table {
-        assert_eq!(
-            PoseLayout::detect(tensors),
-            Ok((layout, index)),
-            "{tensors:?}"
-        );
+        assert_eq!(PoseLayout::detect(tensors), Ok((layout, index)), "{tensors:?}");
         assert_eq!(layout.find(tensors), Ok(index), "{tensors:?}");
     }
     for layout in PoseLayout::ALL {

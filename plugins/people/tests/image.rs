@@ -98,31 +98,10 @@ fn planes_must_hold_their_rows() {
         got(PixelFormat::Nv12, &[y, plane(64, 5)]),
         "plane 1 of a NV12 frame 5 pixels wide needs a stride of at least 6 bytes, got 5"
     );
-    assert_eq!(
-        got(PixelFormat::I420, &[y]),
-        "a frame in I420 has 3 plane(s), got 1"
-    );
-    let empty = Image::new(
-        PixelFormat::Rgb,
-        0,
-        3,
-        &[plane(64, 3)],
-        Colorimetry::default(),
-    );
-    assert_eq!(
-        empty.err(),
-        Some(ImageError::Empty {
-            width: 0,
-            height: 3
-        })
-    );
-    let huge = Image::new(
-        PixelFormat::Rgb,
-        1,
-        usize::MAX,
-        &[plane(64, 3)],
-        Colorimetry::default(),
-    );
+    assert_eq!(got(PixelFormat::I420, &[y]), "a frame in I420 has 3 plane(s), got 1");
+    let empty = Image::new(PixelFormat::Rgb, 0, 3, &[plane(64, 3)], Colorimetry::default());
+    assert_eq!(empty.err(), Some(ImageError::Empty { width: 0, height: 3 }));
+    let huge = Image::new(PixelFormat::Rgb, 1, usize::MAX, &[plane(64, 3)], Colorimetry::default());
     assert!(matches!(huge, Err(ImageError::Plane { .. })));
 }
 
@@ -151,11 +130,7 @@ fn primaries_have_their_standard_codes() {
         (jpeg, [255, 255, 255], [255, 128, 128]),
     ];
     for (colorimetry, rgb, yuv) in table {
-        assert_eq!(
-            colorimetry.yuv_from_rgb(rgb),
-            yuv,
-            "{colorimetry:?} {rgb:?}"
-        );
+        assert_eq!(colorimetry.yuv_from_rgb(rgb), yuv, "{colorimetry:?} {rgb:?}");
     }
 }
 
@@ -169,9 +144,7 @@ fn yuv_becomes_rgb_by_the_inverse_of_the_definition() {
             ColorRange::Limited => (16.0, 219.0, 224.0),
             ColorRange::Full => (0.0, 255.0, 255.0),
         };
-        for (y, u, v) in
-            codes().flat_map(|y| codes().flat_map(move |u| codes().map(move |v| (y, u, v))))
-        {
+        for (y, u, v) in codes().flat_map(|y| codes().flat_map(move |u| codes().map(move |v| (y, u, v)))) {
             let luminance = (f64::from(y) - black) / luma;
             let r = luminance + 2.0 * (1.0 - kr) * (f64::from(v) - 128.0) / chroma;
             let b = luminance + 2.0 * (1.0 - kb) * (f64::from(u) - 128.0) / chroma;
@@ -201,10 +174,7 @@ fn colours_survive_the_way_there_and_back() {
         ] {
             let [y, u, v] = colorimetry.yuv_from_rgb(rgb);
             for (got, want) in fixed.convert(y, u, v).into_iter().zip(rgb) {
-                assert!(
-                    got.abs_diff(want) <= 2,
-                    "{colorimetry:?} {rgb:?}: {got} {want}"
-                );
+                assert!(got.abs_diff(want) <= 2, "{colorimetry:?} {rgb:?}: {got} {want}");
             }
         }
     }

@@ -15,22 +15,14 @@ fn places_the_content_like_a_letterbox() {
             (640, 480),
             [640.0 / 768.0, 480.0 / 576.0, 0.0, 0.0],
         ),
-        (
-            frame(1920.0, 1080.0),
-            (640, 480),
-            [1.0 / 3.0, 1.0 / 3.0, 0.0, 60.0],
-        ),
+        (frame(1920.0, 1080.0), (640, 480), [1.0 / 3.0, 1.0 / 3.0, 0.0, 60.0]),
         (
             frame(1080.0, 1920.0),
             (640, 640),
             [360.0 / 1080.0, 640.0 / 1920.0, 140.0, 0.0],
         ),
         // 640/1000·333 = 213.12 rows become 213, 267 of padding: 133 above, 134 below
-        (
-            frame(1000.0, 333.0),
-            (640, 480),
-            [0.64, 213.0 / 333.0, 0.0, 133.0],
-        ),
+        (frame(1000.0, 333.0), (640, 480), [0.64, 213.0 / 333.0, 0.0, 133.0]),
         (
             Rect::new(100.0, 50.0, 164.0, 178.0),
             (64, 64),
@@ -55,10 +47,7 @@ fn places_the_content_like_a_letterbox() {
 fn stretches_a_box_over_the_whole_tensor() {
     let person = Rect::new(-8.0, 16.0, 24.0, 144.0);
     let letterbox = Letterbox::fit(person, 64, 64, Fit::Stretch).unwrap();
-    assert_eq!(
-        letterbox.rect_to_tensor(person),
-        Rect::new(0.0, 0.0, 64.0, 64.0)
-    );
+    assert_eq!(letterbox.rect_to_tensor(person), Rect::new(0.0, 0.0, 64.0, 64.0));
     assert_eq!(letterbox.to_frame(Point::new(32.0, 32.0)), person.center());
 }
 

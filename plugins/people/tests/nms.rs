@@ -17,13 +17,7 @@ fn keeps_the_best_of_those_that_overlap() {
     let table: [(&str, Boxes<'_>, f32, usize, &[usize]); 9] = [
         ("nothing", &[], 0.5, 9, &[]),
         ("apart", &[at(0.0, 0.3), at(20.0, 0.9)], 0.5, 9, &[1, 0]),
-        (
-            "the better one",
-            &[at(0.0, 0.3), at(2.5, 0.9)],
-            0.5,
-            9,
-            &[1],
-        ),
+        ("the better one", &[at(0.0, 0.3), at(2.5, 0.9)], 0.5, 9, &[1]),
         (
             "as much as allowed",
             &[at(0.0, 0.9), at(5.0, 0.3)],
@@ -39,13 +33,7 @@ fn keeps_the_best_of_those_that_overlap() {
             &[0, 2],
         ),
         // 1 is suppressed by 0 and suppresses nobody itself
-        (
-            "a chain",
-            &[at(0.0, 0.9), at(2.5, 0.8), at(5.0, 0.7)],
-            0.5,
-            9,
-            &[0, 2],
-        ),
+        ("a chain", &[at(0.0, 0.9), at(2.5, 0.8), at(5.0, 0.7)], 0.5, 9, &[0, 2]),
         (
             "at most",
             &[at(0.0, 0.1), at(20.0, 0.3), at(40.0, 0.2)],
@@ -54,13 +42,7 @@ fn keeps_the_best_of_those_that_overlap() {
             &[1, 2],
         ),
         ("none wanted", &[at(0.0, 0.1)], 0.5, 0, &[]),
-        (
-            "empty boxes overlap nothing",
-            &[empty, empty],
-            0.0,
-            9,
-            &[0, 1],
-        ),
+        ("empty boxes overlap nothing", &[empty, empty], 0.0, 9, &[0, 1]),
     ];
     for (name, boxes, threshold, max, want) in table {
         assert_eq!(nms(boxes, threshold, max), want, "{name}");

@@ -5,9 +5,7 @@ mod frames;
 use frames::Frame;
 use people::Rect;
 use people::image::{ColorMatrix, ColorRange, Colorimetry, PixelFormat};
-use people::letterbox::{
-    ChannelOrder, Element, Fit, Layout, SampleError, Sampler, TensorFormat, sample,
-};
+use people::letterbox::{ChannelOrder, Element, Fit, Layout, SampleError, Sampler, TensorFormat, sample};
 use proptest::prelude::*;
 
 const RGB_F32: TensorFormat = TensorFormat {
@@ -49,10 +47,7 @@ mod reference {
             let centre = start + (i as f64 + 0.5) * step - 0.5;
             let left = centre.floor();
             let right_weight = (256.0 * (centre - left)).round() as i64;
-            return vec![
-                (left as i64, 256 - right_weight),
-                (left as i64 + 1, right_weight),
-            ];
+            return vec![(left as i64, 256 - right_weight), (left as i64 + 1, right_weight)];
         }
         let a = start + i as f64 * step;
         let below = |t: i64| (256.0 * (t as f64 - a).clamp(0.0, step) / step).round() as i64;
@@ -92,9 +87,8 @@ mod reference {
             for (column, wx) in axis(region.left, region.right, content[0], x) {
                 let row = row.clamp(0, rows as i64 - 1) as usize;
                 let column = column.clamp(0, columns as i64 - 1) as usize;
-                let sample = frame.planes[plane][row * frame.strides[plane]
-                    + column * frame.format.pixel_stride(plane)
-                    + offset];
+                let sample = frame.planes[plane]
+                    [row * frame.strides[plane] + column * frame.format.pixel_stride(plane) + offset];
                 sum += wy * wx * i64::from(sample);
             }
         }
@@ -115,8 +109,7 @@ mod reference {
             f64::from(region.right) - f64::from(region.left),
             f64::from(region.bottom) - f64::from(region.top),
         );
-        let [(left, columns), (top, rows)] =
-            content(size, (format.width, format.height), format.fit);
+        let [(left, columns), (top, rows)] = content(size, (format.width, format.height), format.fit);
         let mut out = vec![0; format.bytes()];
         for y in 0..format.height {
             for x in 0..format.width {
@@ -157,10 +150,7 @@ fn check(frame: &Frame, region: Rect, format: &TensorFormat) {
         height,
         ..
     } = frame;
-    assert_eq!(
-        differing, None,
-        "{pixels:?} {width}×{height} {region:?} {format:?}"
-    );
+    assert_eq!(differing, None, "{pixels:?} {width}×{height} {region:?} {format:?}");
 }
 
 #[test]
@@ -174,15 +164,7 @@ fn equals_the_reference_for_every_format() {
             Rect::new(2.25, 1.5, 2.5, 3.0),
         ]
     };
-    let sizes = [
-        (32, 24),
-        (64, 36),
-        (37, 91),
-        (161, 90),
-        (1, 1),
-        (2, 300),
-        (301, 3),
-    ];
+    let sizes = [(32, 24), (64, 36), (37, 91), (161, 90), (1, 1), (2, 300), (301, 3)];
     for format in PixelFormat::ALL {
         for (width, height) in sizes {
             let frame = Frame::noise(format, width, height, 5, width as u64);
@@ -292,13 +274,7 @@ fn a_fine_pattern_scaled_far_down_is_its_average() {
         ..RGB_F32
     };
     let mut out = vec![0; format.bytes()];
-    sample(
-        &frame.image(),
-        Rect::new(0.0, 0.0, 384.0, 216.0),
-        &format,
-        &mut out,
-    )
-    .unwrap();
+    sample(&frame.image(), Rect::new(0.0, 0.0, 384.0, 216.0), &format, &mut out).unwrap();
     let (min, max) = (out.iter().min().unwrap(), out.iter().max().unwrap());
     assert!(*min >= 125 && *max <= 130, "{min}..{max}");
 }
@@ -317,14 +293,9 @@ fn says_what_cannot_be_sampled() {
         Rect::new(0.0, 0.0, 1e-44, 1e-44),
     ] {
         let got = sampler.sample(&frame.image(), region, &mut out);
-        assert!(
-            matches!(got, Err(SampleError::Region(_))),
-            "{region:?}: {got:?}"
-        );
+        assert!(matches!(got, Err(SampleError::Region(_))), "{region:?}: {got:?}");
     }
-    let got = sampler
-        .sample(&frame.image(), whole, &mut out[1..])
-        .unwrap_err();
+    let got = sampler.sample(&frame.image(), whole, &mut out[1..]).unwrap_err();
     assert_eq!(
         got.to_string(),
         "the tensor has 9216 bytes, the memory to write it to 9215"
@@ -351,10 +322,7 @@ fn says_what_cannot_be_sampled() {
             scale: f32::INFINITY,
             ..RGB_F32
         },
-        TensorFormat {
-            width: 0,
-            ..RGB_F32
-        },
+        TensorFormat { width: 0, ..RGB_F32 },
     ] {
         assert!(unusable(format).is_some(), "{format:?}");
     }
@@ -364,10 +332,7 @@ fn says_what_cannot_be_sampled() {
 fn enormous_regions_are_sampled_without_being_walked() {
     let frame = Frame::noise(PixelFormat::I420, 8, 8, 0, 0);
     let mut out = vec![0; RGB_F32.bytes()];
-    for region in [
-        Rect::new(-1e9, -1e9, 1e9, 1e9),
-        Rect::new(1e20, 0.0, 2e20, 8.0),
-    ] {
+    for region in [Rect::new(-1e9, -1e9, 1e9, 1e9), Rect::new(1e20, 0.0, 2e20, 8.0)] {
         let letterbox = sample(&frame.image(), region, &RGB_F32, &mut out).unwrap();
         assert!(letterbox.scale_x > 0.0);
     }

@@ -6,8 +6,8 @@ use std::thread;
 
 use crate::{Error, Reply};
 
-/// What a user wants done with the answer.
-pub(crate) type Done = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
+/// What a user wants done with the answer to a request.
+pub type Done = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
 
 thread_local! {
     /// Whether a user's closure is running on this thread.

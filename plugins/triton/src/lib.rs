@@ -35,6 +35,7 @@ mod server;
 pub use buffer::Buffer;
 pub use contract::{Color, Contract, ContractError, Fit, ImageInput, Layout, Task, TensorSpec};
 pub use datatype::DataType;
+pub use done::Done;
 pub use endpoint::{Endpoint, InProcess};
 pub use error::{Code, Error};
 pub use model::Model;

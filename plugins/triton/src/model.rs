@@ -3,23 +3,37 @@
 use std::sync::Arc;
 
 use crate::buffer::{Buffer, Pool};
-use crate::{Contract, Error, Reply, Request, Server, done};
+use crate::{Contract, Done, Error, Reply, Request, Server, done};
 
 /// A model that is loaded as long as anyone holds it.
 pub struct Model {
-    server: Arc<Server>,
-    name: Arc<str>,
+    source: Source,
     contract: Contract,
     inputs: Arc<Pool>,
     outputs: Arc<Pool>,
 }
 
+/// Who answers.
+enum Source {
+    Server { server: Arc<Server>, name: Arc<str> },
+    Script(Box<dyn Fn(Request, Done) + Send + Sync>),
+}
+
 impl Model {
     pub(crate) fn new(server: Arc<Server>, contract: Contract) -> Self {
         let name = contract.model.as_str().into();
+        Self::of(Source::Server { server, name }, contract)
+    }
+
+    /// A model that no server has: `answer` gets every request, and whenever it likes calls what comes with it, once.
+    /// For the tests of those who use models: answers in any order, late, or wrong, without waiting.
+    pub fn scripted(contract: Contract, answer: impl Fn(Request, Done) + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self::of(Source::Script(Box::new(answer)), contract))
+    }
+
+    fn of(source: Source, contract: Contract) -> Self {
         Self {
-            server,
-            name,
+            source,
             contract,
             inputs: Arc::default(),
             outputs: Arc::default(),
@@ -29,11 +43,6 @@ impl Model {
     /// What the model wants and gives.
     pub fn contract(&self) -> &Contract {
         &self.contract
-    }
-
-    /// The server that has it.
-    pub fn server(&self) -> &Arc<Server> {
-        &self.server
     }
 
     /// Memory for an input of `len` bytes, 64-byte aligned; its contents are unspecified (zeros or an earlier input).
@@ -49,34 +58,32 @@ impl Model {
     /// The inputs' memory is used again only after Triton has let go of it, however early `done` is called. A `done`
     /// must not wait for other requests of the server: it would keep one of the model's instances from its work.
     pub fn infer(&self, request: Request, done: impl FnOnce(Result<Reply, Error>) + Send + 'static) {
-        match self.server.host() {
-            Some(host) => host.infer(
-                &self.name,
-                self.contract.version,
-                &self.outputs,
-                request,
-                Box::new(done),
-            ),
-            None => done::call(Box::new(done), Err(Error::ServerStopped)),
+        let done: Done = Box::new(done);
+        match &self.source {
+            Source::Script(answer) => answer(request, done),
+            Source::Server { server, name } => match server.host() {
+                Some(host) => host.infer(name, self.contract.version, &self.outputs, request, done),
+                None => done::call(done, Err(Error::ServerStopped)),
+            },
         }
     }
 }
 
 impl Drop for Model {
     fn drop(&mut self) {
-        let (server, name) = (Arc::clone(&self.server), Arc::clone(&self.name));
-        done::outside(move || server.release(&name));
+        if let Source::Server { server, name } = &self.source {
+            let (server, name) = (Arc::clone(server), Arc::clone(name));
+            done::outside(move || server.release(&name));
+        }
     }
 }
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Model({} version {} of {})",
-            self.name,
-            self.contract.version,
-            self.server.endpoint()
-        )
+        let Contract { model, version, .. } = &self.contract;
+        match &self.source {
+            Source::Server { server, .. } => write!(f, "Model({model} version {version} of {})", server.endpoint()),
+            Source::Script(_) => write!(f, "Model({model} version {version} of a script)"),
+        }
     }
 }

@@ -58,10 +58,7 @@ impl PoseLayout {
         });
         recognised.ok_or_else(|| {
             let got = describe(tensors);
-            if tensors
-                .iter()
-                .any(|(_, shape)| matches!(shape, [_, _, _, _, 57]))
-            {
+            if tensors.iter().any(|(_, shape)| matches!(shape, [_, _, _, _, 57])) {
                 DecodeError::RawHeads { got }
             } else if tensors.iter().any(|(name, shape)| end_to_end(name, shape)) {
                 DecodeError::EndToEnd { got }
@@ -126,10 +123,7 @@ impl PoseLayout {
 /// The outputs of the main branch's `--end2end`: four for TensorRT, or one of
 /// batch, left, top, right, bottom, class and score for ONNX Runtime.
 fn end_to_end(name: &str, shape: &[i64]) -> bool {
-    matches!(
-        name,
-        "num_dets" | "det_boxes" | "det_scores" | "det_classes"
-    ) || matches!(shape, [_, 7])
+    matches!(name, "num_dets" | "det_boxes" | "det_scores" | "det_classes") || matches!(shape, [_, 7])
 }
 
 /// `output [1, 25500, 57], other [1, 3]`.

@@ -21,9 +21,7 @@ pub fn f32_tensor(shape: &[i64], bytes: &[u8]) -> Result<ArrayD<f32>, DecodeErro
         .try_fold(size_of::<f32>(), |product, dim| product.checked_mul(*dim));
     if expected != Some(bytes.len()) {
         return Err(wrong(
-            expected.map_or("more bytes than memory".to_owned(), |n| {
-                format!("{n} bytes")
-            }),
+            expected.map_or("more bytes than memory".to_owned(), |n| format!("{n} bytes")),
         ));
     }
     let (values, _) = bytes.as_chunks();

@@ -40,9 +40,7 @@ impl<'a> Content<'a> {
         Self::Yuv {
             luma: plane(0),
             chroma: (1..image.format().planes()).map(plane).collect(),
-            places: places.map_or([(0, 0); 2], |uv| {
-                uv.map(|(plane, offset)| (plane - 1, offset))
-            }),
+            places: places.map_or([(0, 0); 2], |uv| uv.map(|(plane, offset)| (plane - 1, offset))),
             yuv: [(); 3].map(|()| vec![NEUTRAL; placement.columns.len()]),
             matrix: image.colorimetry().rgb_from_yuv(),
         }

@@ -68,15 +68,8 @@ impl Sampler {
     /// # Errors
     /// [`SampleError::Region`] when the region is empty, not finite or absurdly far; [`SampleError::Output`] when
     /// `out` has another length than [`TensorFormat::bytes`].
-    pub fn sample(
-        &self,
-        image: &Image<'_>,
-        region: Rect,
-        out: &mut [u8],
-    ) -> Result<Letterbox, SampleError> {
-        let TensorFormat {
-            width, height, fit, ..
-        } = self.format;
+    pub fn sample(&self, image: &Image<'_>, region: Rect, out: &mut [u8]) -> Result<Letterbox, SampleError> {
+        let TensorFormat { width, height, fit, .. } = self.format;
         let expected = self.format.bytes();
         if out.len() != expected {
             return Err(SampleError::Output {
@@ -106,9 +99,7 @@ impl Sampler {
         let mut rgb = padding.clone();
         for y in 0..self.format.height {
             let row = if placement.rows.contains(&y) {
-                let columns = rgb
-                    .each_mut()
-                    .map(|row| &mut row[placement.columns.clone()]);
+                let columns = rgb.each_mut().map(|row| &mut row[placement.columns.clone()]);
                 content.row(y - placement.rows.start, columns);
                 &rgb
             } else {
@@ -132,12 +123,7 @@ fn entries<const N: usize>(value: impl Fn(usize, u8) -> [u8; N]) -> Entries<N> {
 }
 
 /// Writes row `y` into each of the tensor's three planes.
-fn planar<const N: usize>(
-    entries: &[[[u8; N]; 256]; 3],
-    channels: [&[u8]; 3],
-    y: usize,
-    out: &mut [u8],
-) {
+fn planar<const N: usize>(entries: &[[[u8; N]; 256]; 3], channels: [&[u8]; 3], y: usize, out: &mut [u8]) {
     let plane = out.len() / 3;
     for ((plane, pixels), entries) in out.chunks_exact_mut(plane).zip(channels).zip(entries) {
         let row = &mut plane[y * pixels.len() * N..][..pixels.len() * N];
@@ -148,12 +134,7 @@ fn planar<const N: usize>(
 }
 
 /// Writes row `y` as pixels of three channels.
-fn interleaved<const N: usize>(
-    entries: &[[[u8; N]; 256]; 3],
-    channels: [&[u8]; 3],
-    y: usize,
-    out: &mut [u8],
-) {
+fn interleaved<const N: usize>(entries: &[[[u8; N]; 256]; 3], channels: [&[u8]; 3], y: usize, out: &mut [u8]) {
     let [a, b, c] = channels;
     let row = &mut out[y * a.len() * 3 * N..][..a.len() * 3 * N];
     let elements = row.as_chunks_mut::<N>().0.as_chunks_mut::<3>().0;

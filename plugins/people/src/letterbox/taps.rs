@@ -73,10 +73,7 @@ impl Taps {
 
 /// How many taps there are up to the last that weighs something.
 fn used(weights: &[u16]) -> usize {
-    weights
-        .iter()
-        .rposition(|w| *w > 0)
-        .map_or(0, |last| last + 1)
+    weights.iter().rposition(|w| *w > 0).map_or(0, |last| last + 1)
 }
 
 /// Fills two weights, returns the first's sample.

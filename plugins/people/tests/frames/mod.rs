@@ -15,13 +15,7 @@ pub struct Frame {
 
 impl Frame {
     /// Pseudo-random bytes, `padding` of them after each row but the last.
-    pub fn noise(
-        format: PixelFormat,
-        width: usize,
-        height: usize,
-        padding: usize,
-        seed: u64,
-    ) -> Self {
+    pub fn noise(format: PixelFormat, width: usize, height: usize, padding: usize, seed: u64) -> Self {
         let mut state = seed;
         let mut byte = || {
             // Knuth's 64-bit linear congruential generator (MMIX)
@@ -56,13 +50,7 @@ impl Frame {
             .zip(&self.strides)
             .map(|(data, &stride)| Plane { data, stride })
             .collect();
-        Image::new(
-            self.format,
-            self.width,
-            self.height,
-            &planes,
-            self.colorimetry,
-        )
-        .expect("a test's frame has its planes")
+        Image::new(self.format, self.width, self.height, &planes, self.colorimetry)
+            .expect("a test's frame has its planes")
     }
 }

@@ -1,0 +1,16 @@
+//! The read-only property `stats`, a GstStructure; GObject's derived properties know no structures.
+
+use gst::glib;
+use gst::prelude::*;
+
+/// The property's name.
+pub const PROPERTY: &str = "stats";
+
+/// An element's derived properties and `stats` behind them.
+pub fn with_property(derived: &[glib::ParamSpec], blurb: &str) -> Vec<glib::ParamSpec> {
+    let stats = glib::ParamSpecBoxed::builder::<gst::Structure>(PROPERTY)
+        .nick("Statistics")
+        .blurb(blurb)
+        .read_only();
+    derived.iter().cloned().chain([stats.build()]).collect()
+}

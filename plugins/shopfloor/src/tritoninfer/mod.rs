@@ -1,0 +1,42 @@
+//! `tritoninfer`: sends frames, or regions of them, to a model on a Triton server and attaches the answers.
+//!
+//! Requests are asynchronous: up to `max-in-flight` of them are under way, their answers come in any order, and
+//! buffers, events and queries leave in the order in which they came. Nothing overtakes.
+//!
+//! - A **pose** model's outputs leave as a `TensorMeta` for each region, which `poseparse` turns into people.
+//! - A **vest** model (`inference-region=people`) gives each person on the buffer its vest probabilities.
+//!
+//! What the model wants (size, layout, type, scale, colour order, letterbox) comes from its own configuration.
+//! Not live: back-pressure, every frame is inferred. Live: the camera is never blocked; a frame whose answer is not
+//! there within the latency that the element promised goes on without one, marked so.
+//!
+//! ```text
+//! gst-launch-1.0 filesrc location=vests.mp4 ! decodebin ! tritoninfer model=movenet_multipose ! poseparse
+//!     ! overlay ! videoconvert ! autovideosink
+//! ```
+
+mod error;
+mod gate;
+mod imp;
+mod latency;
+mod regions;
+mod ring;
+mod session;
+mod settings;
+mod stats;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use gst::glib;
+use gst::prelude::*;
+
+glib::wrapper! {
+    /// The element; see the module's text.
+    pub struct TritonInfer(ObjectSubclass<imp::TritonInfer>) @extends gst::Element, gst::Object;
+}
+
+/// Registers the element with the plugin.
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(Some(plugin), "tritoninfer", gst::Rank::NONE, TritonInfer::static_type())
+}

@@ -1,0 +1,112 @@
+//! GStreamer's video frames as the domain sees them, and the caps of what the domain can read and write.
+
+use draw::{PlaneMut, Surface};
+use gst_video::prelude::*;
+use people::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, PixelFormat, Plane};
+
+/// Raw video in system memory, in the formats that we read and draw on.
+pub fn caps() -> gst::Caps {
+    let formats = PixelFormat::ALL.map(gst_format);
+    gst_video::VideoCapsBuilder::new().format_list(formats).build()
+}
+
+/// The pads of an element that takes and gives such video.
+pub fn filter_templates() -> Vec<gst::PadTemplate> {
+    [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
+        .map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps()))
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("constant templates are valid")
+}
+
+/// A mapped frame to read from.
+pub fn image<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Result<Image<'a>, ImageError> {
+    let info = frame.info();
+    let format = known_format(info)?;
+    let planes: Vec<Plane<'a>> = frame
+        .planes_data()
+        .into_iter()
+        .zip(strides(frame.plane_stride()))
+        .take(format.planes())
+        .map(|(data, stride)| Plane { data, stride })
+        .collect();
+    Image::new(
+        format,
+        info.width() as usize,
+        info.height() as usize,
+        &planes,
+        colorimetry(info),
+    )
+}
+
+/// A mapped frame to draw on.
+pub fn surface<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<Surface<'a>, ImageError> {
+    let info = frame.info().clone();
+    let format = known_format(&info)?;
+    let planes = frame
+        .planes_data_mut()
+        .into_iter()
+        .zip(strides(info.stride()))
+        .take(format.planes())
+        .map(|(data, stride)| PlaneMut { data, stride })
+        .collect();
+    Surface::new(
+        format,
+        info.width() as usize,
+        info.height() as usize,
+        planes,
+        colorimetry(&info),
+    )
+}
+
+fn known_format(info: &gst_video::VideoInfo) -> Result<PixelFormat, ImageError> {
+    let unknown = ImageError::Planes {
+        format: info.format().to_str().as_str(),
+        expected: 0,
+        got: info.n_planes() as usize,
+    };
+    pixel_format(info.format()).ok_or(unknown)
+}
+
+/// The domain's name of a format that is in [`caps`].
+pub fn pixel_format(format: gst_video::VideoFormat) -> Option<PixelFormat> {
+    PixelFormat::from_name(&format.to_str())
+}
+
+fn gst_format(format: PixelFormat) -> gst_video::VideoFormat {
+    gst_video::VideoFormat::from_string(format.name())
+}
+
+/// Strides as slices want them; a negative one (a frame upside down in memory) maps to 0, which no check lets pass.
+fn strides(strides: &[i32]) -> impl Iterator<Item = usize> + '_ {
+    strides.iter().map(|stride| usize::try_from(*stride).unwrap_or(0))
+}
+
+/// How the frame's numbers become colours. Matrices that we do not know are taken for the nearest kin by age.
+pub fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
+    use gst_video::{VideoColorMatrix, VideoColorRange};
+    let colorimetry = info.colorimetry();
+    let matrix = match colorimetry.matrix() {
+        VideoColorMatrix::Bt709 | VideoColorMatrix::Smpte240m => ColorMatrix::Bt709,
+        VideoColorMatrix::Bt2020 => ColorMatrix::Bt2020,
+        _ => ColorMatrix::Bt601,
+    };
+    let range = match colorimetry.range() {
+        VideoColorRange::Range0_255 => ColorRange::Full,
+        _ => ColorRange::Limited,
+    };
+    Colorimetry { matrix, range }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_gstreamers_name() {
+        gst::init().unwrap();
+        for format in PixelFormat::ALL {
+            assert_eq!(pixel_format(gst_format(format)), Some(format));
+        }
+    }
+}

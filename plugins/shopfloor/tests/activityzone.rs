@@ -1,0 +1,181 @@
+//! `activityzone`: tracked people in, facts about stations out.
+
+mod common;
+
+use common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
+use gst::prelude::*;
+use people::{Activity, Person, Point, Track};
+
+const BENCH: &str =
+    r#"{"stations": [{"name": "bench", "vest": "red", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]}"#;
+const INSIDE: Point = Point::new(200.0, 100.0);
+const OUTSIDE: Point = Point::new(50.0, 100.0);
+
+fn worker(wrist: Point) -> Person {
+    let track = Track {
+        id: 1,
+        worker: Some("red".into()),
+        confidence: 1.0,
+        coasted: 0,
+    };
+    Person {
+        track: Some(track),
+        ..person(80.0, "red", wrist)
+    }
+}
+
+fn zone(stations: &str, more: &str) -> String {
+    init(); // serialising a value needs GStreamer, too
+    format!(
+        "activityzone stations={} {more}",
+        gst::glib::Value::from(stations).serialize().unwrap()
+    )
+}
+
+fn states(bus: &gst::Bus) -> Vec<(String, String, u64)> {
+    let messages = structures(bus, "shopfloor-activity");
+    messages
+        .iter()
+        .map(|m| {
+            (
+                m.get("previous").unwrap(),
+                m.get("state").unwrap(),
+                m.get("running-time").unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn edges_on_the_bus_and_states_on_the_frame() {
+    let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
+    let wrists = [OUTSIDE, INSIDE, INSIDE, OUTSIDE];
+    let mut seen = Vec::new();
+    for (n, wrist) in wrists.into_iter().enumerate() {
+        let buffer = harness.push_and_pull(frame_of(n as u64, vec![worker(wrist)])).unwrap();
+        seen.push(people_meta::scene(&buffer).unwrap().stations[0].activity);
+    }
+    assert_eq!(
+        seen,
+        [Activity::Idle, Activity::Active, Activity::Active, Activity::Idle]
+    );
+    let ms = |n| (FRAME * n).nseconds();
+    let edge = |from: &str, to: &str, n| (from.to_owned(), to.to_owned(), ms(n));
+    assert_eq!(
+        states(&bus),
+        [
+            edge("absent", "idle", 0),
+            edge("idle", "active", 1),
+            edge("active", "idle", 3)
+        ]
+    );
+}
+
+#[test]
+fn messages_say_who_and_how_long() {
+    let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
+    for n in 0..4 {
+        harness
+            .push_and_pull(frame_of(n, vec![worker(if n == 0 { OUTSIDE } else { INSIDE })]))
+            .unwrap();
+    }
+    let edges = structures(&bus, "shopfloor-activity");
+    let active = edges.last().unwrap();
+    assert_eq!(active.get::<String>("station").unwrap(), "bench");
+    assert_eq!(active.get::<String>("worker").unwrap(), "red");
+    assert_eq!(active.get::<u64>("lasted").unwrap(), FRAME.nseconds());
+    harness.push_event(gst::event::Eos::new());
+    let totals = structures(&bus, "shopfloor-totals");
+    assert_eq!(totals.len(), 1);
+    let sum = |name| totals[0].get::<u64>(name).unwrap();
+    assert_eq!(sum("active"), (FRAME * 3).nseconds());
+    assert_eq!(
+        sum("active") + sum("idle") + sum("absent") + sum("unknown"),
+        (FRAME * 4).nseconds()
+    );
+}
+
+#[test]
+fn without_stations_one_hint_and_no_states() {
+    let (mut harness, bus) = harness("activityzone");
+    for n in 0..3 {
+        let buffer = harness.push_and_pull(frame_of(n, vec![worker(INSIDE)])).unwrap();
+        assert!(people_meta::scene(&buffer).unwrap().stations.is_empty());
+    }
+    let hints = texts(&bus, gst::MessageType::Info);
+    assert_eq!(hints.len(), 1);
+    assert!(hints[0].contains("stations="), "{hints:?}");
+}
+
+#[test]
+fn frames_without_people_pass_as_they_are() {
+    let (mut harness, bus) = harness(&zone(BENCH, ""));
+    let buffer = harness.push_and_pull(frame(0)).unwrap();
+    assert!(people_meta::scene(&buffer).is_none());
+    assert!(states(&bus).is_empty());
+}
+
+#[test]
+fn stations_that_cannot_be_read_stop_the_start() {
+    init();
+    for (stations, named) in [
+        ("/no/such/kitchen.json", "/no/such/kitchen.json"),
+        (
+            r#"{"stations": [{"name": "bench", "polygon": [[0, 0], [1, 1]]}]}"#,
+            "stations[0].polygon",
+        ),
+        (r#"{"stations": [{"name": "bench", "polygon": }]}"#, "line 1"),
+    ] {
+        let element = gst::ElementFactory::make("activityzone")
+            .property("stations", stations)
+            .build()
+            .unwrap();
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        assert!(element.set_state(gst::State::Paused).is_err(), "{stations}");
+        let errors = texts(&bus, gst::MessageType::Error);
+        assert!(errors.len() == 1 && errors[0].contains(named), "{stations}: {errors:?}");
+        element.set_state(gst::State::Null).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_keypoint_is_named() {
+    init();
+    let element = gst::ElementFactory::make("activityzone")
+        .property("stations", BENCH)
+        .property("keypoints", "left_wrist,left_thumb")
+        .build()
+        .unwrap();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err());
+    let errors = texts(&bus, gst::MessageType::Error);
+    assert!(
+        errors[0].contains("left_thumb") && errors[0].contains("left_wrist"),
+        "{errors:?}"
+    );
+    element.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn broken_stations_while_playing_leave_the_old_ones_in_force() {
+    let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
+    harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
+    harness.element().unwrap().set_property("stations", "{}");
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("stays in force"),
+        "{warnings:?}"
+    );
+    let buffer = harness.push_and_pull(frame_of(1, vec![worker(INSIDE)])).unwrap();
+    assert_eq!(
+        people_meta::scene(&buffer).unwrap().stations[0].activity,
+        Activity::Active
+    );
+
+    let other = BENCH.replace("bench", "press");
+    harness.element().unwrap().set_property("stations", &other);
+    let buffer = harness.push_and_pull(frame_of(2, vec![worker(INSIDE)])).unwrap();
+    assert_eq!(&*people_meta::scene(&buffer).unwrap().stations[0].station.name, "press");
+}

@@ -1,0 +1,106 @@
+//! `vesttrack`: people in, workers out.
+
+mod common;
+
+use common::{frame, frame_of, harness, person};
+use gst::prelude::*;
+use people::{Inference, Point, Scene, SkipReason};
+
+const NOWHERE: Point = Point::new(0.0, 0.0);
+
+fn workers(buffer: &gst::BufferRef) -> Vec<String> {
+    let scene = people_meta::scene(buffer).unwrap();
+    scene
+        .people
+        .iter()
+        .map(|p| p.worker().map_or("visitor", |w| w).to_owned())
+        .collect()
+}
+
+#[test]
+fn vests_name_workers() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let mut last = None;
+    for n in 0..5 {
+        let people = vec![
+            person(80.0, "red", NOWHERE),
+            person(160.0, "blue", NOWHERE),
+            person(240.0, "none", NOWHERE),
+        ];
+        last = Some(harness.push_and_pull(frame_of(n, people)).unwrap());
+    }
+    assert_eq!(workers(&last.unwrap()), ["red", "blue", "visitor"]);
+    let stats: gst::Structure = harness.element().unwrap().property("stats");
+    assert_eq!(stats.get::<String>("workers-seen").unwrap(), "blue,red");
+    assert_eq!(stats.get::<u64>("frames").unwrap(), 5);
+    assert_eq!(stats.get::<u32>("people-now").unwrap(), 3);
+}
+
+#[test]
+fn only_the_vests_that_count_are_workers() {
+    let (mut harness, _bus) = harness("vesttrack vests=blue");
+    let mut last = None;
+    for n in 0..5 {
+        let people = vec![person(80.0, "red", NOWHERE), person(160.0, "blue", NOWHERE)];
+        last = Some(harness.push_and_pull(frame_of(n, people)).unwrap());
+    }
+    assert_eq!(workers(&last.unwrap()), ["visitor", "blue"]);
+}
+
+#[test]
+fn a_hidden_worker_coasts_and_a_flush_forgets() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    let hidden = harness.push_and_pull(frame_of(5, vec![])).unwrap();
+    let scene = people_meta::scene(&hidden).unwrap();
+    assert_eq!(
+        (scene.people.len(), scene.people[0].track.as_ref().unwrap().coasted),
+        (1, 1)
+    );
+
+    harness.push_event(gst::event::FlushStart::new());
+    harness.push_event(gst::event::FlushStop::new(true));
+    harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    let after = harness.push_and_pull(frame_of(0, vec![])).unwrap();
+    assert!(people_meta::scene(&after).unwrap().people.is_empty());
+}
+
+#[test]
+fn uninferred_frames_coast_and_bare_frames_pass() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    let mut skipped = frame(5);
+    let scene = Scene {
+        inference: Inference::Skipped(SkipReason::Overload),
+        ..Scene::default()
+    };
+    people_meta::set_scene(skipped.get_mut().unwrap(), scene);
+    let skipped = harness.push_and_pull(skipped).unwrap();
+    assert_eq!(workers(&skipped), ["red"]);
+    let bare = harness.push_and_pull(frame(6)).unwrap();
+    assert!(people_meta::scene(&bare).is_none());
+}
+
+#[test]
+fn a_property_acts_while_playing() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    harness.element().unwrap().set_property("max-age", 0_u32);
+    for n in 5..8 {
+        harness.push_and_pull(frame_of(n, vec![])).unwrap();
+    }
+    let gone = harness.push_and_pull(frame_of(8, vec![])).unwrap();
+    assert!(people_meta::scene(&gone).unwrap().people.is_empty());
+}
