@@ -1,0 +1,104 @@
+//! What every part of the picture is drawn with: canvas, typeface and sizes.
+
+use people::Rect;
+
+use crate::{Canvas, Color, Typeface};
+
+/// The dark that lies under lines and text, so that they show on any background.
+pub(super) const SHADE: Color = Color::hex(0x0e_1318);
+
+/// Sizes in pixels, all from the frame's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Text, pixels an em.
+    pub text: f32,
+    /// Lines.
+    pub line: f32,
+    /// The dark rim on each side of a line.
+    pub rim: f32,
+}
+
+impl Look {
+    /// 11 pixels of text in a frame of 288 lines, 16 of 576, 25 of 1080, 44 of 2160: small pictures need relatively
+    /// larger text. A portrait frame is as narrow as a lower one, so it counts as that.
+    pub(super) fn of(width: f32, height: f32) -> Self {
+        let extent = height.min(width * 0.75);
+        let line = extent * 0.0016 + 0.9;
+        Self {
+            text: extent * 0.0175 + 6.0,
+            line,
+            rim: line * 0.5,
+        }
+    }
+}
+
+/// Everything that drawing takes.
+pub(super) struct Brush<'s, 'a> {
+    pub canvas: Canvas<'s, 'a>,
+    pub typeface: &'s mut Typeface,
+    pub look: Look,
+}
+
+/// A run of text in one size and colour.
+pub(super) struct Words {
+    text: String,
+    size: f32,
+    color: Color,
+}
+
+impl Words {
+    pub(super) fn new(text: String, size: f32, color: Color) -> Self {
+        Self { text, size, color }
+    }
+}
+
+impl Brush<'_, '_> {
+    /// The whole frame.
+    pub(super) fn frame(&self) -> Rect {
+        Rect::new(0.0, 0.0, self.canvas.width(), self.canvas.height())
+    }
+
+    /// Draws `words` one after another, `x` and the baseline `y` being where they begin.
+    pub(super) fn write(&mut self, words: &[Words], mut x: f32, y: f32) {
+        for Words { text, size, color } in words {
+            self.typeface.draw(self.canvas.mask, text, *size, x, y);
+            self.canvas.fill(*color, 1.0);
+            x += self.typeface.width(text, *size);
+        }
+    }
+
+    /// How long `words` are.
+    pub(super) fn length(&self, words: &[Words]) -> f32 {
+        let widths = words.iter().map(|w| self.typeface.width(&w.text, w.size));
+        widths.sum()
+    }
+}
+
+/// `text`, cut with an ellipsis to `max` characters.
+pub(super) fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_frame() {
+        for (width, height, text) in [(384.0, 288.0, 11.0), (1920.0, 1080.0, 25.0), (4096.0, 2160.0, 44.0)] {
+            let look = Look::of(width, height);
+            assert!((look.text - text).abs() < 0.5, "{width}×{height}");
+        }
+        let portrait = Look::of(1080.0, 1920.0);
+        assert_eq!(portrait.text, Look::of(1080.0, 810.0).text);
+    }
+
+    #[test]
+    fn long_names_end_in_an_ellipsis() {
+        assert_eq!(shortened("bench", 5), "bench");
+        assert_eq!(shortened("benches", 5), "benc…");
+    }
+}

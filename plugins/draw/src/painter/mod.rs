@@ -1,0 +1,123 @@
+//! The picture of a scene: what is drawn, in which order, how large.
+
+mod brush;
+mod faces;
+mod persons;
+mod plates;
+mod stations;
+
+use people::{Inference, Person, Point, Scene, SkipReason};
+
+use crate::{Canvas, Color, Mask, Surface, Typeface};
+use brush::{Brush, Look, SHADE, Words};
+use plates::Plates;
+
+/// What is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Style {
+    /// People's boxes.
+    pub boxes: bool,
+    /// People's skeletons.
+    pub skeletons: bool,
+    /// People's names, and the stations' names and times.
+    pub labels: bool,
+    /// Track ids beside the names.
+    pub track_ids: bool,
+    /// The stations' outlines.
+    pub stations: bool,
+    /// Faces are blurred.
+    pub redact: bool,
+    /// Joints below this confidence (0..1) are not drawn. MoveNet's run low: half of all wrists are below 0.33.
+    pub joint_threshold: f32,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            boxes: true,
+            skeletons: true,
+            labels: true,
+            track_ids: false,
+            stations: true,
+            redact: false,
+            joint_threshold: 0.15,
+        }
+    }
+}
+
+/// Draws scenes; keeps the typeface, its glyphs and the mask from frame to frame.
+#[derive(Debug, Default)]
+pub struct Painter {
+    typeface: Typeface,
+    mask: Mask,
+}
+
+impl Painter {
+    /// A painter with nothing cached yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Draws `scene` onto its frame, in place.
+    ///
+    /// Redaction comes first, on the frame as it came; then stations, people (the nearest last) and, above all,
+    /// the labels, which make way for one another.
+    pub fn paint(&mut self, surface: &mut Surface, scene: &Scene, style: &Style) {
+        if style.redact {
+            faces::redact(surface, &scene.people, style.joint_threshold);
+        }
+        let mut brush = Brush {
+            look: Look::of(surface.width() as f32, surface.height() as f32),
+            canvas: Canvas::new(surface, &mut self.mask),
+            typeface: &mut self.typeface,
+        };
+        let people = nearest_last(&scene.people);
+        if style.stations {
+            for view in &scene.stations {
+                stations::area(&mut brush, view);
+            }
+        }
+        for person in &people {
+            persons::figure(&mut brush, person, style);
+        }
+        let mut plates = Plates::new(brush.frame());
+        inference_mark(&mut brush, &mut plates, scene.inference);
+        if style.labels && style.stations {
+            stations::labels(&mut brush, &mut plates, &scene.stations);
+        }
+        if style.labels {
+            persons::labels(&mut brush, &mut plates, &people, style);
+        }
+    }
+}
+
+/// People by the lower edge of their boxes: in most views, who stands lower stands nearer.
+fn nearest_last(people: &[Person]) -> Vec<&Person> {
+    let mut people: Vec<_> = people.iter().collect();
+    people.sort_by(|a, b| a.bbox.bottom.total_cmp(&b.bbox.bottom));
+    people
+}
+
+/// Says in a corner that this frame's people are no observation; a planned interval needs no mention.
+fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) {
+    let why = match inference {
+        Inference::Done | Inference::Skipped(SkipReason::Interval) => return,
+        Inference::Skipped(SkipReason::Overload) => "overload",
+        Inference::Skipped(SkipReason::Failed) => "failed",
+    };
+    const AMBER: Color = Color::hex(0xff_b020);
+    const PALE: Color = Color::hex(0xc9_d0d8);
+    let size = brush.look.text * 0.9;
+    let words = [
+        Words::new("no inference".into(), size, AMBER),
+        Words::new(format!(" · {why}"), size, PALE),
+    ];
+    let (pad, height) = (size * 0.5, size * 1.6);
+    let width = brush.length(&words) + 2.0 * pad;
+    let corner = Point::new(brush.frame().right - width - pad, pad);
+    let plate = plates.place(width, height, &[corner]);
+    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    brush.canvas.fill(SHADE, 0.8);
+    let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
+    brush.write(&words, plate.left + pad, baseline);
+}

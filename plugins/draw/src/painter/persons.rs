@@ -1,0 +1,260 @@
+//! People: box and skeleton in the vest's colour, and a name plate.
+
+use people::skeleton::BONES;
+use people::{Joint, Person, Point, Pose, Rect, VestScores};
+
+use super::Style;
+use super::brush::{Brush, Look, SHADE, Words, shortened};
+use super::plates::Plates;
+use crate::color::{self, VISITOR};
+use crate::polygon::rounded;
+use crate::{Color, Mask, Typeface};
+
+/// Longest name on a plate, in characters.
+const MAX_NAME: usize = 20;
+
+/// What coasted people's lines and plates are multiplied with.
+const FAINT: f32 = 0.6;
+
+/// Box and skeleton of one person: first a dark rim under all lines, then the bones, then all that has the vest's colour.
+///
+/// A box that is only predicted is dashed, fainter, and without a skeleton.
+pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
+    let (line, rim) = (brush.look.line, brush.look.rim);
+    let color = color_of(person);
+    let coasted = is_coasted(person);
+    let strength = if coasted { FAINT } else { 1.0 };
+    let radius = (brush.look.text * 0.4).min(person.bbox.width().min(person.bbox.height()) / 4.0);
+    let path = rounded(crisp(person.bbox, line), radius);
+    let outline = |mask: &mut Mask, width: f32| {
+        if coasted && style.boxes {
+            // caps reach into the gaps: rim and line get the same period
+            mask.dashes(&path, true, width, 4.0 * line, 5.0 * line - width);
+        } else if style.boxes {
+            mask.polyline(&path, true, width);
+        }
+    };
+    let pose = person.pose.as_ref().filter(|_| style.skeletons && !coasted);
+    let skeleton = pose.map(|pose| Skeleton::new(pose, person.bbox.height(), brush.look, style.joint_threshold));
+    outline(brush.canvas.mask, line + 2.0 * rim);
+    if let Some(skeleton) = &skeleton {
+        skeleton.rims(brush.canvas.mask);
+    }
+    brush.canvas.fill(SHADE, 0.45 * strength);
+    if let Some(skeleton) = &skeleton {
+        skeleton.bones(brush.canvas.mask);
+        // near white, so that they show on the vest they cross
+        brush.canvas.fill(color.mix(Color::WHITE, 0.75), 0.95);
+        skeleton.joints(brush.canvas.mask);
+    }
+    outline(brush.canvas.mask, line);
+    brush.canvas.fill(color, strength);
+}
+
+/// The name plates of all people; `people` come nearest last, and the nearest choose first.
+pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person], style: &Style) {
+    // faces should stay visible: the top of everybody's box
+    plates.keep_clear = people
+        .iter()
+        .map(|p| Rect {
+            bottom: p.bbox.top + p.bbox.height() * 0.25,
+            ..p.bbox
+        })
+        .collect();
+    for person in people.iter().rev() {
+        if let Some(name) = name_of(person, style.track_ids) {
+            label(brush, plates, person, name);
+        }
+    }
+}
+
+fn is_coasted(person: &Person) -> bool {
+    person.track.as_ref().is_some_and(|t| t.coasted > 0)
+}
+
+/// The vest that decides colour and name: the tracker's word, before it the model's best guess.
+fn vest_of(person: &Person) -> Option<&str> {
+    match &person.track {
+        Some(track) => track.worker.as_deref(),
+        None => person
+            .vest
+            .as_ref()?
+            .best()
+            .map(|(name, _)| &**name)
+            .filter(|name| *name != VestScores::NONE),
+    }
+}
+
+fn color_of(person: &Person) -> Color {
+    vest_of(person).map_or(VISITOR, color::vest)
+}
+
+/// What stands on a person's plate; nothing when nobody has looked for an identity.
+fn name_of(person: &Person, track_ids: bool) -> Option<String> {
+    let known = person.track.is_some() || person.vest.is_some();
+    let mut name = known.then(|| shortened(vest_of(person).unwrap_or("visitor"), MAX_NAME))?;
+    if let Some(track) = person.track.as_ref().filter(|_| track_ids) {
+        name.push_str(&format!(" #{}", track.id));
+    }
+    Some(name)
+}
+
+/// The box moved by less than a pixel, so that a thin line along it fills pixels instead of halves of two.
+fn crisp(bbox: Rect, line: f32) -> Rect {
+    let shift = if line.round() % 2.0 == 1.0 { 0.5 } else { 0.0 };
+    let snap = |v: f32| (v - shift).round() + shift;
+    Rect::new(snap(bbox.left), snap(bbox.top), snap(bbox.right), snap(bbox.bottom))
+}
+
+/// The parts of a pose that are drawn, in frame pixels.
+struct Skeleton {
+    bones: Vec<(Point, Point)>,
+    /// With their radii.
+    joints: Vec<(Point, f32)>,
+    line: f32,
+}
+
+impl Skeleton {
+    fn new(pose: &Pose, height: f32, look: Look, threshold: f32) -> Self {
+        let line = (height * 0.013).clamp(look.line * 0.6, look.line * 1.5);
+        let seen = |joint: Joint| {
+            let keypoint = pose[joint as usize];
+            (keypoint.confidence >= threshold).then_some(keypoint.point)
+        };
+        let bones = BONES.into_iter().filter(|(a, _)| !is_face(*a));
+        // a small face would vanish under its five joints
+        let faces = height >= 12.0 * look.text;
+        let joints = Joint::ALL.into_iter().filter(|joint| faces || !is_face(*joint));
+        Self {
+            bones: bones.filter_map(|(a, b)| Some((seen(a)?, seen(b)?))).collect(),
+            joints: joints.filter_map(|j| Some((seen(j)?, joint_radius(j, line)))).collect(),
+            line,
+        }
+    }
+
+    /// Everything, wider by half a line.
+    fn rims(&self, mask: &mut Mask) {
+        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, 2.0 * self.line));
+        self.joints.iter().for_each(|(p, r)| mask.disc(*p, r + 0.5 * self.line));
+    }
+
+    /// Bones, and the rings around elbows and wrists.
+    fn bones(&self, mask: &mut Mask) {
+        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, self.line));
+        let ringed = self.joints.iter().filter(|(_, r)| self.is_ringed(*r));
+        ringed.for_each(|(p, r)| mask.disc(*p, *r));
+    }
+
+    /// Joints; of the ringed ones what is inside the ring.
+    fn joints(&self, mask: &mut Mask) {
+        for (p, r) in &self.joints {
+            let ring = if self.is_ringed(*r) { 0.7 * self.line } else { 0.0 };
+            mask.disc(*p, r - ring);
+        }
+    }
+
+    /// Elbows and wrists: they decide who is active.
+    fn is_ringed(&self, radius: f32) -> bool {
+        radius > 1.5 * self.line
+    }
+}
+
+fn is_face(joint: Joint) -> bool {
+    (joint as u8) < Joint::LeftShoulder as u8
+}
+
+fn joint_radius(joint: Joint, line: f32) -> f32 {
+    use Joint::*;
+    match joint {
+        LeftWrist | RightWrist => 2.2 * line,
+        LeftElbow | RightElbow => 1.8 * line,
+        joint if is_face(joint) => 0.7 * line,
+        _ => line,
+    }
+}
+
+/// A plate in the vest's colour above the box, or where there is room.
+fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) {
+    let visible = person.bbox.intersection(&brush.frame());
+    if visible.area() <= 0.0 {
+        return;
+    }
+    let size = brush.look.text;
+    let color = color_of(person);
+    let alpha = if is_coasted(person) { FAINT } else { 1.0 };
+    let text = color.text_on();
+    let words = [Words::new(name, size, text)];
+    let (pad, height) = (size * 0.4, size * 1.35);
+    let width = brush.length(&words) + 2.0 * pad;
+    let corners = corners(visible, width, height, brush.look.line);
+    let plate = plates.place(width, height, &corners);
+    let rim = Rect::from_center(
+        plate.center().x,
+        plate.center().y,
+        plate.width() + 2.0,
+        plate.height() + 2.0,
+    );
+    brush.canvas.mask.rounded_rect(rim, size * 0.3 + 1.0);
+    brush.canvas.fill(SHADE, 0.35 * alpha);
+    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    brush.canvas.fill(color, 0.95 * alpha);
+    let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
+    brush.write(&words, plate.left + pad, baseline);
+}
+
+/// Where a name plate may go, best first: above the box, beside its top, inside, below.
+fn corners(bbox: Rect, width: f32, height: f32, line: f32) -> [Point; 10] {
+    let gap = 1.5 * line;
+    let (left, right) = (bbox.left - line / 2.0, bbox.right + line / 2.0 - width);
+    let (above, below) = (bbox.top - height - gap, bbox.bottom + gap);
+    [
+        Point::new(left, above),
+        Point::new(right, above),
+        Point::new(left, above - height),
+        Point::new(left - 0.6 * width, above),
+        Point::new(right + 0.6 * width, above),
+        Point::new(bbox.right + gap, bbox.top),
+        Point::new(bbox.left - width - gap, bbox.top),
+        Point::new(left + 2.0 * gap, bbox.top + 2.0 * gap),
+        Point::new(left, below),
+        Point::new(right, below),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use people::Track;
+
+    use super::*;
+
+    fn named(track: Option<Track>, vest: Option<&str>) -> Option<String> {
+        let vest = vest.map(|v| VestScores {
+            labels: [v.into()].into(),
+            probabilities: vec![1.0],
+        });
+        name_of(
+            &Person {
+                track,
+                vest,
+                ..Person::default()
+            },
+            true,
+        )
+    }
+
+    #[test]
+    fn names_are_as_good_as_what_is_known() {
+        let track = |worker: Option<&str>| {
+            Some(Track {
+                id: 3,
+                worker: worker.map(Into::into),
+                ..Track::default()
+            })
+        };
+        assert_eq!(named(None, None), None);
+        assert_eq!(named(None, Some("red")).as_deref(), Some("red"));
+        assert_eq!(named(None, Some("none")).as_deref(), Some("visitor"));
+        assert_eq!(named(track(Some("blue")), Some("red")).as_deref(), Some("blue #3"));
+        assert_eq!(named(track(None), Some("red")).as_deref(), Some("visitor #3"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Where labels go: near what they name, inside the frame, not over one another.
+
+use people::{Point, Rect};
+
+/// The plates of one frame.
+#[derive(Debug)]
+pub(super) struct Plates {
+    frame: Rect,
+    taken: Vec<Rect>,
+    /// Where plates should not lie when there is another place.
+    pub keep_clear: Vec<Rect>,
+}
+
+impl Plates {
+    pub(super) fn new(frame: Rect) -> Self {
+        Self {
+            frame,
+            taken: Vec::new(),
+            keep_clear: Vec::new(),
+        }
+    }
+
+    /// Takes the best place for a plate of that size; `corners` are where its top left corner may be, best first.
+    ///
+    /// Each is moved into the frame first. What counts, in this order: little of another plate is covered, little of
+    /// what is to keep clear, the plate is near where it was wanted, and it was wanted there early.
+    pub(super) fn place(&mut self, width: f32, height: f32, corners: &[Point]) -> Rect {
+        let mut best = (f32::INFINITY, Rect::default());
+        for (rank, corner) in corners.iter().enumerate() {
+            // max after min: a plate wider than the frame begins at its left edge, and NaN does as well
+            let left = corner.x.min(self.frame.right - width).max(0.0);
+            let top = corner.y.min(self.frame.bottom - height).max(0.0);
+            let plate = Rect::new(left, top, left + width, top + height);
+            let share = |rects: &[Rect]| {
+                rects.iter().map(|r| plate.intersection(r).area()).sum::<f32>() / plate.area().max(1.0)
+            };
+            let moved = ((left - corner.x).abs() / width + (top - corner.y).abs() / height).min(4.0);
+            let cost = 8.0 * share(&self.taken) + share(&self.keep_clear) + 0.25 * moved + 0.1 * rank as f32;
+            if cost < best.0 {
+                best = (cost, plate);
+            }
+        }
+        self.taken.push(best.1);
+        best.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Rect = Rect::new(0.0, 0.0, 100.0, 50.0);
+
+    #[test]
+    fn the_first_free_corner_is_taken() {
+        let mut plates = Plates::new(FRAME);
+        let corners = [Point::new(10.0, 10.0), Point::new(10.0, 20.0)];
+        assert_eq!(plates.place(20.0, 8.0, &corners), Rect::new(10.0, 10.0, 30.0, 18.0));
+        assert_eq!(plates.place(20.0, 8.0, &corners), Rect::new(10.0, 20.0, 30.0, 28.0));
+        plates.keep_clear.push(Rect::new(40.0, 0.0, 100.0, 15.0));
+        let corners = [Point::new(50.0, 5.0), Point::new(50.0, 30.0)];
+        assert_eq!(plates.place(20.0, 8.0, &corners).top, 30.0);
+    }
+
+    #[test]
+    fn plates_stay_in_the_frame() {
+        for (x, y) in [(-30.0, -5.0), (95.0, 49.0), (1e30, -1e30), (f32::NAN, 3.0)] {
+            let plate = Plates::new(FRAME).place(20.0, 8.0, &[Point::new(x, y), Point::new(y, x)]);
+            assert!(
+                plate.left >= 0.0 && plate.top >= 0.0 && plate.right <= 100.0 && plate.bottom <= 50.0,
+                "{plate:?}"
+            );
+        }
+    }
+}

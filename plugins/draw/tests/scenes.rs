@@ -1,0 +1,352 @@
+//! The painter: what a scene shows, and that nothing a scene can hold upsets it.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Frame;
+use draw::{Painter, Style, color};
+use people::image::PixelFormat;
+use people::{
+    Activity, Inference, Joint, Keypoint, Person, Point, Rect, Scene, SkipReason, Station, StationView, Totals, Track,
+};
+use proptest::prelude::*;
+
+const SIZE: (usize, usize) = (384, 288);
+const FLOOR: [u8; 3] = [90, 96, 88];
+const PLAIN: Style = Style {
+    boxes: false,
+    skeletons: false,
+    labels: false,
+    track_ids: false,
+    stations: false,
+    redact: false,
+    joint_threshold: 0.15,
+};
+
+fn paint(scene: &Scene, style: &Style) -> Frame {
+    let mut frame = Frame::simple(PixelFormat::Rgb, SIZE, FLOOR);
+    frame.with_surface(|surface| Painter::new().paint(surface, scene, style));
+    frame
+}
+
+/// How many pixels of `area` differ from the floor.
+fn drawn(frame: &Frame, area: Rect) -> usize {
+    let columns = area.left.max(0.0) as usize..(area.right as usize).min(frame.width);
+    let rows = area.top.max(0.0) as usize..(area.bottom as usize).min(frame.height);
+    rows.flat_map(|y| columns.clone().map(move |x| (x, y)))
+        .filter(|(x, y)| frame.rgb(*x, *y) != FLOOR)
+        .count()
+}
+
+fn everywhere() -> Rect {
+    Rect::new(0.0, 0.0, 384.0, 288.0)
+}
+
+/// A worker whose hands are at (140, 150) and (180, 150).
+fn worker(vest: &str) -> Person {
+    let mut pose = [Keypoint::default(); Joint::COUNT];
+    for (joint, x, y) in [
+        (Joint::Nose, 160.0, 92.0),
+        (Joint::LeftEye, 163.0, 89.0),
+        (Joint::RightEye, 157.0, 89.0),
+        (Joint::LeftElbow, 185.0, 130.0),
+        (Joint::LeftWrist, 180.0, 150.0),
+        (Joint::RightElbow, 135.0, 130.0),
+        (Joint::RightWrist, 140.0, 150.0),
+    ] {
+        pose[joint as usize] = Keypoint {
+            point: Point::new(x, y),
+            confidence: 0.4,
+        };
+    }
+    Person {
+        bbox: Rect::new(120.0, 80.0, 200.0, 240.0),
+        score: 0.7,
+        pose: Some(pose),
+        vest: None,
+        track: Some(Track {
+            id: 1,
+            worker: Some(vest.into()),
+            confidence: 0.9,
+            coasted: 0,
+        }),
+    }
+}
+
+fn coasted() -> Person {
+    let mut person = worker("red");
+    person.track.as_mut().unwrap().coasted = 4;
+    person
+}
+
+fn scene(people: Vec<Person>) -> Scene {
+    Scene {
+        people,
+        ..Scene::default()
+    }
+}
+
+fn bench(activity: Activity) -> StationView {
+    StationView {
+        station: Station {
+            name: "bench 1".into(),
+            polygon: [(0.5, 0.5), (0.8, 0.5), (0.8, 0.75), (0.5, 0.75)]
+                .map(|(x, y)| Point::new(x, y))
+                .into(),
+            vest: Some("red".into()),
+        }
+        .into(),
+        activity,
+        worker: Some("red".into()),
+        since: Duration::ZERO,
+        lasted: Duration::from_secs(12),
+        totals: Totals::default(),
+    }
+}
+
+#[test]
+fn an_empty_scene_and_a_style_of_nothing_leave_the_frame() {
+    let untouched = Frame::simple(PixelFormat::Rgb, SIZE, FLOOR);
+    assert_eq!(paint(&Scene::default(), &Style::default()), untouched);
+    let mut full = scene(vec![worker("red"), coasted()]);
+    full.stations.push(bench(Activity::Active));
+    assert_eq!(paint(&full, &PLAIN), untouched);
+}
+
+#[test]
+fn boxes_have_the_vests_colour() {
+    for vest in ["red", "white", "a vest of our own"] {
+        let frame = paint(&scene(vec![worker(vest)]), &Style { boxes: true, ..PLAIN });
+        let edge = (117..123)
+            .map(|x| frame.rgb(x, 160))
+            .min_by_key(|p| apart(*p, color::vest(vest).0))
+            .unwrap();
+        assert!(apart(edge, color::vest(vest).0) < 40, "{vest}: {edge:?}");
+        assert_eq!(frame.rgb(160, 160), FLOOR, "the inside stays");
+    }
+}
+
+fn apart(a: [u8; 3], b: [u8; 3]) -> u32 {
+    a.into_iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b))).sum()
+}
+
+#[test]
+fn coasted_people_are_dashed_and_have_no_skeleton() {
+    let style = Style {
+        boxes: true,
+        skeletons: true,
+        ..PLAIN
+    };
+    let (seen, predicted) = (
+        paint(&scene(vec![worker("red")]), &style),
+        paint(&scene(vec![coasted()]), &style),
+    );
+    let (inside, edge) = (
+        Rect::new(126.0, 86.0, 194.0, 234.0),
+        Rect::new(116.0, 90.0, 124.0, 230.0),
+    );
+    assert!(drawn(&seen, inside) > 100);
+    assert_eq!(drawn(&predicted, inside), 0);
+    let (whole, dashed) = (drawn(&seen, edge), drawn(&predicted, edge));
+    assert!(dashed > whole / 3 && dashed < whole * 9 / 10, "{dashed} of {whole}");
+}
+
+#[test]
+fn joints_below_the_threshold_are_not_drawn() {
+    let skeletons = Style {
+        skeletons: true,
+        ..PLAIN
+    };
+    assert!(drawn(&paint(&scene(vec![worker("red")]), &skeletons), everywhere()) > 100);
+    let picky = Style {
+        joint_threshold: 0.5,
+        ..skeletons
+    };
+    assert_eq!(drawn(&paint(&scene(vec![worker("red")]), &picky), everywhere()), 0);
+}
+
+#[test]
+fn stations_are_filled_while_active_only() {
+    let inside = Rect::new(200.0, 150.0, 300.0, 210.0);
+    for (activity, filled) in [(Activity::Active, 6000), (Activity::Idle, 0), (Activity::Absent, 0)] {
+        let scene = Scene {
+            stations: vec![bench(activity)],
+            ..Scene::default()
+        };
+        for labels in [false, true] {
+            // the labels lie beside the work area, where there is room
+            let frame = paint(
+                &scene,
+                &Style {
+                    stations: true,
+                    labels,
+                    ..PLAIN
+                },
+            );
+            assert_eq!(drawn(&frame, inside), filled, "{activity:?}");
+            assert!(drawn(&frame, everywhere()) > filled, "{activity:?}: no outline");
+        }
+    }
+}
+
+#[test]
+fn names_are_above_the_box_and_inside_the_frame() {
+    let style = Style { labels: true, ..PLAIN };
+    let frame = paint(&scene(vec![worker("red")]), &style);
+    assert!(drawn(&frame, Rect::new(115.0, 60.0, 160.0, 80.0)) > 150);
+    assert_eq!(
+        drawn(
+            &frame,
+            Rect {
+                top: 81.0,
+                ..everywhere()
+            }
+        ),
+        0
+    );
+    // no room above: beside it, rather than over the face
+    let mut high = worker("red");
+    high.bbox = Rect::new(-40.0, -30.0, 60.0, 200.0);
+    assert!(drawn(&paint(&scene(vec![high]), &style), Rect::new(60.0, 0.0, 100.0, 30.0)) > 150);
+    let mut outside = worker("red");
+    outside.bbox = Rect::new(-90.0, 20.0, -30.0, 200.0);
+    assert_eq!(drawn(&paint(&scene(vec![outside]), &style), everywhere()), 0);
+}
+
+#[test]
+fn only_missing_inference_is_mentioned() {
+    for (inference, mentioned) in [
+        (Inference::Done, false),
+        (Inference::Skipped(SkipReason::Interval), false),
+        (Inference::Skipped(SkipReason::Overload), true),
+        (Inference::Skipped(SkipReason::Failed), true),
+    ] {
+        let frame = paint(
+            &Scene {
+                inference,
+                ..Scene::default()
+            },
+            &Style::default(),
+        );
+        assert_eq!(
+            drawn(&frame, Rect::new(200.0, 0.0, 384.0, 40.0)) > 0,
+            mentioned,
+            "{inference:?}"
+        );
+        assert_eq!(
+            drawn(
+                &frame,
+                Rect {
+                    top: 40.0,
+                    ..everywhere()
+                }
+            ),
+            0
+        );
+    }
+}
+
+#[test]
+fn redacted_faces_are_flat_in_every_format() {
+    for format in PixelFormat::ALL {
+        for person in [
+            worker("red"),
+            coasted(),
+            Person {
+                pose: None,
+                ..worker("red")
+            },
+        ] {
+            let mut before = Frame::simple(format, SIZE, FLOOR);
+            before.scramble();
+            let mut after = before.clone();
+            let style = Style { redact: true, ..PLAIN };
+            after.with_surface(|surface| Painter::new().paint(surface, &scene(vec![person.clone()]), &style));
+            let roughness = |frame: &Frame| -> u32 {
+                (86..96)
+                    .flat_map(|y| (154..166).map(move |x| (x, y)))
+                    .map(|(x, y)| u32::from(frame.sample(0, x, y)[0].abs_diff(frame.sample(0, x + 1, y)[0])))
+                    .sum()
+            };
+            let (was, is) = (roughness(&before), roughness(&after));
+            assert!(is * 5 < was, "{format:?}: {was} became {is}");
+            assert_eq!(before.sample(0, 160, 200), after.sample(0, 160, 200));
+        }
+    }
+}
+
+/// Numbers as trackers, networks and station files may give them at their worst.
+fn silly() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        6 => -100.0_f32..500.0,
+        1 => -2.0_f32..2.0,
+        1 => prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e9, -1e9, 0.0]),
+    ]
+}
+
+fn silly_point() -> impl Strategy<Value = Point> {
+    (silly(), silly()).prop_map(|(x, y)| Point::new(x, y))
+}
+
+prop_compose! {
+    fn silly_person()(
+        edges in prop::array::uniform4(silly()),
+        points in prop::collection::vec(silly_point(), Joint::COUNT),
+        confidence in -0.5_f32..1.5,
+        posed in any::<bool>(),
+        track in prop::option::of((any::<u64>(), prop::option::of(".{0,40}"), 0_u32..3)),
+    ) -> Person {
+        let joint = |i: usize| Keypoint { point: points[i], confidence };
+        Person {
+            bbox: Rect::new(edges[0], edges[1], edges[2], edges[3]),
+            score: confidence,
+            pose: posed.then(|| std::array::from_fn(joint)),
+            vest: None,
+            track: track.map(|(id, worker, coasted)| Track { id, worker: worker.map(Into::into), confidence, coasted }),
+        }
+    }
+}
+
+prop_compose! {
+    fn silly_station()(
+        polygon in prop::collection::vec(silly_point(), 0..7),
+        name in ".{0,60}",
+        seconds in any::<u64>(),
+        activity in prop::sample::select(vec![Activity::Active, Activity::Idle, Activity::Absent]),
+    ) -> StationView {
+        let polygon = polygon.into_iter().map(|p| Point::new(p.x / 300.0, p.y / 200.0)).collect();
+        let lasted = Duration::from_secs(seconds);
+        StationView {
+            station: Station { name: name.into(), polygon, vest: None }.into(),
+            activity,
+            worker: None,
+            since: lasted,
+            lasted,
+            totals: Totals { active: lasted, ..Totals::default() },
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_scene_upsets_the_painter(
+        people in prop::collection::vec(silly_person(), 0..6),
+        stations in prop::collection::vec(silly_station(), 0..4),
+        size in (1_usize..330, 1_usize..250),
+        format in prop::sample::select(PixelFormat::ALL.to_vec()),
+        threshold in silly(),
+    ) {
+        let scene = Scene { inference: Inference::Skipped(SkipReason::Failed), people, stations };
+        let style = Style { redact: true, track_ids: true, joint_threshold: threshold, ..Style::default() };
+        let mut frame = Frame::plain(format, size, 4, Default::default(), FLOOR);
+        let padding_before = frame.planes.iter().flatten().filter(|b| **b == common::PADDING).count();
+        frame.with_surface(|surface| Painter::new().paint(surface, &scene, &style));
+        prop_assert!(padding_before >= 4 * size.1);
+        for (plane, stride) in frame.planes.iter().zip(&frame.strides) {
+            prop_assert!(plane.chunks(*stride).all(|row| row[stride - 4..] == [common::PADDING; 4]));
+        }
+    }
+}
