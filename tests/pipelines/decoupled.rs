@@ -1,0 +1,146 @@
+//! The decoupled line over the whole demo video: its people against the truth, its events against golden ones.
+//!
+//! `SHOPFLOOR_BLESS=1 cargo test -p shopfloor-tests --test pipelines` writes the golden events anew; review them like code.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use gst::prelude::*;
+use people::Scene;
+use shopfloor_tests::root;
+
+use crate::truth::{self, Score};
+
+/// A station's change of state, as a golden line has it.
+#[derive(Clone, Debug, PartialEq)]
+struct Edge {
+    station: String,
+    change: String,
+    time: Duration,
+}
+
+/// What one run over the video left.
+struct Run {
+    scenes: Vec<Arc<Scene>>,
+    edges: Vec<Edge>,
+    totals: Vec<gst::Structure>,
+    failed: Option<String>,
+}
+
+/// Played once; the tests look at it from all sides.
+static RUN: LazyLock<Run> = LazyLock::new(play);
+
+/// A frame of the video.
+const FRAME: Duration = Duration::from_millis(100);
+const FRAMES: usize = 735;
+
+fn play() -> Run {
+    gst::init().unwrap();
+    gstshopfloor::plugin_register_static().unwrap();
+    let root = root();
+    let launch = format!(
+        "filesrc location={video} ! decodebin ! tritoninfer model=movenet_multipose ! poseparse ! queue \
+         ! tritoninfer model=vest_resnet18 inference-region=people ! queue ! vesttrack ! activityzone stations={stations} \
+         ! overlay ! fakesink name=out sync=false",
+        video = root.join("media/vests.mp4").display(),
+        stations = root.join("pipelines/stations/demo.json").display(),
+    );
+    let pipeline = gst::parse::launch(&launch).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let scenes = Arc::new(Mutex::new(Vec::new()));
+    let seen = scenes.clone();
+    let sink = pipeline.by_name("out").unwrap().static_pad("sink").unwrap();
+    sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        seen.lock().unwrap().push(info.buffer().and_then(|buffer| people_meta::scene(buffer)).unwrap_or_default());
+        gst::PadProbeReturn::Ok
+    });
+    let mut run = Run { scenes: Vec::new(), edges: Vec::new(), totals: Vec::new(), failed: None };
+    pipeline.set_state(gst::State::Playing).unwrap();
+    for message in pipeline.bus().unwrap().iter_timed(gst::ClockTime::from_seconds(600)) {
+        match message.view() {
+            gst::MessageView::Eos(_) => break,
+            gst::MessageView::Error(error) => {
+                run.failed = Some(format!("{error:?}"));
+                break;
+            }
+            gst::MessageView::Element(element) => take(&mut run, element.structure()),
+            _ => {}
+        }
+    }
+    pipeline.set_state(gst::State::Null).unwrap();
+    run.scenes = std::mem::take(&mut scenes.lock().unwrap());
+    run
+}
+
+fn take(run: &mut Run, structure: Option<&gst::StructureRef>) {
+    let Some(structure) = structure else { return };
+    match structure.name().as_str() {
+        "shopfloor-activity" => run.edges.push(Edge {
+            station: structure.get("station").unwrap(),
+            change: format!("{} to {}", structure.get::<&str>("previous").unwrap(), structure.get::<&str>("state").unwrap()),
+            time: Duration::from_nanos(structure.get("running-time").unwrap()),
+        }),
+        "shopfloor-totals" => run.totals.push(structure.to_owned()),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_frame_arrives_inferred() {
+    assert_eq!(RUN.failed, None);
+    assert_eq!(RUN.scenes.len(), FRAMES);
+    assert!(RUN.scenes.iter().all(|scene| scene.inference == people::Inference::Done));
+}
+
+#[test]
+fn people_are_the_truths() {
+    let Score { precision, recall, vests } = truth::score(&RUN.scenes);
+    println!("precision {precision:.3}, recall {recall:.3}, vests {vests:.3}");
+    assert!(precision > 0.95, "{precision:.3} of the people found are there");
+    assert!(recall > 0.90, "{recall:.3} of the people there are found");
+    assert!(vests > 0.98, "{vests:.3} of the vests are right");
+}
+
+#[test]
+fn totals_cover_the_video() {
+    assert_eq!(RUN.totals.len(), 5);
+    for totals in &RUN.totals {
+        let sum: u64 = ["active", "idle", "absent", "unknown"].map(|name| totals.get::<u64>(name).unwrap()).iter().sum();
+        assert_eq!(Duration::from_nanos(sum), FRAME * FRAMES as u32, "{totals}");
+    }
+}
+
+#[test]
+fn edges_are_the_golden_ones() {
+    let path = root().join("tests/golden/decoupled.txt");
+    if std::env::var_os("SHOPFLOOR_BLESS").is_some() {
+        fs::write(&path, write_edges(&RUN.edges)).unwrap();
+    }
+    let golden = read_edges(&fs::read_to_string(&path).unwrap());
+    assert!(!golden.is_empty());
+    for station in golden.iter().map(|edge| &edge.station) {
+        let of = |edges: &[Edge]| edges.iter().filter(|edge| edge.station == *station).cloned().collect::<Vec<_>>();
+        let (expected, got) = (of(&golden), of(&RUN.edges));
+        let alike = expected.len() == got.len()
+            && expected.iter().zip(&got).all(|(a, b)| a.change == b.change && a.time.abs_diff(b.time) <= FRAME);
+        assert!(alike, "{station}, to a frame:\nexpected {}\ngot {}", write_edges(&expected), write_edges(&got));
+    }
+}
+
+fn write_edges(edges: &[Edge]) -> String {
+    edges.iter().fold(String::new(), |mut text, Edge { station, change, time }| {
+        let _ = writeln!(text, "{:.1} s, {station}: {change}", time.as_secs_f64());
+        text
+    })
+}
+
+fn read_edges(text: &str) -> Vec<Edge> {
+    let line = |line: &str| -> Option<Edge> {
+        let (time, rest) = line.split_once(" s, ")?;
+        let (station, change) = rest.split_once(": ")?;
+        let time = Duration::from_secs_f64(time.parse().ok()?);
+        Some(Edge { station: station.into(), change: change.into(), time })
+    };
+    text.lines().map(|text| line(text).unwrap_or_else(|| panic!("golden line: {text}"))).collect()
+}

@@ -1,0 +1,7 @@
+//! Whole pipelines: the real Triton in this process, the real models, the real video.
+//!
+//! The elements are linked in, so that people's metas can be read; `gst-launch-1.0` lines use the built plugin.
+
+mod decoupled;
+mod launch;
+mod truth;

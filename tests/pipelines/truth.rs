@@ -1,0 +1,63 @@
+//! The demo video's truth, and how people found compare with it.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use flate2::read::GzDecoder;
+use people::{Person, Rect, Scene};
+use serde::Deserialize;
+use shopfloor_tests::root;
+
+#[derive(Deserialize)]
+struct Frame {
+    people: Vec<Truth>,
+}
+
+#[derive(Deserialize)]
+struct Truth {
+    color: String,
+    #[serde(rename = "box")]
+    bbox: [f32; 4],
+}
+
+/// Shares of all people of the video, 0..1.
+pub struct Score {
+    /// Found people who are there.
+    pub precision: f32,
+    /// People there who are found.
+    pub recall: f32,
+    /// Matched people whose vest the network names rightly.
+    pub vests: f32,
+}
+
+/// Detections (coasted people do not count) against the truth, matched greedily at IoU 0.5, best score first.
+pub fn score(scenes: &[Arc<Scene>]) -> Score {
+    let file = File::open(root().join("media/vests_truth.json.gz")).unwrap();
+    let truth: Vec<Frame> = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    assert_eq!(truth.len(), scenes.len());
+    let (mut found, mut there, mut matched, mut named) = (0, 0, 0, 0);
+    for (frame, scene) in truth.iter().zip(scenes) {
+        let mut left: Vec<&Truth> = frame.people.iter().collect();
+        let detections = scene.people.iter().filter(|person| person.pose.is_some());
+        there += left.len();
+        for person in detections {
+            found += 1;
+            let Some(at) = best(&left, person) else { continue };
+            let truth = left.swap_remove(at);
+            matched += 1;
+            let vest = person.vest.as_ref().and_then(|vest| vest.best());
+            named += usize::from(vest.is_some_and(|(vest, _)| **vest == *truth.color));
+        }
+    }
+    let share = |part: usize, whole: usize| part as f32 / whole.max(1) as f32;
+    Score { precision: share(matched, found), recall: share(matched, there), vests: share(named, matched) }
+}
+
+fn best(truth: &[&Truth], person: &Person) -> Option<usize> {
+    let iou = |truth: &Truth| {
+        let [left, top, right, bottom] = truth.bbox;
+        person.bbox.iou(&Rect::new(left, top, right, bottom))
+    };
+    let overlaps = truth.iter().map(|truth| iou(truth)).enumerate();
+    overlaps.filter(|(_, iou)| *iou >= 0.5).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
+}

@@ -1,0 +1,96 @@
+//! The scripts' surface: what they say before they do anything, and what `scripts/env` sets.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(script: &str, arguments: &[&str]) -> Output {
+    Command::new(shopfloor_tests::root().join(script))
+        .args(arguments)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("a script can be run")
+}
+
+fn check(script: &str, arguments: &[&str], status: i32, says: &str) {
+    let output = run(script, arguments);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(status), "{script} {arguments:?}: {text}");
+    assert!(
+        text.contains(says),
+        "{script} {arguments:?} does not say `{says}`: {text}"
+    );
+}
+
+#[test]
+fn help_says_what_is_left_behind() {
+    check("scripts/demo", &["--help"], 0, "activity.jsonl");
+    check("scripts/demo", &["-h"], 0, "--window");
+    check("scripts/test", &["--help"], 0, "clippy");
+    check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
+}
+
+#[test]
+fn an_unknown_option_is_refused() {
+    check("scripts/demo", &["--windows"], 2, "unknown option: --windows");
+    check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
+    check("scripts/test", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
+}
+
+#[test]
+fn a_window_needs_a_display() {
+    check("scripts/demo", &["--window"], 1, "DISPLAY");
+}
+
+#[test]
+fn every_shell_can_source_env_from_anywhere() {
+    let root = shopfloor_tests::root();
+    let root = root.to_str().expect("the checkout's path is UTF-8");
+    let line = format!(
+        ". '{root}/scripts/env'; . '{root}/scripts/env'; \
+         printf '%s|%s|%s|%s' \"$GST_PLUGIN_PATH\" \"$SHOPFLOOR_MODEL_REPOSITORY\" \"$SHOPFLOOR_TRITON\" \"$PATH\""
+    );
+    // dash and bash are on every Debian; zsh where somebody uses it.
+    let zsh = Path::new("/usr/bin/zsh").exists().then_some("zsh");
+    for shell in ["bash", "dash"].into_iter().chain(zsh) {
+        let output = Command::new(shell)
+            .args(["-euc", &line])
+            .env("PATH", "/usr/bin:/bin")
+            .env("GST_PLUGIN_PATH", "/elsewhere")
+            .current_dir("/")
+            .output()
+            .expect("the shell runs");
+        let built = format!("{root}/target/release");
+        let expected = format!("{built}:/elsewhere|{root}/model_repository|{root}/.triton|{built}:/usr/bin:/bin");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}");
+    }
+}
+
+#[test]
+fn scripts_are_plain_sh_and_executable() {
+    for script in ["demo", "setup", "test"] {
+        check_sh(&format!("scripts/{script}"));
+        check(&format!("scripts/{script}"), &["--help"], 0, "usage");
+    }
+    check_sh("scripts/env");
+    check_sh("scripts/steps.sh");
+}
+
+/// dash understands little that is not POSIX.
+fn check_sh(script: &str) {
+    let output = Command::new("dash")
+        .arg("-n")
+        .arg(shopfloor_tests::root().join(script))
+        .output()
+        .expect("dash runs");
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
