@@ -1,0 +1,260 @@
+//! What the elements say about the shop floor, read from their bus messages into the domain's values, and its
+//! two written forms: a line of JSON an event, and the table of seconds at the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
+use people::event::Event;
+use people::{Activity, Totals};
+use serde::Serialize;
+
+/// The element message that `activityzone` posts whenever a station's state changes.
+pub const ACTIVITY: &str = "shopfloor-activity";
+/// The element message that `activityzone` posts for each station at the end of the stream.
+pub const TOTALS: &str = "shopfloor-totals";
+
+/// Reads the structure of an [`ACTIVITY`] message.
+pub fn read_event(message: &gst::StructureRef) -> Result<Event> {
+    Ok(Event {
+        time: time(message, "running-time")?,
+        station: station(message)?.into(),
+        worker: text(message, "worker")?.map(Into::into),
+        state: state(message, "state")?,
+        previous: state(message, "previous")?,
+        lasted: time(message, "lasted")?,
+        totals: totals(message)?,
+    })
+}
+
+fn state(message: &gst::StructureRef, field: &str) -> Result<Activity> {
+    let name: &str = message.get(field).with_context(|| message.name().to_string())?;
+    let states = [Activity::Absent, Activity::Idle, Activity::Active];
+    let state = states.into_iter().find(|state| state.name() == name);
+    state.with_context(|| format!("{}: `{field}` is `{name}`, no state", message.name()))
+}
+
+fn station(message: &gst::StructureRef) -> Result<&str> {
+    text(message, "station")?.with_context(|| format!("{} names no station", message.name()))
+}
+
+fn totals(message: &gst::StructureRef) -> Result<Totals> {
+    Ok(Totals {
+        active: time(message, "active")?,
+        idle: time(message, "idle")?,
+        absent: time(message, "absent")?,
+        unknown: time(message, "unknown")?,
+    })
+}
+
+fn text<'a>(message: &'a gst::StructureRef, field: &str) -> Result<Option<&'a str>> {
+    message.get_optional(field).with_context(|| message.name().to_string())
+}
+
+fn time(message: &gst::StructureRef, field: &str) -> Result<Duration> {
+    message
+        .get(field)
+        .map(Duration::from_nanos)
+        .with_context(|| message.name().to_string())
+}
+
+/// An event as it stands in a file of several tenants' events.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    stream: &'a str,
+}
+
+/// The event as a line of JSON, without the line's end.
+pub fn to_json(event: &Event, stream: &str) -> Result<String> {
+    serde_json::to_string(&Line { event, stream }).context("an event cannot be written")
+}
+
+/// What every station of every tenant came to.
+#[derive(Default)]
+pub struct Ledger(BTreeMap<(String, String), Account>);
+
+#[derive(Default)]
+struct Account {
+    totals: Totals,
+    /// Who was named, and how long each was active.
+    workers: BTreeMap<String, Duration>,
+}
+
+impl Account {
+    fn note(&mut self, worker: Option<&str>, ended: Activity, lasted: Duration, totals: Totals) {
+        self.totals = totals;
+        if let Some(worker) = worker {
+            let active = self.workers.entry(worker.to_owned()).or_default();
+            if ended == Activity::Active {
+                *active += lasted;
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// Keeps what an [`ACTIVITY`] or [`TOTALS`] message says.
+    pub fn note(&mut self, tenant: &str, message: &gst::StructureRef) -> Result<()> {
+        // A change ends the previous state; the end of the stream ends the last one.
+        let ended = state(message, if message.name() == TOTALS { "state" } else { "previous" })?;
+        let (worker, lasted, totals) = (text(message, "worker")?, time(message, "lasted")?, totals(message)?);
+        let account = self
+            .0
+            .entry((tenant.to_owned(), station(message)?.to_owned()))
+            .or_default();
+        account.note(worker, ended, lasted, totals);
+        Ok(())
+    }
+
+    /// Seconds in each state, a row a station; where several workers worked, a row for each below it. `None`
+    /// when no station was heard of.
+    pub fn table(&self) -> Option<Table> {
+        let (first, _) = self.0.keys().next()?;
+        let many = self.0.keys().any(|(tenant, _)| tenant != first);
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY);
+        table.set_header([
+            "tenant",
+            "station",
+            "worker",
+            "active s",
+            "idle s",
+            "absent s",
+            "unknown s",
+        ]);
+        for ((tenant, station), Account { totals, workers }) in &self.0 {
+            let times = [totals.active, totals.idle, totals.absent, totals.unknown];
+            let only = workers.keys().next().filter(|_| workers.len() == 1);
+            let names = [tenant.as_str(), station, only.map_or("anyone", String::as_str)].map(str::to_owned);
+            table.add_row(names.into_iter().chain(times.map(seconds)));
+            for (worker, active) in workers.iter().filter(|(_, active)| only.is_none() && !active.is_zero()) {
+                table.add_row([String::new(), String::new(), worker.clone(), seconds(*active)]);
+            }
+        }
+        for column in table.column_iter_mut().skip(3) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if let (false, Some(tenants)) = (many, table.column_mut(0)) {
+            tenants.set_constraint(ColumnConstraint::Hidden);
+        }
+        Some(table)
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn message(name: &str, station: &str) -> gst::Structure {
+        gst::init().unwrap();
+        gst::Structure::builder(name)
+            .field("station", station)
+            .field("worker", "red")
+            .field("state", "active")
+            .field("previous", "idle")
+            .field("running-time", 12_300_000_000u64)
+            .field("lasted", 2_000_000_000u64)
+            .field("active", 4_000_000_000u64)
+            .field("idle", 8_000_000_000u64)
+            .field("absent", 300_000_000u64)
+            .field("unknown", 0u64)
+            .build()
+    }
+
+    #[test]
+    fn an_event_is_a_line_of_json() {
+        let event = read_event(&message(ACTIVITY, "bench 1")).unwrap();
+        expect![[r#"{"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","state":"active","previous":"idle","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}"#]].assert_eq(&to_json(&event, "demo").unwrap());
+    }
+
+    #[test]
+    fn a_station_may_have_no_worker() {
+        let mut structure = message(ACTIVITY, "bench 1");
+        structure.remove_field("worker");
+        assert_eq!(read_event(&structure).unwrap().worker, None);
+    }
+
+    #[test]
+    fn a_message_that_is_not_whole_is_named() {
+        let mut structure = message(ACTIVITY, "bench 1");
+        structure.set("state", "asleep");
+        expect!["shopfloor-activity: `state` is `asleep`, no state"]
+            .assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
+        structure.remove_field("lasted");
+        structure.set("state", "idle");
+        expect!["shopfloor-activity: GetError: Structure field with name lasted not found"]
+            .assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
+        structure.remove_field("station");
+        expect!["shopfloor-activity names no station"].assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
+    }
+
+    #[test]
+    fn the_table_has_a_row_a_station() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.table().is_none());
+        let mut bench = message(ACTIVITY, "bench 1");
+        ledger.note("demo", &bench).unwrap();
+        bench.set("active", 15_500_000_000u64);
+        ledger.note("demo", &bench).unwrap();
+        let mut till = message(TOTALS, "till");
+        till.remove_field("worker");
+        till.set("state", "idle");
+        ledger.note("demo", &till).unwrap();
+        expect![[r#"
+            ┌─────────────────────────────────────────────────────────────┐
+            │ station   worker   active s   idle s   absent s   unknown s │
+            ╞═════════════════════════════════════════════════════════════╡
+            │ bench 1   red          15.5      8.0        0.3         0.0 │
+            │ till      anyone        4.0      8.0        0.3         0.0 │
+            └─────────────────────────────────────────────────────────────┘"#]]
+        .assert_eq(&ledger.table().unwrap().to_string());
+        ledger.note("yard", &till).unwrap();
+        expect![[r#"
+            ┌──────────────────────────────────────────────────────────────────────┐
+            │ tenant   station   worker   active s   idle s   absent s   unknown s │
+            ╞══════════════════════════════════════════════════════════════════════╡
+            │ demo     bench 1   red          15.5      8.0        0.3         0.0 │
+            │ demo     till      anyone        4.0      8.0        0.3         0.0 │
+            │ yard     till      anyone        4.0      8.0        0.3         0.0 │
+            └──────────────────────────────────────────────────────────────────────┘"#]]
+        .assert_eq(&ledger.table().unwrap().to_string());
+    }
+
+    #[test]
+    fn whoever_was_active_at_a_station_gets_a_row() {
+        let mut ledger = Ledger::default();
+        let mut till = message(ACTIVITY, "till");
+        for (worker, previous) in [
+            ("red", "active"),
+            ("blue", "active"),
+            ("green", "idle"),
+            ("red", "active"),
+        ] {
+            till.set("worker", worker);
+            till.set("previous", previous);
+            ledger.note("demo", &till).unwrap();
+        }
+        // Blue is still at it when the stream ends.
+        let mut last = message(TOTALS, "till");
+        last.set("worker", "blue");
+        last.set("active", 8_000_000_000u64);
+        ledger.note("demo", &last).unwrap();
+        expect![[r#"
+            ┌─────────────────────────────────────────────────────────────┐
+            │ station   worker   active s   idle s   absent s   unknown s │
+            ╞═════════════════════════════════════════════════════════════╡
+            │ till      anyone        8.0      8.0        0.3         0.0 │
+            │           blue          4.0                                 │
+            │           red           4.0                                 │
+            └─────────────────────────────────────────────────────────────┘"#]]
+        .assert_eq(&ledger.table().unwrap().to_string());
+    }
+}

@@ -1,0 +1,46 @@
+//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where.
+//!
+//! An ordinary GStreamer application: it knows the elements by their bus messages and properties alone.
+//! It ends with 0 when every tenant played to its end, 1 when something failed, 2 when it was called wrongly,
+//! and 130 when it was interrupted (files are finished all the same).
+
+mod facts;
+mod floor;
+mod launch;
+mod picture;
+mod play;
+mod plugin;
+mod progress;
+mod tenant;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::floor::Outcome;
+
+/// Who is on the shop floor, and who is working where.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Play(play::Options),
+}
+
+fn main() -> ExitCode {
+    let Command::Play(options) = Cli::parse().command;
+    match play::play(&options) {
+        Ok(Outcome::Played) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,45 @@
+# Sourced by setup, demo and test: where things are, and how a step is announced, timed and reported.
+# Expects `root`, the checkout's folder, to be set. Leaves the shell's options alone.
+
+# Scripts and links name target/release, so a target folder from elsewhere is not followed.
+export CARGO_TARGET_DIR="${root:?}/target"
+logs="$root/target/logs"
+
+# Output that is not wanted now, but that says why a step failed.
+step_log() {
+    mkdir -p "$logs"
+    printf '%s/%s.log' "$logs" "$1"
+}
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+# fail STEP WHY REMEDY: ends the script.
+fail() {
+    printf '\nfailed: %s\n   why: %s\n    do: %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+
+# quietly STEP REMEDY COMMAND…: runs COMMAND with its output in a log, whose last lines are shown if it fails.
+quietly() {
+    quiet_step=$1
+    quiet_remedy=$2
+    shift 2
+    quiet_log=$(step_log "$(printf '%s' "$quiet_step" | tr -c 'a-zA-Z0-9\n' '-')")
+    if "$@" >"$quiet_log" 2>&1 </dev/null; then
+        return 0
+    else
+        quiet_status=$?
+    fi
+    tail -n 15 "$quiet_log" | sed 's/^/    | /' >&2
+    fail "$quiet_step" "\`$*\` ended with status $quiet_status, its last lines are above (all: $quiet_log)" "$quiet_remedy"
+}
+
+# build_release: everything that the demo and the whole-pipeline tests run, with cargo's own progress.
+build_release() {
+    say "build: the plugin, the command and the Triton backend (release)"
+    cargo build --release --locked --workspace --manifest-path "$root/Cargo.toml" ||
+        fail "build" "cargo could not build the workspace, see above" \
+            "if crates could not be downloaded, check the network and run this again; else it is a defect of this checkout"
+}
