@@ -47,15 +47,27 @@ fn play() -> Run {
         video = root.join("media/vests.mp4").display(),
         stations = root.join("pipelines/stations/demo.json").display(),
     );
-    let pipeline = gst::parse::launch(&launch).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let pipeline = gst::parse::launch(&launch)
+        .unwrap()
+        .downcast::<gst::Pipeline>()
+        .unwrap();
     let scenes = Arc::new(Mutex::new(Vec::new()));
     let seen = scenes.clone();
     let sink = pipeline.by_name("out").unwrap().static_pad("sink").unwrap();
     sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        seen.lock().unwrap().push(info.buffer().and_then(|buffer| people_meta::scene(buffer)).unwrap_or_default());
+        seen.lock().unwrap().push(
+            info.buffer()
+                .and_then(|buffer| people_meta::scene(buffer))
+                .unwrap_or_default(),
+        );
         gst::PadProbeReturn::Ok
     });
-    let mut run = Run { scenes: Vec::new(), edges: Vec::new(), totals: Vec::new(), failed: None };
+    let mut run = Run {
+        scenes: Vec::new(),
+        edges: Vec::new(),
+        totals: Vec::new(),
+        failed: None,
+    };
     pipeline.set_state(gst::State::Playing).unwrap();
     for message in pipeline.bus().unwrap().iter_timed(gst::ClockTime::from_seconds(600)) {
         match message.view() {
@@ -78,7 +90,11 @@ fn take(run: &mut Run, structure: Option<&gst::StructureRef>) {
     match structure.name().as_str() {
         "shopfloor-activity" => run.edges.push(Edge {
             station: structure.get("station").unwrap(),
-            change: format!("{} to {}", structure.get::<&str>("previous").unwrap(), structure.get::<&str>("state").unwrap()),
+            change: format!(
+                "{} to {}",
+                structure.get::<&str>("previous").unwrap(),
+                structure.get::<&str>("state").unwrap()
+            ),
             time: Duration::from_nanos(structure.get("running-time").unwrap()),
         }),
         "shopfloor-totals" => run.totals.push(structure.to_owned()),
@@ -90,12 +106,20 @@ fn take(run: &mut Run, structure: Option<&gst::StructureRef>) {
 fn every_frame_arrives_inferred() {
     assert_eq!(RUN.failed, None);
     assert_eq!(RUN.scenes.len(), FRAMES);
-    assert!(RUN.scenes.iter().all(|scene| scene.inference == people::Inference::Done));
+    assert!(
+        RUN.scenes
+            .iter()
+            .all(|scene| scene.inference == people::Inference::Done)
+    );
 }
 
 #[test]
 fn people_are_the_truths() {
-    let Score { precision, recall, vests } = truth::score(&RUN.scenes);
+    let Score {
+        precision,
+        recall,
+        vests,
+    } = truth::score(&RUN.scenes);
     println!("precision {precision:.3}, recall {recall:.3}, vests {vests:.3}");
     assert!(precision > 0.95, "{precision:.3} of the people found are there");
     assert!(recall > 0.90, "{recall:.3} of the people there are found");
@@ -103,10 +127,22 @@ fn people_are_the_truths() {
 }
 
 #[test]
+fn a_vest_is_one_worker_at_a_time() {
+    for (n, scene) in RUN.scenes.iter().enumerate() {
+        let mut workers: Vec<_> = scene.people.iter().filter_map(people::Person::worker).collect();
+        workers.sort();
+        assert!(workers.windows(2).all(|two| two[0] != two[1]), "frame {n}: {workers:?}");
+    }
+}
+
+#[test]
 fn totals_cover_the_video() {
     assert_eq!(RUN.totals.len(), 5);
     for totals in &RUN.totals {
-        let sum: u64 = ["active", "idle", "absent", "unknown"].map(|name| totals.get::<u64>(name).unwrap()).iter().sum();
+        let sum: u64 = ["active", "idle", "absent", "unknown"]
+            .map(|name| totals.get::<u64>(name).unwrap())
+            .iter()
+            .sum();
         assert_eq!(Duration::from_nanos(sum), FRAME * FRAMES as u32, "{totals}");
     }
 }
@@ -120,19 +156,35 @@ fn edges_are_the_golden_ones() {
     let golden = read_edges(&fs::read_to_string(&path).unwrap());
     assert!(!golden.is_empty());
     for station in golden.iter().map(|edge| &edge.station) {
-        let of = |edges: &[Edge]| edges.iter().filter(|edge| edge.station == *station).cloned().collect::<Vec<_>>();
+        let of = |edges: &[Edge]| {
+            edges
+                .iter()
+                .filter(|edge| edge.station == *station)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let (expected, got) = (of(&golden), of(&RUN.edges));
         let alike = expected.len() == got.len()
-            && expected.iter().zip(&got).all(|(a, b)| a.change == b.change && a.time.abs_diff(b.time) <= FRAME);
-        assert!(alike, "{station}, to a frame:\nexpected {}\ngot {}", write_edges(&expected), write_edges(&got));
+            && expected
+                .iter()
+                .zip(&got)
+                .all(|(a, b)| a.change == b.change && a.time.abs_diff(b.time) <= FRAME);
+        assert!(
+            alike,
+            "{station}, to a frame:\nexpected {}\ngot {}",
+            write_edges(&expected),
+            write_edges(&got)
+        );
     }
 }
 
 fn write_edges(edges: &[Edge]) -> String {
-    edges.iter().fold(String::new(), |mut text, Edge { station, change, time }| {
-        let _ = writeln!(text, "{:.1} s, {station}: {change}", time.as_secs_f64());
-        text
-    })
+    edges
+        .iter()
+        .fold(String::new(), |mut text, Edge { station, change, time }| {
+            let _ = writeln!(text, "{:.1} s, {station}: {change}", time.as_secs_f64());
+            text
+        })
 }
 
 fn read_edges(text: &str) -> Vec<Edge> {
@@ -140,7 +192,13 @@ fn read_edges(text: &str) -> Vec<Edge> {
         let (time, rest) = line.split_once(" s, ")?;
         let (station, change) = rest.split_once(": ")?;
         let time = Duration::from_secs_f64(time.parse().ok()?);
-        Some(Edge { station: station.into(), change: change.into(), time })
+        Some(Edge {
+            station: station.into(),
+            change: change.into(),
+            time,
+        })
     };
-    text.lines().map(|text| line(text).unwrap_or_else(|| panic!("golden line: {text}"))).collect()
+    text.lines()
+        .map(|text| line(text).unwrap_or_else(|| panic!("golden line: {text}")))
+        .collect()
 }

@@ -11,11 +11,20 @@ const VEST: &str = "tritoninfer model=vest_resnet18 inference-region=people";
 fn gst_launch(line: &str) -> (Output, String) {
     let root = root();
     let mut command = Command::new("sh");
-    command.args(["-c", &format!(". scripts/env && exec timeout 120 gst-launch-1.0 -e {line}")]).current_dir(&root);
+    command
+        .args([
+            "-c",
+            &format!(". scripts/env && exec timeout 120 gst-launch-1.0 -e {line}"),
+        ])
+        .current_dir(&root);
     // a registry of its own: the test tells nothing about, and leaves nothing in, the user's
     let registry = tempfile::NamedTempFile::new().unwrap();
     let output = command.env("GST_REGISTRY", registry.path()).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     (output, text)
 }
 
@@ -33,11 +42,23 @@ fn the_decoupled_line_plays() {
 #[test]
 fn what_is_wrong_is_one_error_that_says_what_to_do() {
     for (line, says) in [
-        (format!("{VIDEO} ! tritoninfer model=movenet_singlepose ! fakesink"), &["movenet_singlepose", "movenet_multipose"][..]),
-        (format!("{VIDEO} ! tritoninfer model-repository=/no/such/models ! fakesink"), &["/no/such/models", "model-repository"]),
-        (format!("{VIDEO} ! tritoninfer server=ftp://triton ! fakesink"), &["ftp://triton", "inprocess:"]),
+        (
+            format!("{VIDEO} ! tritoninfer model=movenet_singlepose ! fakesink"),
+            &["movenet_singlepose", "movenet_multipose"][..],
+        ),
+        (
+            format!("{VIDEO} ! tritoninfer model-repository=/no/such/models ! fakesink"),
+            &["/no/such/models", "model-repository"],
+        ),
+        (
+            format!("{VIDEO} ! tritoninfer server=ftp://triton ! fakesink"),
+            &["ftp://triton", "inprocess:"],
+        ),
         (format!("{VIDEO} ! {VEST} ! fakesink"), &["people", "poseparse"]),
-        (format!("{VIDEO} ! {POSE} ! activityzone stations=no.json ! fakesink"), &["no.json"]),
+        (
+            format!("{VIDEO} ! {POSE} ! activityzone stations=no.json ! fakesink"),
+            &["no.json"],
+        ),
     ] {
         let (output, text) = gst_launch(&line);
         let errors = text.matches("ERROR: from element").count();
@@ -45,10 +66,16 @@ fn what_is_wrong_is_one_error_that_says_what_to_do() {
         assert!(!text.contains("panicked"), "{line}: {text}");
         if line.contains(VEST) {
             // the frames pass, and someone is told why they bear no vests
-            assert!(output.status.success() && (errors, warnings) == (0, 1), "{line}: {text}");
+            assert!(
+                output.status.success() && (errors, warnings) == (0, 1),
+                "{line}: {text}"
+            );
         } else {
             assert!(!output.status.success() && errors == 1, "{line}: {text}");
         }
-        assert!(says.iter().all(|word| text.contains(word)), "{line} does not say {says:?}: {text}");
+        assert!(
+            says.iter().all(|word| text.contains(word)),
+            "{line} does not say {says:?}: {text}"
+        );
     }
 }

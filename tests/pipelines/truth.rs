@@ -50,7 +50,11 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
         }
     }
     let share = |part: usize, whole: usize| part as f32 / whole.max(1) as f32;
-    Score { precision: share(matched, found), recall: share(matched, there), vests: share(named, matched) }
+    Score {
+        precision: share(matched, found),
+        recall: share(matched, there),
+        vests: share(named, matched),
+    }
 }
 
 fn best(truth: &[&Truth], person: &Person) -> Option<usize> {
@@ -59,5 +63,8 @@ fn best(truth: &[&Truth], person: &Person) -> Option<usize> {
         person.bbox.iou(&Rect::new(left, top, right, bottom))
     };
     let overlaps = truth.iter().map(|truth| iou(truth)).enumerate();
-    overlaps.filter(|(_, iou)| *iou >= 0.5).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
+    overlaps
+        .filter(|(_, iou)| *iou >= 0.5)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(at, _)| at)
 }

@@ -21,6 +21,7 @@ fn parameter(key: &str, value: &str) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of errors")]
 fn a_wrong_model_says_what_is_wrong() {
     let good = identity(FLOAT, &[2, 3]);
     let plain = io(X, Y);

@@ -70,7 +70,7 @@ fn known_format(info: &gst_video::VideoInfo) -> Result<PixelFormat, ImageError> 
 
 /// The domain's name of a format that is in [`caps`].
 pub fn pixel_format(format: gst_video::VideoFormat) -> Option<PixelFormat> {
-    PixelFormat::from_name(&format.to_str())
+    PixelFormat::from_name(format.to_str())
 }
 
 fn gst_format(format: PixelFormat) -> gst_video::VideoFormat {

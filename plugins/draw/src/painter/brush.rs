@@ -37,6 +37,8 @@ pub(super) struct Brush<'s, 'a> {
     pub canvas: Canvas<'s, 'a>,
     pub typeface: &'s mut Typeface,
     pub look: Look,
+    /// Nobody in the scene is tracked: people are shown as what their vests look like.
+    pub guesses: bool,
 }
 
 /// A run of text in one size and colour.

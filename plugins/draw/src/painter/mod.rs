@@ -70,6 +70,7 @@ impl Painter {
             look: Look::of(surface.width() as f32, surface.height() as f32),
             canvas: Canvas::new(surface, &mut self.mask),
             typeface: &mut self.typeface,
+            guesses: scene.people.iter().all(|person| person.track.is_none()),
         };
         let people = nearest_last(&scene.people);
         if style.stations {

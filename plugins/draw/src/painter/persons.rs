@@ -21,7 +21,7 @@ const FAINT: f32 = 0.6;
 /// A box that is only predicted is dashed, fainter, and without a skeleton.
 pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
     let (line, rim) = (brush.look.line, brush.look.rim);
-    let color = color_of(person);
+    let color = color_of(person, brush.guesses);
     let coasted = is_coasted(person);
     let strength = if coasted { FAINT } else { 1.0 };
     let radius = (brush.look.text * 0.4).min(person.bbox.width().min(person.bbox.height()) / 4.0);
@@ -62,7 +62,7 @@ pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person],
         })
         .collect();
     for person in people.iter().rev() {
-        if let Some(name) = name_of(person, style.track_ids) {
+        if let Some(name) = name_of(person, brush.guesses, style.track_ids) {
             label(brush, plates, person, name);
         }
     }
@@ -72,10 +72,11 @@ fn is_coasted(person: &Person) -> bool {
     person.track.as_ref().is_some_and(|t| t.coasted > 0)
 }
 
-/// The vest that decides colour and name: the tracker's word, before it the model's best guess.
-fn vest_of(person: &Person) -> Option<&str> {
+/// The vest that decides colour and name: the tracker's word, where there is no tracker the model's best guess.
+fn vest_of(person: &Person, guesses: bool) -> Option<&str> {
     match &person.track {
         Some(track) => track.worker.as_deref(),
+        None if !guesses => None,
         None => person
             .vest
             .as_ref()?
@@ -85,14 +86,14 @@ fn vest_of(person: &Person) -> Option<&str> {
     }
 }
 
-fn color_of(person: &Person) -> Color {
-    vest_of(person).map_or(VISITOR, color::vest)
+fn color_of(person: &Person, guesses: bool) -> Color {
+    vest_of(person, guesses).map_or(VISITOR, color::vest)
 }
 
 /// What stands on a person's plate; nothing when nobody has looked for an identity.
-fn name_of(person: &Person, track_ids: bool) -> Option<String> {
-    let known = person.track.is_some() || person.vest.is_some();
-    let mut name = known.then(|| shortened(vest_of(person).unwrap_or("visitor"), MAX_NAME))?;
+fn name_of(person: &Person, guesses: bool, track_ids: bool) -> Option<String> {
+    let known = person.track.is_some() || (guesses && person.vest.is_some());
+    let mut name = known.then(|| shortened(vest_of(person, guesses).unwrap_or("visitor"), MAX_NAME))?;
     if let Some(track) = person.track.as_ref().filter(|_| track_ids) {
         name.push_str(&format!(" #{}", track.id));
     }
@@ -180,7 +181,7 @@ fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) 
         return;
     }
     let size = brush.look.text;
-    let color = color_of(person);
+    let color = color_of(person, brush.guesses);
     let alpha = if is_coasted(person) { FAINT } else { 1.0 };
     let text = color.text_on();
     let words = [Words::new(name, size, text)];
@@ -227,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    fn named(track: Option<Track>, vest: Option<&str>) -> Option<String> {
+    fn named(track: Option<Track>, vest: Option<&str>, guesses: bool) -> Option<String> {
         let vest = vest.map(|v| VestScores {
             labels: [v.into()].into(),
             probabilities: vec![1.0],
@@ -238,6 +239,7 @@ mod tests {
                 vest,
                 ..Person::default()
             },
+            guesses,
             true,
         )
     }
@@ -251,10 +253,15 @@ mod tests {
                 ..Track::default()
             })
         };
-        assert_eq!(named(None, None), None);
-        assert_eq!(named(None, Some("red")).as_deref(), Some("red"));
-        assert_eq!(named(None, Some("none")).as_deref(), Some("visitor"));
-        assert_eq!(named(track(Some("blue")), Some("red")).as_deref(), Some("blue #3"));
-        assert_eq!(named(track(None), Some("red")).as_deref(), Some("visitor #3"));
+        assert_eq!(named(None, None, true), None);
+        assert_eq!(named(None, Some("red"), true).as_deref(), Some("red"));
+        assert_eq!(named(None, Some("none"), true).as_deref(), Some("visitor"));
+        assert_eq!(
+            named(track(Some("blue")), Some("red"), true).as_deref(),
+            Some("blue #3")
+        );
+        assert_eq!(named(track(None), Some("red"), true).as_deref(), Some("visitor #3"));
+        // beside people whom the tracker knows, a guess could be a second worker in the same vest
+        assert_eq!(named(None, Some("red"), false), None);
     }
 }

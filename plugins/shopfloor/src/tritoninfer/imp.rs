@@ -70,6 +70,7 @@ pub struct TritonInfer {
     pub(super) gate: Arc<Gate>,
     pub(super) input: Mutex<Option<Input>>,
     pub(super) hinted: AtomicBool,
+    pub(super) measuring: AtomicBool,
     /// Stands in for a server's model.
     #[cfg(test)]
     pub(super) scripted: Mutex<Option<Arc<triton::Model>>>,
@@ -117,6 +118,7 @@ impl ObjectSubclass for TritonInfer {
             gate: Arc::default(),
             input: Mutex::default(),
             hinted: AtomicBool::new(false),
+            measuring: AtomicBool::new(false),
             #[cfg(test)]
             scripted: Mutex::default(),
             sinkpad,
@@ -202,21 +204,10 @@ impl TritonInfer {
         let settings = self.settings.lock().unwrap().clone();
         let session = self.session(&settings)?;
         super::regions::check(session.contract(), settings.inference_region)?;
-        let took = session.warm_up(
-            settings.max_in_flight as usize,
-            Duration::from_millis(settings.timeout.into()),
-        )?;
         let promise = match settings.latency {
-            0 => Promise::measured(took),
+            0 => Promise::default(),
             latency => Promise::fixed(Duration::from_millis(latency.into())),
         };
-        gst::info!(
-            CAT,
-            imp = self,
-            "{} answers in {took:?}, latency {:?}",
-            session.contract().model,
-            promise.latency()
-        );
         *self.trouble.lock().unwrap() = None;
         *self.opened.lock().unwrap() = Some(Opened {
             session: Arc::new(session),
@@ -260,7 +251,7 @@ impl TritonInfer {
         let (stats, latency) = match self.opened() {
             Some(opened) => (
                 opened.stats.lock().unwrap().clone(),
-                opened.promise.lock().unwrap().latency(),
+                opened.promise.lock().unwrap().latency().unwrap_or_default(),
             ),
             None => (Stats::default(), Duration::ZERO),
         };

@@ -1,4 +1,4 @@
-//! How long a frame stays in the element: measured before the stream runs, raised when the truth turns out longer.
+//! How long a live frame stays in the element: measured before it plays, raised when the truth turns out longer.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ const PATIENCE: usize = 3;
 const STEP: Duration = Duration::from_millis(10);
 
 /// The latency that the element answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Promise {
-    promised: Duration,
+    promised: Option<Duration>,
     fixed: bool,
     misses: usize,
     slowest_miss: Duration,
@@ -22,29 +22,28 @@ impl Promise {
     /// What the user said, kept whatever happens.
     pub fn fixed(latency: Duration) -> Self {
         Self {
-            promised: latency,
+            promised: Some(latency),
             fixed: true,
-            misses: 0,
-            slowest_miss: Duration::ZERO,
+            ..Self::default()
         }
     }
 
     /// From the slowest answer of a warm-up with as many requests in flight as there will be.
     pub fn measured(slowest: Duration) -> Self {
         Self {
-            fixed: false,
-            ..Self::fixed(with_margin(slowest))
+            promised: Some(with_margin(slowest)),
+            ..Self::default()
         }
     }
 
-    /// The promise as it stands.
-    pub fn latency(&self) -> Duration {
+    /// The promise as it stands; `None` before it was measured, and then no frame is late.
+    pub fn latency(&self) -> Option<Duration> {
         self.promised
     }
 
     /// An answer took `took`. True when the promise changed, and the pipeline must be told.
     pub fn observe(&mut self, took: Duration) -> bool {
-        if self.fixed || took <= self.promised {
+        if self.fixed || self.promised.is_none_or(|promised| took <= promised) {
             self.misses = 0;
             self.slowest_miss = Duration::ZERO;
             return false;
@@ -75,7 +74,7 @@ mod tests {
     #[test]
     fn a_measurement_gets_its_margin() {
         for (slowest, want) in [(0, 0), (1, 10), (8, 10), (9, 20), (100, 130), (200, 250)] {
-            assert_eq!(Promise::measured(ms(slowest)).latency(), ms(want), "{slowest} ms");
+            assert_eq!(Promise::measured(ms(slowest)).latency(), Some(ms(want)), "{slowest} ms");
         }
     }
 
@@ -86,13 +85,20 @@ mod tests {
             .map(|took| promise.observe(ms(took)))
             .into();
         assert_eq!(told, [false, false, false, false, false, true, false]);
-        assert_eq!(promise.latency(), ms(250));
+        assert_eq!(promise.latency(), Some(ms(250)));
+    }
+
+    #[test]
+    fn nothing_is_late_before_the_measurement() {
+        let mut promise = Promise::default();
+        assert!((0..10).all(|_| !promise.observe(ms(500))));
+        assert_eq!(promise.latency(), None);
     }
 
     #[test]
     fn what_the_user_said_stays() {
         let mut promise = Promise::fixed(ms(50));
         assert!((0..10).all(|_| !promise.observe(ms(500))));
-        assert_eq!(promise.latency(), ms(50));
+        assert_eq!(promise.latency(), Some(ms(50)));
     }
 }

@@ -72,8 +72,7 @@ impl Session {
         Sampler::new(self.format)
     }
 
-    /// Runs `requests` requests at once on an empty picture; the slowest answer's time. Also the proof that the model
-    /// runs at all, before the first frame depends on it.
+    /// Runs `requests` requests at once on an empty picture; the slowest answer's time.
     pub fn warm_up(&self, requests: usize, timeout: Duration) -> Result<Duration, Error> {
         let start = Instant::now();
         let (sender, receiver) = mpsc::channel();

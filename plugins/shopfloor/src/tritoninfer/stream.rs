@@ -11,6 +11,7 @@ use people::letterbox::Sampler;
 use super::error::Error;
 use super::gate::Reply;
 use super::imp::{CAT, Opened, TritonInfer};
+use super::latency::Promise;
 use super::regions;
 use super::ring::{Item, Limits, Outcome};
 use super::session::Answer;
@@ -57,7 +58,7 @@ impl TritonInfer {
         input.frames += 1;
         let limits = self.limits(settings, input, opened);
         let room = self.gate.admit(&limits)?;
-        if index % u64::from(settings.inference_interval) != 0 {
+        if !index.is_multiple_of(settings.inference_interval.into()) {
             self.gate.push_skipped(buffer, SkipReason::Interval);
         } else if room {
             self.request(settings, opened, input, buffer, limits.skip);
@@ -76,7 +77,8 @@ impl TritonInfer {
         };
         let fps = input.info.fps();
         let fps = f64::from(fps.numer()) / f64::from(fps.denom().max(1));
-        let waiting = (opened.promise.lock().unwrap().latency().as_secs_f64() * fps).ceil() as usize;
+        let latency = opened.promise.lock().unwrap().latency().unwrap_or_default();
+        let waiting = (latency.as_secs_f64() * fps).ceil() as usize;
         Limits {
             in_flight,
             frames: in_flight.max(waiting) + SLACK,
@@ -88,7 +90,8 @@ impl TritonInfer {
     /// that cannot be read goes on marked as failed.
     fn request(&self, settings: &Settings, opened: &Opened, input: &mut Input, buffer: gst::Buffer, hurried: bool) {
         let arrived = Instant::now();
-        let deadline = hurried.then(|| arrived + opened.promise.lock().unwrap().latency());
+        let latency = opened.promise.lock().unwrap().latency();
+        let deadline = latency.filter(|_| hurried).map(|latency| arrived + latency);
         let region = settings.inference_region;
         let Some(regions) = regions::of_frame(&buffer, input.info.width(), input.info.height(), region) else {
             self.hint_no_people();
@@ -245,13 +248,43 @@ impl TritonInfer {
             return false;
         }
         let (live, min, max) = upstream.result();
-        let own = self
-            .opened()
-            .map_or(Duration::ZERO, |opened| opened.promise.lock().unwrap().latency());
+        let own = if live { self.own_latency() } else { Duration::ZERO };
         let own = gst::ClockTime::try_from(own).unwrap_or(gst::ClockTime::ZERO);
         // we hold back as much as we delay, so both ends move alike
         latency.set(live, min + own, max.map(|max| max + own));
         true
+    }
+
+    /// What we add to a live stream's latency. The first to ask waits for the measurement; who asks meanwhile is told
+    /// to ask again.
+    fn own_latency(&self) -> Duration {
+        let Some(opened) = self.opened() else {
+            return Duration::ZERO;
+        };
+        let known = opened.promise.lock().unwrap().latency();
+        if let Some(latency) = known {
+            return latency;
+        }
+        if self.measuring.swap(true, Ordering::AcqRel) {
+            return Duration::ZERO;
+        }
+        let settings = self.settings.lock().unwrap().clone();
+        let timeout = Duration::from_millis(settings.timeout.into());
+        let promise = match opened.session.warm_up(settings.max_in_flight as usize, timeout) {
+            Ok(slowest) => Promise::measured(slowest),
+            Err(error) => {
+                // the first frame's request says it to the user, by on-error
+                gst::warning!(CAT, imp = self, "the warm-up failed: {error}");
+                Promise::fixed(timeout)
+            }
+        };
+        gst::info!(CAT, imp = self, "{}: {promise:?}", opened.session.contract().model);
+        *opened.promise.lock().unwrap() = promise;
+        self.measuring.store(false, Ordering::Release);
+        let _ = self
+            .obj()
+            .post_message(gst::message::Latency::builder().src(&*self.obj()).build());
+        promise.latency().unwrap_or_default()
     }
 
     // ---- the source pad's task

@@ -180,6 +180,17 @@ fn latency_is_upstreams_and_ours() {
 }
 
 #[test]
+fn a_live_streams_latency_is_measured_when_it_is_asked_for() {
+    let (mut harness, bus, script) = tensors("");
+    script.release();
+    harness.set_upstream_latency(gst::ClockTime::from_mseconds(30));
+    let promised = harness.query_latency().unwrap();
+    assert!(promised >= gst::ClockTime::from_mseconds(40), "upstream's and at least a step of ours: {promised}");
+    assert_eq!(harness.query_latency(), Some(promised), "measured once");
+    assert!(bus.pop_filtered(&[gst::MessageType::Latency]).is_some());
+}
+
+#[test]
 fn a_late_answer_does_not_hold_a_live_frame() {
     let (mut harness, _bus, script) = tensors("latency=50");
     let start = Instant::now();

@@ -61,6 +61,11 @@ impl Script {
         self.0.0.lock().unwrap().holding = true;
     }
 
+    /// From now on requests are answered at once.
+    pub fn release(&self) {
+        self.0.0.lock().unwrap().holding = false;
+    }
+
     /// Waits until `count` requests wait, and takes them, in the order in which they came.
     pub fn take(&self, count: usize) -> Vec<Asked> {
         let (state, wake) = &*self.0;
