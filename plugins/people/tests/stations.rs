@@ -143,6 +143,7 @@ fn mistakes_in_a_station_are_named() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of errors")]
 fn mistakes_in_a_polygon_are_named() {
     for (polygon, expected) in [
         (

@@ -185,7 +185,10 @@ fn a_live_streams_latency_is_measured_when_it_is_asked_for() {
     script.release();
     harness.set_upstream_latency(gst::ClockTime::from_mseconds(30));
     let promised = harness.query_latency().unwrap();
-    assert!(promised >= gst::ClockTime::from_mseconds(40), "upstream's and at least a step of ours: {promised}");
+    assert!(
+        promised >= gst::ClockTime::from_mseconds(40),
+        "upstream's and at least a step of ours: {promised}"
+    );
     assert_eq!(harness.query_latency(), Some(promised), "measured once");
     assert!(bus.pop_filtered(&[gst::MessageType::Latency]).is_some());
 }
