@@ -4,4 +4,5 @@
 
 mod decoupled;
 mod launch;
+mod stress;
 mod truth;
