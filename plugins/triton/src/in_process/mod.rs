@@ -12,7 +12,7 @@ use std::fs;
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::buffer::Pool;
 use crate::done::Done;
-use crate::{Code, Error, InProcess, Log, Request};
+use crate::{Code, Error, InProcess, Log, Request, lock};
 use callbacks::Handle;
 use ffi::Failure;
 use flight::{Flights, Watch};
@@ -29,6 +29,9 @@ use server::{Options, RawServer};
 
 /// How long an end may take: what executes is finished first.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Held while a server starts: Triton sets up what its servers share without a lock of its own.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// A running in-process server.
 pub(crate) struct Host {
@@ -53,6 +56,7 @@ impl Host {
                 repository: endpoint.repository.clone(),
             });
         }
+        let _starting = lock(&STARTING);
         let api = library::load(&endpoint.home)?;
         let failed = |failure: Failure| Error::ServerStart {
             reason: failure.message,
