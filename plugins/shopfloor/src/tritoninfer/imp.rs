@@ -38,7 +38,7 @@ pub(super) struct Opened {
 #[properties(wrapper_type = super::TritonInfer)]
 pub struct TritonInfer {
     #[property(name = "server", type = Option<String>, get, set, member = server, mutable_ready, blurb =
-        "inprocess: runs Triton inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
+        "grpc://HOST:PORT[,grpc://…] of a Triton, or inprocess: to run one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
     #[property(name = "model-repository", type = Option<String>, get, set, member = model_repository, mutable_ready, blurb =
         "Folder of the in-process server's models (NULL = $SHOPFLOOR_MODEL_REPOSITORY, else the installed one)")]
     #[property(name = "model", type = Option<String>, get, set, member = model, mutable_ready, blurb =
