@@ -3,5 +3,6 @@
 //! The elements are linked in, so that people's metas can be read; `gst-launch-1.0` lines use the built plugin.
 
 mod decoupled;
+mod ensemble;
 mod launch;
 mod truth;

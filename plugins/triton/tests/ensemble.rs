@@ -236,3 +236,13 @@ fn an_ensemble_and_its_networks_live_side_by_side() {
     assert_eq!(ask(&ensemble), 1, "loaded again");
     pose(&network);
 }
+
+#[test]
+fn a_server_that_ends_leaves_the_ensembles_of_others_alone() {
+    let (first, second) = (repository_with_rest(), repository_with_rest());
+    let (first, second) = (open(first.path()), open(second.path()));
+    let (one, other) = (first.model("rest", None).unwrap(), second.model("rest", None).unwrap());
+    assert_eq!(ask(&one, &poses(3)).2, 3);
+    drop((first, one));
+    assert_eq!(ask(&other, &poses(3)).2, 3);
+}
