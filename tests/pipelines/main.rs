@@ -5,4 +5,5 @@
 mod decoupled;
 mod ensemble;
 mod launch;
+mod stress;
 mod truth;

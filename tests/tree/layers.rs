@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with the crates of this workspace that it may be built on.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("people", &[]),
     ("draw", &["people"]),
     ("triton", &[]),
+    ("triton-fake", &[]),
     ("people-meta", &["people"]),
     ("gst-plugin-shopfloor", &["draw", "people", "people-meta", "triton"]),
     // Loaded by Triton and found by GStreamer: nobody links these two.

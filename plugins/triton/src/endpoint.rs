@@ -1,6 +1,7 @@
 //! Where a Triton is: the `server` property of the elements, parsed.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -11,6 +12,8 @@ use crate::Error;
 pub enum Endpoint {
     /// The server library, loaded into this process.
     InProcess(InProcess),
+    /// Servers that are reached by gRPC.
+    Grpc(Grpc),
 }
 
 /// A Triton inside this process.
@@ -23,19 +26,82 @@ pub struct InProcess {
     pub home: PathBuf,
 }
 
+/// Tritons that serve the same models: the first is asked; when it is not available, the next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Grpc {
+    /// At least one.
+    pub addresses: Vec<Address>,
+}
+
+/// Where a Triton listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// A name, or an IP address (without the brackets of version 6).
+    pub host: String,
+    /// Triton's `--grpc-port`, usually 8001.
+    pub port: u16,
+}
+
+/// What a gRPC server's URL begins with.
+const GRPC: &str = "grpc://";
+
 impl Endpoint {
-    /// Understands `inprocess:`, served from `repository` by the Triton at `home`.
+    /// Understands `inprocess:`, served from `repository` by the Triton at `home`, and
+    /// `grpc://HOST:PORT[,grpc://HOST:PORT…]`.
     ///
     /// Nothing is opened or looked for yet: [`crate::Server::open`] does that.
     pub fn parse(server: &str, repository: &Path, home: &Path) -> Result<Self, Error> {
-        match server {
-            "inprocess:" => Ok(Self::InProcess(InProcess {
+        if server == "inprocess:" {
+            return Ok(Self::InProcess(InProcess {
                 repository: repository.into(),
                 home: home.into(),
-            })),
-            _ => Err(Error::UnsupportedEndpoint { server: server.into() }),
+            }));
         }
+        if !server.starts_with(GRPC) {
+            return Err(Error::UnsupportedEndpoint { server: server.into() });
+        }
+        let addresses = server.split(',').map(|url| Address::parse(server, url.trim()));
+        Ok(Self::Grpc(Grpc {
+            addresses: addresses.collect::<Result<_, _>>()?,
+        }))
     }
+}
+
+impl Address {
+    /// Understands one `url` of `server`.
+    fn parse(server: &str, url: &str) -> Result<Self, Error> {
+        let wrong = |part: &str, expected| Error::InvalidEndpoint {
+            server: server.to_owned(),
+            part: part.to_owned(),
+            expected,
+        };
+        let place = url
+            .strip_prefix(GRPC)
+            .ok_or_else(|| wrong(url, "grpc:// before each address"))?;
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => return Err(wrong(place, "HOST:PORT (Triton's gRPC port is usually 8001)")),
+        };
+        let port = port.parse().ok().filter(|port| *port != 0);
+        let port = port.ok_or_else(|| {
+            wrong(
+                place,
+                "a port from 1 to 65535 after the last colon, and nothing after it",
+            )
+        })?;
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(inner) => inner.parse::<Ipv6Addr>().ok().map(|address| address.to_string()),
+            None => is_name(host).then(|| host.to_ascii_lowercase()),
+        };
+        let host = host.ok_or_else(|| wrong(place, "a name, an IPv4 address or an [IPv6 address] as the host"))?;
+        Ok(Self { host, port })
+    }
+}
+
+/// Whether it may be a host's name or an IPv4 address; looking it up says more.
+fn is_name(host: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !host.is_empty() && host.bytes().all(fits)
 }
 
 impl fmt::Display for Endpoint {
@@ -49,6 +115,28 @@ impl fmt::Display for Endpoint {
                     home.display()
                 )
             }
+            Self::Grpc(grpc) => grpc.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Grpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.addresses.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{GRPC}{address}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
         }
     }
 }
@@ -57,23 +145,91 @@ impl fmt::Display for Endpoint {
 mod tests {
     use super::*;
 
+    fn parse(server: &str) -> Result<Endpoint, Error> {
+        Endpoint::parse(server, Path::new("models"), Path::new("home"))
+    }
+
     #[test]
-    fn only_inprocess_is_spoken() {
-        let parse = |server| Endpoint::parse(server, Path::new("models"), Path::new("home"));
+    fn inprocess_takes_the_places_along() {
         let endpoint = parse("inprocess:").unwrap();
-        assert_eq!(
-            endpoint,
-            Endpoint::InProcess(InProcess {
-                repository: "models".into(),
-                home: "home".into()
-            })
-        );
+        let places = InProcess {
+            repository: "models".into(),
+            home: "home".into(),
+        };
+        assert_eq!(endpoint, Endpoint::InProcess(places));
         assert_eq!(endpoint.to_string(), "inprocess: (models in models, Triton in home)");
-        for server in ["grpc://localhost:8001", "grpcs://a", "inprocess", "", "http://a:8000"] {
+    }
+
+    #[test]
+    fn one_address_or_several() {
+        let check = |server: &str, expected: &[(&str, u16)], shown: &str| {
+            let endpoint = parse(server).unwrap();
+            let address = |&(host, port): &(&str, u16)| Address {
+                host: host.into(),
+                port,
+            };
+            let addresses = expected.iter().map(address).collect();
+            assert_eq!(endpoint, Endpoint::Grpc(Grpc { addresses }));
+            assert_eq!(endpoint.to_string(), shown);
+        };
+        let one = "grpc://localhost:8001";
+        check(one, &[("localhost", 8001)], one);
+        check(
+            "grpc://Triton_1.Local:1",
+            &[("triton_1.local", 1)],
+            "grpc://triton_1.local:1",
+        );
+        check("grpc://[0:0::1]:65535", &[("::1", 65535)], "grpc://[::1]:65535");
+        let two = "grpc://10.0.0.7:8001,grpc://b:9";
+        check(two, &[("10.0.0.7", 8001), ("b", 9)], two);
+        check("grpc://10.0.0.7:8001, grpc://b:9", &[("10.0.0.7", 8001), ("b", 9)], two);
+    }
+
+    #[test]
+    fn what_is_not_spoken_says_what_is() {
+        for server in [
+            "grpcs://a:8001",
+            "inprocess",
+            "",
+            "http://a:8000",
+            "a:8001",
+            "GRPC://a:1",
+        ] {
             let error = parse(server).unwrap_err();
             assert_eq!(error, Error::UnsupportedEndpoint { server: server.into() });
             assert!(error.is_fatal());
-            assert!(error.to_string().contains("only speaks `inprocess:`"), "{error}");
+            assert!(error.to_string().contains("`grpc://HOST:PORT`"), "{error}");
         }
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let check = |server: &str, wrong: &str, expected: &str| {
+            let error = parse(server).unwrap_err();
+            let Error::InvalidEndpoint {
+                server: whole, part, ..
+            } = &error
+            else {
+                panic!("{server}: {error:?}")
+            };
+            assert_eq!((whole.as_str(), part.as_str()), (server, wrong));
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.is_fatal());
+        };
+        check("grpc://", "", "HOST:PORT");
+        check("grpc://a", "a", "8001");
+        check("grpc://[::1]", "[::1]", "HOST:PORT");
+        check("grpc://a:", "a:", "a port from 1 to 65535");
+        check("grpc://a:0", "a:0", "a port from 1 to 65535");
+        check("grpc://a:70000", "a:70000", "a port from 1 to 65535");
+        check("grpc://a:8001/v2", "a:8001/v2", "nothing after it");
+        check("grpc://:8001", ":8001", "a name");
+        check("grpc://me@a:8001", "me@a:8001", "a name");
+        check("grpc://a b:8001", "a b:8001", "a name");
+        check("grpc://::1:8001", "::1:8001", "an [IPv6 address]");
+        check("grpc://[a]:8001", "[a]:8001", "an [IPv6 address]");
+        check("grpc://a:1,b:2", "b:2", "grpc:// before each");
+        check("grpc://a:1,", "", "grpc:// before each");
+        check("grpc://a:1,grpcs://b:2", "grpcs://b:2", "grpc:// before each");
     }
 }

@@ -10,10 +10,32 @@ use crate::ContractError;
 #[non_exhaustive]
 pub enum Error {
     /// The `server` is of a kind that this build does not know.
-    #[error("server '{server}': this build only speaks `inprocess:`; use that, or a build with the gRPC transport")]
+    #[error("server '{server}': expected `inprocess:` or `grpc://HOST:PORT` (several with commas between; no TLS)")]
     UnsupportedEndpoint {
         /// As the user wrote it.
         server: String,
+    },
+    /// The `server` has a part that makes no sense.
+    #[error(
+        "server '{server}': expected {expected}, got '{part}'; write grpc://HOST:PORT, several with commas between"
+    )]
+    InvalidEndpoint {
+        /// As the user wrote it.
+        server: String,
+        /// The part.
+        part: String,
+        /// What would make sense there.
+        expected: &'static str,
+    },
+    /// Nobody answers at the endpoint, now; the next try may do.
+    #[error(
+        "no Triton answers at {endpoint}: {reason}; start it, or correct the address (its gRPC port is usually 8001)"
+    )]
+    Unreachable {
+        /// The whole endpoint.
+        endpoint: String,
+        /// What happened, address by address.
+        reason: String,
     },
     /// There is no loadable `libtritonserver.so`.
     #[error("cannot load Triton's library {}: {reason}; {remedy}", tried.display())]
@@ -108,10 +130,11 @@ pub enum Error {
 impl Error {
     /// Whether asking again is pointless: something about the set-up, the model or the request has to be put right first.
     ///
-    /// `false` means that the server is in trouble now (late, stopping, out of resources) and the next request may do.
+    /// `false` means that the server is in trouble now (away, late, stopping, out of resources) and the next request may
+    /// do.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::DeadlineExceeded | Self::ServerStopped => false,
+            Self::DeadlineExceeded | Self::ServerStopped | Self::Unreachable { .. } => false,
             Self::Infer { code, .. } => {
                 matches!(code, Code::InvalidArg | Code::NotFound | Code::Unsupported)
             }
@@ -195,6 +218,11 @@ mod tests {
         }
         assert!(!Error::DeadlineExceeded.is_fatal());
         assert!(!Error::ServerStopped.is_fatal());
+        let unreachable = Error::Unreachable {
+            endpoint: "grpc://a:8001".into(),
+            reason: "connection refused".into(),
+        };
+        assert!(!unreachable.is_fatal());
         assert!(
             Error::ModelNotFound {
                 model: "m".into(),

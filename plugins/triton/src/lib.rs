@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! What speaks to Triton lives behind [`Server`] and [`Model`]; today that is the in-process server
-//! (`libtritonserver` inside this process). What a model wants and gives is its [`Contract`].
+//! What speaks to Triton lives behind [`Server`] and [`Model`]: the in-process server (`libtritonserver` inside this
+//! process), or a server elsewhere by gRPC (`grpc://HOST:PORT`). What a model wants and gives is its [`Contract`].
 //! Unsafe code is confined to `buffer.rs` and to three files of `in_process`.
 #![deny(unsafe_code)]
 
@@ -27,16 +27,18 @@ mod datatype;
 mod done;
 mod endpoint;
 mod error;
+mod grpc;
 mod in_process;
 mod model;
 mod request;
 mod server;
+mod transport;
 
 pub use buffer::Buffer;
 pub use contract::{Color, Contract, ContractError, Fit, ImageInput, Layout, Task, TensorSpec};
 pub use datatype::DataType;
 pub use done::Done;
-pub use endpoint::{Endpoint, InProcess};
+pub use endpoint::{Address, Endpoint, Grpc, InProcess};
 pub use error::{Code, Error};
 pub use model::Model;
 pub use request::{Input, Output, Reply, Request};

@@ -47,7 +47,8 @@ impl Model {
 
     /// Memory for an input of `len` bytes, 64-byte aligned; its contents are unspecified (zeros or an earlier input).
     ///
-    /// It is memory that was used before where there is some. What is written here is what the model reads: no copy.
+    /// It is memory that was used before where there is some. In process, what is written here is what the model reads;
+    /// elsewhere, it is what is written to the wire.
     pub fn buffer(&self, len: usize) -> Buffer {
         self.inputs.take(len)
     }
@@ -61,8 +62,8 @@ impl Model {
         let done: Done = Box::new(done);
         match &self.source {
             Source::Script(answer) => answer(request, done),
-            Source::Server { server, name } => match server.host() {
-                Some(host) => host.infer(name, self.contract.version, &self.outputs, request, done),
+            Source::Server { server, name } => match server.transport() {
+                Some(transport) => transport.infer(name, self.contract.version, &self.outputs, request, done),
                 None => done::call(done, Err(Error::ServerStopped)),
             },
         }

@@ -38,7 +38,7 @@ pub struct Input {
     pub datatype: DataType,
     /// With the batch dimension where the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in the machine's byte order. Triton reads them where they are.
+    /// The elements, row-major, in the machine's byte order. An in-process Triton reads them where they are.
     pub data: Buffer,
 }
 
@@ -65,6 +65,7 @@ pub struct Output {
     pub datatype: DataType,
     /// With the batch dimension where the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in the machine's byte order: the memory that the model wrote, 64-byte aligned.
+    /// The elements, row-major, in the machine's byte order: the memory that an in-process model wrote, or a part of the
+    /// message that came by gRPC. Not necessarily aligned.
     pub data: Bytes,
 }

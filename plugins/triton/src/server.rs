@@ -5,10 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 
-use crate::in_process::Host;
-use crate::{Contract, Endpoint, Error, InProcess, Model, done, lock};
+use once_cell::sync::OnceCell;
 
-/// What Triton writes to standard error. Its log is the process's: the latest server to start decides.
+use crate::transport::Transport;
+use crate::{Endpoint, Error, InProcess, Model, done, lock};
+
+/// What an in-process Triton writes to standard error. Its log is the process's: the latest server to start decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Log {
     /// Nothing: what fails is in the errors that we return.
@@ -24,12 +26,13 @@ pub enum Log {
 
 /// A Triton server: one for each endpoint in a process, as long as anyone holds it.
 ///
-/// Dropping the last handle (models hold one) ends it: what is queued is dropped, what executes is finished first, every
-/// request in flight is answered. Dropped in a request's `done`, it ends on a thread of its own.
+/// Dropping the last handle (models hold one) ends it: what is queued is dropped, what executes in process is finished
+/// first, the connection is closed, every request in flight is answered. Dropped in a request's `done`, it ends on a
+/// thread of its own.
 pub struct Server {
     endpoint: Endpoint,
     /// Taken only by `drop`.
-    host: Option<Host>,
+    transport: Option<Transport>,
     models: Mutex<Models>,
 }
 
@@ -40,10 +43,14 @@ struct Models {
     loaded: HashMap<String, usize>,
 }
 
+/// An endpoint's server: opened by the first who asks, while others who ask for the same wait, and for others do not.
+/// Empty after a failure, for the next to try.
+type Slot = OnceCell<Weak<Server>>;
+
 /// The servers of this process.
 #[derive(Default)]
 struct Registry {
-    slots: Mutex<HashMap<Endpoint, Weak<Server>>>,
+    slots: Mutex<HashMap<Endpoint, Arc<Slot>>>,
     /// A server has ended.
     ended: Condvar,
 }
@@ -51,32 +58,39 @@ struct Registry {
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::default);
 
 impl Server {
-    /// The server at `endpoint`, which is started unless someone has done so; it is silent.
+    /// The server at `endpoint`, which is started or connected to unless someone has done so; it is silent.
     ///
+    /// A server elsewhere that does not answer is [`Error::Unreachable`], after some seconds at most: try again later.
     /// Waits for an earlier server at the same endpoint that is just ending: not to be called in a request's `done`.
     pub fn open(endpoint: &Endpoint) -> Result<Arc<Self>, Error> {
         Self::open_logging(endpoint, Log::Off)
     }
 
-    /// As [`Self::open`]; a server that is started writes `log` to standard error.
+    /// As [`Self::open`]; an in-process server that is started writes `log` to standard error.
     pub fn open_logging(endpoint: &Endpoint, log: Log) -> Result<Arc<Self>, Error> {
         let endpoint = canonical(endpoint)?;
-        let mut slots = lock(&REGISTRY.slots);
-        while let Some(slot) = slots.get(&endpoint) {
-            if let Some(server) = slot.upgrade() {
+        loop {
+            let slot = Arc::clone(lock(&REGISTRY.slots).entry(endpoint.clone()).or_default());
+            let mut opened = None;
+            let server = slot.get_or_try_init(|| {
+                let server = Self::start(&endpoint, log)?;
+                let shared = Arc::downgrade(&server);
+                opened = Some(server);
+                Ok::<_, Error>(shared)
+            })?;
+            if let Some(server) = opened.or_else(|| server.upgrade()) {
                 return Ok(server);
             }
-            slots = REGISTRY.ended.wait(slots).unwrap_or_else(PoisonError::into_inner);
+            REGISTRY.wait_for_end(&endpoint, &slot);
         }
-        let Endpoint::InProcess(in_process) = &endpoint;
-        let host = Some(Host::start(in_process, log)?);
-        let server = Arc::new(Self {
+    }
+
+    fn start(endpoint: &Endpoint, log: Log) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self {
             endpoint: endpoint.clone(),
-            host,
+            transport: Some(Transport::open(endpoint, log)?),
             models: Mutex::default(),
-        });
-        slots.insert(endpoint, Arc::downgrade(&server));
-        Ok(server)
+        }))
     }
 
     /// Where it is, with real paths.
@@ -84,11 +98,12 @@ impl Server {
         &self.endpoint
     }
 
-    /// A model, shared by all who ask for it; it is loaded for the first and let go with the last of them.
+    /// A model, shared by all who ask for it; in process it is loaded for the first and let go with the last of them,
+    /// elsewhere the server has it loaded. Not to be called in a request's `done`.
     ///
     /// `version`: the one to use; without it, the highest that the model's version policy serves.
     pub fn model(self: &Arc<Self>, name: &str, version: Option<u64>) -> Result<Arc<Model>, Error> {
-        let host = self.host().ok_or(Error::ServerStopped)?;
+        let transport = self.transport().ok_or(Error::ServerStopped)?;
         let mut models = lock(&self.models);
         let key = (name.to_owned(), version);
         if let Some(model) = models.shared.get(&key).and_then(Weak::upgrade) {
@@ -96,15 +111,13 @@ impl Server {
         }
         let users = models.loaded.get(name).copied().unwrap_or(0);
         if users == 0 {
-            host.load(name)?;
+            transport.load(name)?;
         }
-        let description = host.describe(name);
-        let contract = description.and_then(|words| Contract::parse(&words.metadata, &words.config, version));
-        let contract = match contract {
+        let contract = match transport.contract(name, version) {
             Ok(contract) => contract,
             Err(error) => {
                 if users == 0 {
-                    host.unload(name);
+                    transport.unload(name);
                 }
                 return Err(error);
             }
@@ -116,8 +129,8 @@ impl Server {
     }
 
     /// There while anyone can ask.
-    pub(crate) fn host(&self) -> Option<&Host> {
-        self.host.as_ref()
+    pub(crate) fn transport(&self) -> Option<&Transport> {
+        self.transport.as_ref()
     }
 
     /// One model less holds `name` loaded.
@@ -130,19 +143,29 @@ impl Server {
         *users -= 1;
         if *users == 0 {
             models.loaded.remove(name);
-            if let Some(host) = self.host() {
-                host.unload(name);
+            if let Some(transport) = self.transport() {
+                transport.unload(name);
             }
+        }
+    }
+}
+
+impl Registry {
+    /// Waits until the server of `slot` has ended.
+    fn wait_for_end(&self, endpoint: &Endpoint, slot: &Arc<Slot>) {
+        let mut slots = lock(&self.slots);
+        while slots.get(endpoint).is_some_and(|known| Arc::ptr_eq(known, slot)) {
+            slots = self.ended.wait(slots).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let (host, endpoint) = (self.host.take(), self.endpoint.clone());
+        let (transport, endpoint) = (self.transport.take(), self.endpoint.clone());
         done::outside(move || {
-            if let Some(host) = host {
-                host.close();
+            if let Some(transport) = transport {
+                transport.close();
             }
             lock(&REGISTRY.slots).remove(&endpoint);
             REGISTRY.ended.notify_all();
@@ -158,7 +181,9 @@ impl std::fmt::Debug for Server {
 
 /// The endpoint with real paths, so that two ways to one place are one server.
 fn canonical(endpoint: &Endpoint) -> Result<Endpoint, Error> {
-    let Endpoint::InProcess(InProcess { repository, home }) = endpoint;
+    let Endpoint::InProcess(InProcess { repository, home }) = endpoint else {
+        return Ok(endpoint.clone());
+    };
     let repository: PathBuf = fs::canonicalize(repository).map_err(|error| Error::RepositoryMissing {
         repository: repository.clone(),
         reason: error.to_string(),

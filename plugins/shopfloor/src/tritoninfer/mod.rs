@@ -19,6 +19,7 @@ mod error;
 mod gate;
 mod imp;
 mod latency;
+mod queries;
 mod regions;
 mod ring;
 mod session;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{ContractError, TensorSpec};
+use crate::grpc::inference;
+use crate::grpc::inference::model_metadata_response::TensorMetadata;
 use crate::{DataType, Error};
 
 /// KServe v2 model metadata.
@@ -127,5 +129,48 @@ impl Config {
             .iter()
             .map(|(key, value)| (key.clone(), value.string_value.clone()))
             .collect()
+    }
+}
+
+impl From<inference::ModelMetadataResponse> for Metadata {
+    fn from(message: inference::ModelMetadataResponse) -> Self {
+        let tensors = |tensors: Vec<TensorMetadata>| tensors.into_iter().map(Tensor::from).collect();
+        Self {
+            name: message.name,
+            versions: message.versions,
+            inputs: tensors(message.inputs),
+            outputs: tensors(message.outputs),
+        }
+    }
+}
+
+impl From<TensorMetadata> for Tensor {
+    fn from(message: TensorMetadata) -> Self {
+        Self {
+            name: message.name.into(),
+            datatype: message.datatype,
+            shape: message.shape,
+        }
+    }
+}
+
+impl From<inference::ModelConfig> for Config {
+    fn from(message: inference::ModelConfig) -> Self {
+        let input = |input: inference::ModelInput| ConfigInput {
+            format: input.format().as_str_name().to_owned(),
+            name: input.name,
+        };
+        let parameter = |(key, value): (String, inference::ModelParameter)| {
+            let string_value = value.string_value;
+            (key, Parameter { string_value })
+        };
+        Self {
+            max_batch_size: message.max_batch_size.into(),
+            input: message.input.into_iter().map(input).collect(),
+            parameters: message.parameters.into_iter().map(parameter).collect(),
+            model_transaction_policy: message.model_transaction_policy.map(|policy| TransactionPolicy {
+                decoupled: policy.decoupled,
+            }),
+        }
     }
 }

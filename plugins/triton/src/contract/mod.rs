@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub use error::ContractError;
 pub use image::{Color, Fit, ImageInput, Layout};
 
+use crate::grpc::inference;
 use crate::{DataType, Error};
 use describe::{Config, Metadata};
 use parameters::Parameters;
@@ -85,8 +86,21 @@ impl Contract {
     /// `version` is the one to use; without it, the highest that is served.
     pub fn parse(metadata: &str, config: &str, version: Option<u64>) -> Result<Self, Error> {
         let metadata = Metadata::parse(metadata)?;
+        let config = Config::parse(&metadata.name, config)?;
+        Self::new(metadata, &config, version)
+    }
+
+    /// Reads a model's metadata and configuration as they come by gRPC.
+    pub(crate) fn from_grpc(
+        metadata: inference::ModelMetadataResponse,
+        config: inference::ModelConfig,
+        version: Option<u64>,
+    ) -> Result<Self, Error> {
+        Self::new(metadata.into(), &config.into(), version)
+    }
+
+    fn new(metadata: Metadata, config: &Config, version: Option<u64>) -> Result<Self, Error> {
         let model = metadata.name.clone();
-        let config = Config::parse(&model, config)?;
         if config.is_decoupled() {
             return Err(ContractError::new(
                 &model,
@@ -101,7 +115,7 @@ impl Contract {
         let outputs = metadata.outputs(&model)?;
         let parameters = Parameters::new(&model, config.parameters())?;
         let task = Task::find(&parameters, &outputs)?;
-        let image = ImageInput::find(&parameters, &config, &inputs, &task);
+        let image = ImageInput::find(&parameters, config, &inputs, &task);
         Ok(Self {
             version,
             max_batch_size: config.max_batch_size(),

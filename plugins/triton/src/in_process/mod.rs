@@ -32,6 +32,9 @@ use server::{Options, RawServer};
 /// How long an end may take: what executes is finished first.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Held while a server starts: Triton sets up what its servers share without a lock of its own.
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// A running in-process server.
 pub(crate) struct Host {
     server: RawServer,
@@ -56,6 +59,7 @@ impl Host {
                 repository: endpoint.repository.clone(),
             });
         }
+        let _starting = lock(&STARTING);
         let api = library::load(&endpoint.home)?;
         let failed = |failure: Failure| Error::ServerStart {
             reason: failure.message,

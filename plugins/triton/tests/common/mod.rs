@@ -1,6 +1,8 @@
 //! What the tests share: a Triton home, model repositories, a picture and its golden answers.
 #![allow(dead_code)] // each test binary uses its part
 
+pub mod remote;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,188 @@
+//! The protocol's calls, answered by the models' scripts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status};
+
+use crate::counts::Counter;
+use crate::inference::grpc_inference_service_server::GrpcInferenceService;
+use crate::inference::infer_parameter::ParameterChoice;
+use crate::inference::model_infer_response::InferOutputTensor;
+use crate::inference::{
+    ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
+    ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatistics, ModelStatisticsRequest,
+    ModelStatisticsResponse, ServerReadyRequest, ServerReadyResponse,
+};
+use crate::model::{Answer, Call, Model, Tensor};
+
+/// What outlives a stop.
+pub(crate) struct State {
+    models: BTreeMap<String, Model>,
+    pub(crate) ready: AtomicBool,
+    pub(crate) counter: Arc<Counter>,
+}
+
+impl State {
+    pub(crate) fn new(models: impl IntoIterator<Item = Model>) -> Self {
+        let named = models.into_iter().map(|model| (model.metadata.name.clone(), model));
+        Self {
+            models: named.collect(),
+            ready: AtomicBool::new(true),
+            counter: Arc::default(),
+        }
+    }
+
+    /// The model, or Triton's words for there being none.
+    fn model(&self, name: &str, version: &str) -> Result<&Model, Status> {
+        let model = self
+            .models
+            .get(name)
+            .ok_or_else(|| Status::not_found(format!("Request for unknown model: '{name}' is not found")))?;
+        if version.is_empty() || model.metadata.versions.iter().any(|served| served == version) {
+            return Ok(model);
+        }
+        Err(Status::not_found(format!(
+            "Request for unknown model: '{name}' version {version} is not found"
+        )))
+    }
+}
+
+/// The service for one start of a server.
+pub(crate) struct Service(pub(crate) Arc<State>);
+
+#[tonic::async_trait]
+impl GrpcInferenceService for Service {
+    async fn server_ready(&self, _: Request<ServerReadyRequest>) -> Result<Response<ServerReadyResponse>, Status> {
+        let ready = self.0.ready.load(Ordering::Relaxed);
+        Ok(Response::new(ServerReadyResponse { ready }))
+    }
+
+    async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Result<Response<ModelReadyResponse>, Status> {
+        let ModelReadyRequest { name, version } = request.into_inner();
+        let ready = self.0.model(&name, &version).is_ok();
+        Ok(Response::new(ModelReadyResponse { ready }))
+    }
+
+    async fn model_metadata(
+        &self,
+        request: Request<ModelMetadataRequest>,
+    ) -> Result<Response<ModelMetadataResponse>, Status> {
+        let ModelMetadataRequest { name, version } = request.into_inner();
+        let model = self.0.model(&name, &version)?;
+        Ok(Response::new(model.metadata.clone()))
+    }
+
+    async fn model_config(
+        &self,
+        request: Request<ModelConfigRequest>,
+    ) -> Result<Response<ModelConfigResponse>, Status> {
+        let ModelConfigRequest { name, version } = request.into_inner();
+        let config = Some(self.0.model(&name, &version)?.config.clone());
+        Ok(Response::new(ModelConfigResponse { config }))
+    }
+
+    async fn model_statistics(
+        &self,
+        request: Request<ModelStatisticsRequest>,
+    ) -> Result<Response<ModelStatisticsResponse>, Status> {
+        let wanted = request.into_inner().name;
+        let models = self.0.models.values().filter(|model| {
+            let name = &model.metadata.name;
+            wanted.is_empty() || *name == wanted
+        });
+        let entries = models.flat_map(|model| {
+            model.metadata.versions.iter().map(|version| ModelStatistics {
+                name: model.metadata.name.clone(),
+                version: version.clone(),
+            })
+        });
+        let model_stats = entries.collect();
+        Ok(Response::new(ModelStatisticsResponse { model_stats }))
+    }
+
+    async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
+        let timeout = timeout(&request);
+        let message = request.into_inner();
+        let script = Arc::clone(&self.0.model(&message.model_name, &message.model_version)?.script);
+        let (answer, answered) = oneshot::channel::<Answer>();
+        let mut flight = Flight::start(&self.0.counter);
+        script(call(message, timeout, answer));
+        let outputs = answered.await;
+        flight.answered = true;
+        let outputs = outputs.map_err(|_| Status::internal("the call was dropped"))??;
+        Ok(Response::new(response(outputs)))
+    }
+}
+
+/// Counts a call, and its cancellation: then the future that holds it is dropped unanswered.
+struct Flight {
+    counter: Arc<Counter>,
+    answered: bool,
+}
+
+impl Flight {
+    fn start(counter: &Arc<Counter>) -> Self {
+        counter.change(|counts| counts.inferences += 1);
+        Self {
+            counter: Arc::clone(counter),
+            answered: false,
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.counter.change(|counts| counts.cancelled += 1);
+        }
+    }
+}
+
+fn call(message: ModelInferRequest, timeout: Option<Duration>, answer: oneshot::Sender<Answer>) -> Call {
+    let priority = message.parameters.get("priority");
+    let priority = priority.and_then(|parameter| parameter.parameter_choice);
+    let inputs = message.inputs.into_iter().zip(message.raw_input_contents);
+    let inputs = inputs.map(|(input, data)| Tensor::new(&input.name, &input.datatype, &input.shape, data));
+    Call {
+        version: message.model_version,
+        inputs: inputs.collect(),
+        priority: priority.map(|ParameterChoice::Int64Param(priority)| priority),
+        timeout,
+        answer,
+    }
+}
+
+fn response(outputs: Vec<Tensor>) -> ModelInferResponse {
+    let mut response = ModelInferResponse::default();
+    for Tensor {
+        name,
+        datatype,
+        shape,
+        data,
+    } in outputs
+    {
+        response.outputs.push(InferOutputTensor { name, datatype, shape });
+        response.raw_output_contents.push(data);
+    }
+    response
+}
+
+/// The header `grpc-timeout`: up to eight digits and a unit.
+fn timeout<T>(request: &Request<T>) -> Option<Duration> {
+    let header = request.metadata().get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    let value = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(value * 3600)),
+        "M" => Some(Duration::from_secs(value * 60)),
+        "S" => Some(Duration::from_secs(value)),
+        "m" => Some(Duration::from_millis(value)),
+        "u" => Some(Duration::from_micros(value)),
+        "n" => Some(Duration::from_nanos(value)),
+        _ => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! Requests and replies as messages.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::inference::infer_parameter::ParameterChoice;
+use super::inference::model_infer_request::InferInputTensor;
+use super::inference::model_infer_response::InferOutputTensor;
+use super::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
+use super::status::Failure;
+use crate::{DataType, Output, Reply, Request};
+
+/// The message for a request: the tensors stay where they are until they are written to the wire.
+pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInferRequest {
+    let mut message = ModelInferRequest {
+        model_name: model.to_owned(),
+        model_version: version.to_string(),
+        parameters: parameters(request.priority),
+        ..ModelInferRequest::default()
+    };
+    for input in request.inputs {
+        message.inputs.push(InferInputTensor {
+            name: input.name.to_string(),
+            datatype: input.datatype.name().to_owned(),
+            shape: input.shape,
+        });
+        message.raw_input_contents.push(Bytes::from_owner(input.data));
+    }
+    message
+}
+
+/// Triton takes a priority as a parameter. Not so the timeout: cancelling at the deadline is surer, and never late.
+fn parameters(priority: u64) -> HashMap<String, InferParameter> {
+    let priority = i64::try_from(priority).unwrap_or(i64::MAX);
+    let choice = InferParameter {
+        parameter_choice: Some(ParameterChoice::Int64Param(priority)),
+    };
+    (priority != 0)
+        .then(|| ("priority".to_owned(), choice))
+        .into_iter()
+        .collect()
+}
+
+/// The reply in a message: its tensors are parts of the message's memory.
+pub(super) fn reply(message: ModelInferResponse) -> Result<Reply, Failure> {
+    let (outputs, contents) = (message.outputs, message.raw_output_contents);
+    if outputs.len() != contents.len() {
+        let (tensors, found) = (outputs.len(), contents.len());
+        return Err(malformed(&format!("{tensors} outputs and the elements of {found}")));
+    }
+    let outputs = outputs
+        .into_iter()
+        .zip(contents)
+        .map(|(tensor, data)| output(tensor, data));
+    Ok(Reply {
+        outputs: outputs.collect::<Result<_, _>>()?,
+    })
+}
+
+fn output(tensor: InferOutputTensor, data: Bytes) -> Result<Output, Failure> {
+    let InferOutputTensor { name, datatype, shape } = tensor;
+    let datatype =
+        DataType::from_name(&datatype).ok_or_else(|| malformed(&format!("output '{name}' of type '{datatype}'")))?;
+    let expected = datatype.size().map(|size| byte_size(&shape, size));
+    if expected.is_some_and(|expected| expected != Some(data.len())) {
+        let found = data.len();
+        return Err(malformed(&format!(
+            "output '{name}', {datatype} {shape:?}, in {found} bytes"
+        )));
+    }
+    Ok(Output {
+        name: name.into(),
+        datatype,
+        shape,
+        data,
+    })
+}
+
+/// The size of a tensor; `None` for impossible shapes.
+fn byte_size(shape: &[i64], element: usize) -> Option<usize> {
+    let mut sides = shape.iter().map(|&side| usize::try_from(side).ok());
+    sides.try_fold(element, |size, side| size.checked_mul(side?))
+}
+
+fn malformed(found: &str) -> Failure {
+    Failure::internal(format!("the server's answer makes no sense: {found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use prost::Message;
+
+    use super::*;
+    use crate::Input;
+    use crate::buffer::Pool;
+
+    fn response(outputs: &[(&str, &str, &[i64])], contents: &[&[u8]]) -> ModelInferResponse {
+        let tensor = |&(name, datatype, shape): &(&str, &str, &[i64])| InferOutputTensor {
+            name: name.into(),
+            datatype: datatype.into(),
+            shape: shape.into(),
+        };
+        ModelInferResponse {
+            outputs: outputs.iter().map(tensor).collect(),
+            raw_output_contents: contents.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect(),
+        }
+    }
+
+    #[test]
+    fn inputs_are_sent_from_where_they_are() {
+        let input = Input {
+            name: "in".into(),
+            datatype: DataType::Uint8,
+            shape: vec![1, 3],
+            data: Arc::new(Pool::default()).take(3),
+        };
+        let place = input.data.as_ptr();
+        let message = request("m", 7, Request::new(vec![input]));
+        assert_eq!(
+            (message.model_name.as_str(), message.model_version.as_str()),
+            ("m", "7")
+        );
+        assert_eq!(message.inputs[0].datatype, "UINT8");
+        assert_eq!(message.raw_input_contents[0].as_ptr(), place);
+        assert!(message.parameters.is_empty());
+        let urgent = Request {
+            priority: 2,
+            ..Request::new(vec![])
+        };
+        let expected = Some(ParameterChoice::Int64Param(2));
+        assert_eq!(
+            request("m", 7, urgent).parameters["priority"].parameter_choice,
+            expected
+        );
+    }
+
+    #[test]
+    fn outputs_are_parts_of_the_message() {
+        let encoded = response(&[("a", "UINT8", &[2]), ("b", "FP32", &[1, 1])], &[&[1, 2], &[0; 4]]);
+        let encoded = Bytes::from(encoded.encode_to_vec());
+        let reply = reply(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
+        let shapes: Vec<_> = reply
+            .outputs
+            .iter()
+            .map(|output| (&*output.name, output.shape.as_slice()))
+            .collect();
+        assert_eq!(shapes, [("a", &[2_i64][..]), ("b", &[1, 1])]);
+        for output in &reply.outputs {
+            assert!(
+                encoded.as_ptr_range().contains(&output.data.as_ptr()),
+                "{}",
+                output.name
+            );
+        }
+        assert_eq!(reply.outputs[0].data[..], [1, 2]);
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_are_refused() {
+        let check = |outputs: &[(&str, &str, &[i64])], contents: &[&[u8]], words: &str| {
+            let failure = reply(response(outputs, contents)).unwrap_err();
+            let Failure::Spoken { message, .. } = &failure else {
+                panic!("{failure:?}")
+            };
+            assert!(message.contains(words), "{message}");
+        };
+        check(&[("a", "UINT8", &[2])], &[], "1 outputs and the elements of 0");
+        check(
+            &[("a", "TYPE_FP32", &[2])],
+            &[&[0; 8]],
+            "output 'a' of type 'TYPE_FP32'",
+        );
+        check(&[("a", "FP32", &[2])], &[&[0; 7]], "output 'a', FP32 [2], in 7 bytes");
+        check(&[("a", "FP32", &[-1])], &[&[0; 4]], "FP32 [-1]");
+        check(&[("a", "FP32", &[i64::MAX, 9])], &[&[0; 4]], "in 4 bytes");
+        let text = reply(response(&[("a", "BYTES", &[1])], &[&[0; 5]])).unwrap();
+        assert_eq!(text.outputs[0].data.len(), 5);
+    }
+}

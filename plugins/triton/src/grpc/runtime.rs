@@ -1,0 +1,57 @@
+//! The thread that a client's connections live on.
+
+use std::future::Future;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::Error;
+
+/// A thread with an event loop. Dropped, it ends the thread, and with it all that was spawned.
+pub(super) struct Runtime {
+    handle: Handle,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runtime {
+    pub(super) fn start() -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let thread = thread::Builder::new().name("triton-grpc".into()).spawn(move || {
+            let _dropped_sender = runtime.block_on(ended);
+            runtime.shutdown_background(); // a name look-up that hangs is left behind
+        })?;
+        Ok(Self {
+            handle,
+            end: Some(end),
+            thread: Some(thread),
+        })
+    }
+
+    /// Works on the thread; dropped there when the runtime ends first.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
+
+    /// Works on the thread while this one waits. Works in the threads of other runtimes, too, whose `block_on` would not.
+    pub(super) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.spawn(async move {
+            let _ = sender.send(work.await); // the receiver waits
+        });
+        receiver.recv().map_err(|_| Error::ServerStopped)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it does not panic: users' panics are caught
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What gRPC's statuses mean to us.
+//!
+//! A status with a source was made here, of a connection's trouble; one without was spoken by the server.
+
+use std::error::Error as _;
+use std::iter;
+
+use tonic::{Status, TimeoutExpired};
+
+use crate::{Code, Error, Grpc};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The deadline has passed.
+    DeadlineExceeded,
+    /// No server is there; the reason, address by address.
+    Unreachable(String),
+    /// The server's words.
+    Spoken { code: Code, message: String },
+}
+
+impl Failure {
+    /// The server's words, if the status is of the server.
+    pub(super) fn spoken(status: Status) -> Option<Self> {
+        status.source().is_none().then(|| Self::from(status))
+    }
+
+    pub(super) fn internal(message: String) -> Self {
+        let code = Code::Internal;
+        Self::Spoken { code, message }
+    }
+
+    pub(super) fn is_not_found(&self) -> bool {
+        let code = Code::NotFound;
+        matches!(self, Self::Spoken { code: found, .. } if *found == code)
+    }
+
+    /// For the user who asked `model` something.
+    pub(super) fn into_error(self, endpoint: &Grpc, model: &str) -> Error {
+        match self {
+            Self::DeadlineExceeded => Error::DeadlineExceeded,
+            Self::Unreachable(reason) => Error::Unreachable {
+                endpoint: endpoint.to_string(),
+                reason,
+            },
+            Self::Spoken { code, message } => Error::Infer {
+                model: model.to_owned(),
+                code,
+                message,
+            },
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        if is_late(&status) {
+            return Self::DeadlineExceeded;
+        }
+        let code = match status.code() {
+            tonic::Code::InvalidArgument => Code::InvalidArg,
+            tonic::Code::NotFound => Code::NotFound,
+            tonic::Code::Unavailable => Code::Unavailable,
+            tonic::Code::Unimplemented => Code::Unsupported,
+            tonic::Code::AlreadyExists => Code::AlreadyExists,
+            tonic::Code::Cancelled => Code::Cancelled,
+            tonic::Code::Internal => Code::Internal,
+            _ => Code::Unknown,
+        };
+        let message = match code {
+            Code::Unknown => format!("{:?}: {}", status.code(), reason(&status)),
+            _ => reason(&status),
+        };
+        Self::Spoken { code, message }
+    }
+}
+
+/// Whether another server may do better: there is none, or one that is not available.
+pub(super) fn is_away(status: &Status) -> bool {
+    !is_late(status) && (status.code() == tonic::Code::Unavailable || status.source().is_some())
+}
+
+/// Whether a deadline has passed, at the server's clock or at the channel's.
+fn is_late(status: &Status) -> bool {
+    status.code() == tonic::Code::DeadlineExceeded || causes(status).any(|cause| cause.is::<TimeoutExpired>())
+}
+
+/// The status in words: its message and, at the bottom of what it was made of, the cause.
+pub(super) fn reason(status: &Status) -> String {
+    let cause = causes(status).last().map(ToString::to_string);
+    match cause {
+        Some(cause) if !status.message().contains(&cause) => format!("{}: {cause}", status.message()),
+        _ => status.message().to_owned(),
+    }
+}
+
+fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    iter::successors(status.source(), |&cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn broken(code: tonic::Code, message: &str) -> Status {
+        let mut status = Status::new(code, message);
+        status.set_source(Arc::new(io::Error::other("the cable is cut")));
+        status
+    }
+
+    fn error(status: Status) -> Error {
+        let endpoint = Grpc { addresses: vec![] };
+        Failure::from(status).into_error(&endpoint, "m")
+    }
+
+    #[test]
+    fn codes_keep_their_meaning() {
+        let check = |code: tonic::Code, expected: Code, fatal: bool| {
+            let error = error(Status::new(code, "why"));
+            assert!(
+                matches!(&error, Error::Infer { code, .. } if *code == expected),
+                "{error:?}"
+            );
+            assert!(error.to_string().ends_with("why"), "{error}");
+            assert_eq!(error.is_fatal(), fatal, "{error}");
+        };
+        check(tonic::Code::NotFound, Code::NotFound, true);
+        check(tonic::Code::InvalidArgument, Code::InvalidArg, true);
+        check(tonic::Code::Unimplemented, Code::Unsupported, true);
+        check(tonic::Code::Internal, Code::Internal, false);
+        check(tonic::Code::Unavailable, Code::Unavailable, false);
+        check(tonic::Code::Cancelled, Code::Cancelled, false);
+        check(tonic::Code::AlreadyExists, Code::AlreadyExists, false);
+        check(tonic::Code::ResourceExhausted, Code::Unknown, false);
+        assert_eq!(error(Status::deadline_exceeded("late")), Error::DeadlineExceeded);
+    }
+
+    #[test]
+    fn another_server_is_asked_where_that_may_help() {
+        assert!(is_away(&Status::unavailable("stopping")));
+        assert!(is_away(&broken(tonic::Code::Unknown, "transport error")));
+        assert!(is_away(&broken(tonic::Code::Unavailable, "connect error")));
+        assert!(!is_away(&Status::unknown("the server's own")));
+        assert!(!is_away(&Status::deadline_exceeded("late")));
+        let mut late = Status::cancelled("late");
+        late.set_source(Arc::new(TimeoutExpired(())));
+        assert!(!is_away(&late));
+        assert_eq!(error(late), Error::DeadlineExceeded);
+    }
+
+    #[test]
+    fn a_reason_has_its_cause() {
+        assert_eq!(reason(&Status::internal("why")), "why");
+        assert_eq!(reason(&broken(tonic::Code::Unknown, "sad")), "sad: the cable is cut");
+        assert_eq!(
+            reason(&broken(tonic::Code::Unknown, "the cable is cut")),
+            "the cable is cut"
+        );
+    }
+}

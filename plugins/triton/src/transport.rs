@@ -1,0 +1,64 @@
+//! The two ways to a Triton, as one: inside this process, or by gRPC.
+
+use std::sync::Arc;
+
+use crate::buffer::Pool;
+use crate::{Contract, Done, Endpoint, Error, Log, Request, grpc, in_process};
+
+/// An open way to a Triton.
+pub(crate) enum Transport {
+    InProcess(in_process::Host),
+    Grpc(grpc::Client),
+}
+
+impl Transport {
+    pub(crate) fn open(endpoint: &Endpoint, log: Log) -> Result<Self, Error> {
+        match endpoint {
+            Endpoint::InProcess(endpoint) => in_process::Host::start(endpoint, log).map(Self::InProcess),
+            Endpoint::Grpc(endpoint) => grpc::Client::connect(endpoint).map(Self::Grpc),
+        }
+    }
+
+    /// Sees to it that a model is loaded; a server elsewhere decides that itself.
+    pub(crate) fn load(&self, model: &str) -> Result<(), Error> {
+        match self {
+            Self::InProcess(host) => host.load(model),
+            Self::Grpc(_) => Ok(()),
+        }
+    }
+
+    /// Lets a model go that [`Self::load`] has loaded.
+    pub(crate) fn unload(&self, model: &str) {
+        match self {
+            Self::InProcess(host) => host.unload(model),
+            Self::Grpc(_) => {}
+        }
+    }
+
+    /// What a loaded model wants and gives.
+    pub(crate) fn contract(&self, model: &str, version: Option<u64>) -> Result<Contract, Error> {
+        match self {
+            Self::InProcess(host) => {
+                let description = host.describe(model)?;
+                Contract::parse(&description.metadata, &description.config, version)
+            }
+            Self::Grpc(client) => client.contract(model, version),
+        }
+    }
+
+    /// Sends a request; `done` is called exactly once. `outputs` is where memory for in-process answers comes from.
+    pub(crate) fn infer(&self, model: &Arc<str>, version: u64, outputs: &Arc<Pool>, request: Request, done: Done) {
+        match self {
+            Self::InProcess(host) => host.infer(model, version, outputs, request, done),
+            Self::Grpc(client) => client.infer(model, version, request, done),
+        }
+    }
+
+    /// Ends it; every request is answered by then. Not to be called from a request's `done`, which it would wait for.
+    pub(crate) fn close(self) {
+        match self {
+            Self::InProcess(host) => host.close(),
+            Self::Grpc(client) => drop(client),
+        }
+    }
+}
