@@ -36,6 +36,19 @@ quietly() {
     fail "$quiet_step" "\`$*\` ended with status $quiet_status, its last lines are above (all: $quiet_log)" "$quiet_remedy"
 }
 
+# python_with_venv STEP: prints the first Python that can make virtual environments; the PATH's own may lack the
+# module, Debian's has it once STEP runs.
+python_with_venv() {
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+            printf '%s' "$python"
+            return 0
+        fi
+    done
+    fail "$1" "no python3 with the modules venv and ensurepip was found" \
+        "install Python 3 with venv (Debian: python3-venv)"
+}
+
 # build_release: everything that the demo and the whole-pipeline tests run, with cargo's own progress.
 build_release() {
     say "build: the plugin, the command and the Triton backend (release)"

@@ -32,6 +32,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["-h"], 0, "--window");
     check("scripts/test", &["--help"], 0, "clippy");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
+    check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
 }
 
 #[test]
@@ -39,6 +40,7 @@ fn an_unknown_option_is_refused() {
     check("scripts/demo", &["--windows"], 2, "unknown option: --windows");
     check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
     check("scripts/test", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
 }
 

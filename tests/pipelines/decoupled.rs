@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -16,39 +17,48 @@ use crate::truth::{self, Score};
 
 /// A station's change of state, as a golden line has it.
 #[derive(Clone, Debug, PartialEq)]
-struct Edge {
+pub(crate) struct Edge {
     station: String,
     change: String,
     time: Duration,
 }
 
 /// What one run over the video left.
-struct Run {
-    scenes: Vec<Arc<Scene>>,
-    edges: Vec<Edge>,
+pub(crate) struct Run {
+    /// What the models say, before `vesttrack`.
+    pub(crate) found: Vec<Arc<Scene>>,
+    /// What there is in the end.
+    pub(crate) scenes: Vec<Arc<Scene>>,
+    pub(crate) edges: Vec<Edge>,
     totals: Vec<gst::Structure>,
     /// RGB, 768×576.
     picture: Vec<u8>,
-    failed: Option<String>,
+    pub(crate) failed: Option<String>,
 }
 
 /// Played once; the tests look at it from all sides.
-static RUN: LazyLock<Run> = LazyLock::new(play);
+pub(crate) static RUN: LazyLock<Run> = LazyLock::new(|| {
+    play(
+        "tritoninfer model=movenet_multipose ! poseparse ! queue \
+         ! tritoninfer model=vest_resnet18 inference-region=people",
+    )
+});
 
 /// A frame of the video.
 const FRAME: Duration = Duration::from_millis(100);
-const FRAMES: usize = 735;
+pub(crate) const FRAMES: usize = 735;
 /// README's picture: three stations active, everybody named.
 const PICTURE: usize = 241;
 
-fn play() -> Run {
+/// Plays the whole video through the line with `inference` in it.
+pub(crate) fn play(inference: &str) -> Run {
     gst::init().unwrap();
     gstshopfloor::plugin_register_static().unwrap();
     let root = root();
     let launch = format!(
-        "filesrc location={video} ! decodebin ! tritoninfer model=movenet_multipose ! poseparse ! queue \
-         ! tritoninfer model=vest_resnet18 inference-region=people ! queue ! vesttrack ! activityzone stations={stations} \
-         ! overlay ! videoconvert ! video/x-raw,format=RGB ! fakesink name=out sync=false",
+        "filesrc location={video} ! decodebin ! {inference} ! queue ! vesttrack name=track \
+         ! activityzone stations={stations} ! overlay ! videoconvert ! video/x-raw,format=RGB \
+         ! fakesink name=out sync=false",
         video = root.join("media/vests.mp4").display(),
         stations = root.join("pipelines/stations/demo.json").display(),
     );
@@ -56,19 +66,18 @@ fn play() -> Run {
         .unwrap()
         .downcast::<gst::Pipeline>()
         .unwrap();
-    let seen = Arc::new(Mutex::new((Vec::new(), Vec::new())));
-    let shared = seen.clone();
-    let sink = pipeline.by_name("out").unwrap().static_pad("sink").unwrap();
-    sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let (scenes, picture) = &mut *shared.lock().unwrap();
-        let buffer = info.buffer().unwrap();
-        if scenes.len() == PICTURE {
-            *picture = buffer.map_readable().unwrap().to_vec();
+    let found = scenes_at(&pipeline, "track");
+    let scenes = scenes_at(&pipeline, "out");
+    let picture = Arc::new(Mutex::new(Vec::new()));
+    let (shared, frame) = (picture.clone(), AtomicUsize::new(0));
+    sink(&pipeline, "out").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if frame.fetch_add(1, Ordering::Relaxed) == PICTURE {
+            *shared.lock().unwrap() = info.buffer().unwrap().map_readable().unwrap().to_vec();
         }
-        scenes.push(people_meta::scene(buffer).unwrap_or_default());
         gst::PadProbeReturn::Ok
     });
     let mut run = Run {
+        found: Vec::new(),
         scenes: Vec::new(),
         edges: Vec::new(),
         totals: Vec::new(),
@@ -88,8 +97,25 @@ fn play() -> Run {
         }
     }
     pipeline.set_state(gst::State::Null).unwrap();
-    (run.scenes, run.picture) = std::mem::take(&mut *seen.lock().unwrap());
+    [run.found, run.scenes] = [found, scenes].map(|scenes| std::mem::take(&mut *scenes.lock().unwrap()));
+    run.picture = std::mem::take(&mut *picture.lock().unwrap());
     run
+}
+
+fn sink(pipeline: &gst::Pipeline, element: &str) -> gst::Pad {
+    pipeline.by_name(element).unwrap().static_pad("sink").unwrap()
+}
+
+/// The scenes that come to an element, as they come.
+fn scenes_at(pipeline: &gst::Pipeline, element: &str) -> Arc<Mutex<Vec<Arc<Scene>>>> {
+    let scenes = Arc::new(Mutex::new(Vec::new()));
+    let shared = scenes.clone();
+    sink(pipeline, element).add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let scene = people_meta::scene(info.buffer().unwrap()).unwrap_or_default();
+        shared.lock().unwrap().push(scene);
+        gst::PadProbeReturn::Ok
+    });
+    scenes
 }
 
 fn take(run: &mut Run, structure: Option<&gst::StructureRef>) {
@@ -184,13 +210,20 @@ fn the_readmes_picture_is_what_is_drawn() {
 
 #[test]
 fn edges_are_the_golden_ones() {
-    let path = root().join("tests/golden/decoupled.txt");
+    let path = root().join(GOLDEN);
     if std::env::var_os("SHOPFLOOR_BLESS").is_some() {
         fs::write(&path, write_edges(&RUN.edges)).unwrap();
     }
-    let golden = read_edges(&fs::read_to_string(&path).unwrap());
+    check_edges(&RUN.edges);
+}
+
+const GOLDEN: &str = "tests/golden/decoupled.txt";
+
+/// Every station's edges are the golden ones, to a frame.
+pub(crate) fn check_edges(edges: &[Edge]) {
+    let golden = read_edges(&fs::read_to_string(root().join(GOLDEN)).unwrap());
     assert!(!golden.is_empty());
-    for station in golden.iter().map(|edge| &edge.station) {
+    for station in golden.iter().chain(edges).map(|edge| &edge.station) {
         let of = |edges: &[Edge]| {
             edges
                 .iter()
@@ -198,7 +231,7 @@ fn edges_are_the_golden_ones() {
                 .cloned()
                 .collect::<Vec<_>>()
         };
-        let (expected, got) = (of(&golden), of(&RUN.edges));
+        let (expected, got) = (of(&golden), of(edges));
         let alike = expected.len() == got.len()
             && expected
                 .iter()

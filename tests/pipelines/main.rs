@@ -3,6 +3,7 @@
 //! The elements are linked in, so that people's metas can be read; `gst-launch-1.0` lines use the built plugin.
 
 mod decoupled;
+mod ensemble;
 mod launch;
 mod stress;
 mod truth;

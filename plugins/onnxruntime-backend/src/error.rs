@@ -180,6 +180,15 @@ pub enum Error {
         tensor: String,
     },
 
+    /// The server has no memory for an output.
+    #[error("the server gave no memory for the {bytes} bytes of output '{tensor}'")]
+    NoMemory {
+        /// The output's name.
+        tensor: String,
+        /// The bytes that were asked for.
+        bytes: u64,
+    },
+
     /// ONNX Runtime failed while running the model.
     #[error("ONNX Runtime: {0}")]
     Runtime(#[from] ort::Error),
@@ -205,6 +214,7 @@ impl Error {
             Self::Library { .. } => Code::NotFound,
             Self::OtherLibrary { .. } => Code::AlreadyExists,
             Self::Config { .. } | Self::Load { .. } | Self::Tensor(_) | Self::InputSize { .. } => Code::InvalidArgument,
+            Self::NoMemory { .. } => Code::Unavailable,
             Self::OutputBatch { .. } | Self::NoOutput { .. } | Self::Runtime(_) | Self::Cuda(_) | Self::Panic(_) => {
                 Code::Internal
             }

@@ -202,7 +202,7 @@ impl Request {
     /// Adds an output to the response and gives the memory to fill, at `preferred` if Triton has room there.
     ///
     /// # Errors
-    /// Triton's.
+    /// Triton's; [`Error::NoMemory`] if it gives none.
     pub fn output(
         &mut self,
         name: &CStr,
@@ -231,6 +231,11 @@ impl Request {
                 &raw mut memory_type,
                 &raw mut id,
             ))?;
+        }
+        // Ensembles answer so, without an error, when they are out of memory.
+        if data.is_null() && bytes > 0 {
+            let tensor = name.to_string_lossy().into_owned();
+            return Err(Error::NoMemory { tensor, bytes });
         }
         Ok((data.cast(), Place::from_triton(memory_type, id)))
     }

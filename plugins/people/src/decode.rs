@@ -1,10 +1,11 @@
 //! A pose network's answer becomes people: which layout it speaks, and what its numbers mean.
 //!
 //! Layouts are told apart by [`PoseLayout::detect`] and read by [`PoseLayout::decode`]; the second network's answer,
-//! class scores, is read by [`vest_scores`].
+//! class scores, is read by [`vest_scores`]. A model that does the work of both is read by [`people()`].
 
 mod classify;
 mod layout;
+mod people;
 mod tensor;
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewD, Axis, Ix2};
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 pub use classify::{softmax, vest_scores};
 pub use layout::PoseLayout;
+pub use people::{Output, people};
 pub use tensor::f32_tensor;
 
 use crate::letterbox::Letterbox;
@@ -181,4 +183,12 @@ pub enum DecodeError {
     },
     #[error("class scores need a tensor [people, {labels}], a column for each of {labels} labels; got {got:?}")]
     Classes { labels: usize, got: Vec<usize> },
+    #[error("output {name}: a model of the task people has {expected} there, got {got}; correct the model or its task")]
+    Output {
+        name: &'static str,
+        expected: String,
+        got: String,
+    },
+    #[error("output count: there are {rows} rows, got {count} people; correct the model")]
+    Count { count: i64, rows: usize },
 }

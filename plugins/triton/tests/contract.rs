@@ -232,7 +232,7 @@ fn what_is_wrong_is_named() {
         );
         assert!(error.expected.contains(expected), "{error}");
     };
-    key("shopfloor.task", "dance", "pose or vest");
+    key("shopfloor.task", "dance", "pose, vest or people");
     key("shopfloor.input.size", "640*480", "WIDTHxHEIGHT");
     key("shopfloor.input.size", "0x480", "WIDTHxHEIGHT");
     key("shopfloor.input.size", "99999999999x480", "WIDTHxHEIGHT");

@@ -336,7 +336,7 @@ fn a_broken_contract_lets_the_model_go_again() {
         let error = server.model("odd", None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "model 'odd', parameter 'shopfloor.task': expected pose or vest, got dance; correct the model's config.pbtxt"
+            "model 'odd', parameter 'shopfloor.task': expected pose, vest or people, got dance; correct the model's config.pbtxt"
         );
     }
 }

@@ -53,6 +53,7 @@ pub fn attach(
     let contract = session.contract();
     match (&contract.task, region) {
         (Task::Vest { output, .. }, InferenceRegion::People) => attach_vests(buffer, session.labels(), output, &answer),
+        (Task::People { .. }, _) => attach_people(buffer, session.labels(), &answer),
         (task, _) => {
             let (layout, score_threshold) = match task {
                 Task::Pose {
@@ -75,6 +76,25 @@ pub fn attach(
             Ok(())
         }
     }
+}
+
+/// The answer is people already, with their vests.
+fn attach_people(buffer: &mut gst::BufferRef, labels: &Arc<[VestName]>, answer: &Answer) -> Result<(), Error> {
+    let mut people = Vec::new();
+    for region in answer {
+        let outputs = region.tensors.iter().map(|tensor| decode::Output {
+            name: &tensor.name,
+            shape: &tensor.shape,
+            data: &tensor.data,
+        });
+        people.extend(decode::people(&outputs.collect::<Vec<_>>(), &region.letterbox, labels)?);
+    }
+    let scene = Scene {
+        people,
+        ..Scene::default()
+    };
+    people_meta::set_scene(buffer, scene);
+    Ok(())
 }
 
 /// The people's order has not changed since they were asked about: the buffer was ours all the time.

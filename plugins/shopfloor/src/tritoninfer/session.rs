@@ -45,7 +45,9 @@ impl Session {
     pub fn of(model: Arc<Model>) -> Result<Self, Error> {
         let contract = model.contract();
         let labels = match &contract.task {
-            Task::Vest { labels, .. } => labels.iter().map(|label| label.as_str().into()).collect(),
+            Task::Vest { labels, .. } | Task::People { labels } => {
+                labels.iter().map(|label| label.as_str().into()).collect()
+            }
             _ => Arc::default(),
         };
         let input = contract.image()?.clone();
@@ -62,7 +64,7 @@ impl Session {
         self.model.contract()
     }
 
-    /// The classes of a vest model.
+    /// The classes of a model that tells vests.
     pub fn labels(&self) -> &Arc<[VestName]> {
         &self.labels
     }

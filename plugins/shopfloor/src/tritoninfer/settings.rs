@@ -72,7 +72,7 @@ impl Default for Settings {
         Self {
             server: None,
             model_repository: None,
-            model: Some("movenet_multipose".into()),
+            model: Some("worker_ensemble".into()),
             model_version: 0,
             inference_region: InferenceRegion::default(),
             inference_interval: 1,

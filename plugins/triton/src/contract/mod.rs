@@ -7,6 +7,7 @@ mod describe;
 mod error;
 mod image;
 mod parameters;
+mod people;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +69,12 @@ pub enum Task {
         labels: Vec<String>,
         /// The tensor that has a logit for each label.
         output: Arc<str>,
+    },
+    /// People whole, with their vests: the outputs `boxes`, `scores`, `keypoints`, `vests` and `count` that
+    /// `model_repository/README.md` describes are there.
+    People {
+        /// What the columns of `vests` mean, in order.
+        labels: Vec<String>,
     },
     /// Not said: the tensors are passed on as they are.
     Tensors,
@@ -132,7 +139,8 @@ impl Task {
         match parameters.get("shopfloor.task") {
             Some("pose") => Self::pose(parameters),
             Some("vest") => Self::vest(parameters, outputs),
-            Some(other) => Err(parameters.wrong("shopfloor.task", "pose or vest", other)),
+            Some("people") => people::task(parameters, outputs),
+            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, vest or people", other)),
             None if parameters.get("shopfloor.labels").is_some() => Self::vest(parameters, outputs),
             None if outputs.iter().any(TensorSpec::looks_like_people) => Self::pose(parameters),
             None => Ok(Self::Tensors),

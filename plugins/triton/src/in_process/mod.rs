@@ -3,6 +3,7 @@
 mod callbacks;
 mod ffi;
 mod flight;
+mod holds;
 mod library;
 mod outputs;
 mod server;
@@ -24,6 +25,7 @@ use crate::{Code, Error, InProcess, Log, Request, lock};
 use callbacks::Handle;
 use ffi::Failure;
 use flight::{Flights, Watch};
+use holds::Holds;
 use outputs::Allocator;
 use server::{Options, RawServer};
 
@@ -40,6 +42,7 @@ pub(crate) struct Host {
     flights: Arc<Flights>,
     watch: Watch,
     endpoint: InProcess,
+    holds: Mutex<Holds>,
 }
 
 /// What Triton says about a model, in JSON.
@@ -82,6 +85,7 @@ impl Host {
             flights,
             watch,
             endpoint: endpoint.clone(),
+            holds: Mutex::default(),
         })
     }
 
@@ -94,12 +98,27 @@ impl Host {
                 available,
             });
         }
-        self.server.load(model).map_err(|failure| load_error(model, failure))
+        self.server.load(model).map_err(|failure| load_error(model, failure))?;
+        lock(&self.holds).hold(model, self.steps(model));
+        Ok(())
     }
 
-    /// Lets a model go once its last request has.
+    /// The models that come and go with this one: an ensemble's steps, and theirs.
+    fn steps(&self, model: &str) -> Vec<String> {
+        let config = self.server.config(model, -1).unwrap_or_default(); // who asks for the contract hears why
+        let mut all = Vec::new();
+        for step in holds::steps(&config) {
+            all.extend(self.steps(&step));
+            all.push(step);
+        }
+        all
+    }
+
+    /// Lets a model go once its last request has; one that is a step of a loaded ensemble goes with that.
     pub(crate) fn unload(&self, model: &str) {
-        let _ = self.server.unload(model); // fails only for what is not loaded
+        for model in lock(&self.holds).release(model) {
+            let _ = self.server.unload(&model); // fails only for what is not loaded
+        }
     }
 
     /// Describes a loaded model; the words do not differ between its versions.

@@ -2,10 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
+use std::mem;
 use std::ptr::{self, NonNull};
+use std::sync::Mutex;
 
 use super::ffi::{Api, Failure, MODEL_CONTROL_EXPLICIT, Outcome, TritonMessage, TritonOptions, TritonServer};
-use crate::Log;
+use crate::{Log, lock};
 
 /// The server's settings.
 pub(super) struct Options {
@@ -106,9 +108,11 @@ unsafe impl Sync for RawServer {}
 impl RawServer {
     pub(super) fn new(options: &Options) -> Result<Self, Failure> {
         let (api, mut raw) = (options.api, ptr::null_mut());
+        let mut shared = lock(&SHARED);
         // SAFETY: a place for a pointer; the options live and Triton copies them.
         unsafe { api.check((api.ServerNew)(&mut raw, options.raw.as_ptr())) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no server".into()))?;
+        shared.running += 1;
         Ok(Self { api, raw })
     }
 
@@ -184,13 +188,51 @@ impl RawServer {
 impl Drop for RawServer {
     /// Waits for what is in flight and for the models to go, at most the exit timeout.
     fn drop(&mut self) {
-        // SAFETY: ours, and dropped once. When stopping timed out, something still runs in there: then the server
-        // is left alone rather than pulled away from under it.
-        unsafe {
-            if self.api.check((self.api.ServerStop)(self.as_ptr())).is_ok() {
-                let _ = self.api.check((self.api.ServerDelete)(self.as_ptr()));
-            }
+        // SAFETY: ours, and dropped once.
+        let stopped = unsafe { self.api.check((self.api.ServerStop)(self.as_ptr())) };
+        // When stopping timed out, something still runs in there: then the server is left alone rather than pulled away
+        // from under it.
+        if stopped.is_err() {
+            return;
         }
+        let mut shared = lock(&SHARED);
+        shared.stopped.push(Stopped {
+            api: self.api,
+            raw: self.raw,
+        });
+        shared.running -= 1;
+        if shared.running == 0 {
+            drop(mem::take(&mut shared.stopped));
+        }
+    }
+}
+
+/// What the servers of this process have in common: a pool of memory, set up by the first and torn down by whichever is
+/// deleted first, and then ensembles in the others have no memory for what their steps hand on ("PinnedMemoryManager
+/// has not been created"). So all are deleted when the last one has stopped.
+static SHARED: Mutex<Shared> = Mutex::new(Shared {
+    running: 0,
+    stopped: Vec::new(),
+});
+
+struct Shared {
+    running: usize,
+    stopped: Vec<Stopped>,
+}
+
+/// A server without models, which is deleted when dropped.
+struct Stopped {
+    api: &'static Api,
+    raw: NonNull<TritonServer>,
+}
+
+// SAFETY: as for a running server.
+unsafe impl Send for Stopped {}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // SAFETY: ours, stopped, and dropped once; a failure to free has no remedy.
+        let _ = unsafe { self.api.check((self.api.ServerDelete)(self.raw.as_ptr())) };
     }
 }
 

@@ -1,0 +1,43 @@
+//! The task `people`: outputs of fixed names, which have to be there before the first frame is sent.
+
+use super::parameters::Parameters;
+use super::{ContractError, Task, TensorSpec};
+use crate::DataType;
+
+/// The task, if the outputs are its own; others may stand beside them.
+pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Task, ContractError> {
+    let labels = parameters.words("shopfloor.labels")?;
+    // -1: as many rows as the model likes
+    let expected: [(&str, DataType, &[i64]); 5] = [
+        ("boxes", DataType::Fp32, &[-1, 4]),
+        ("scores", DataType::Fp32, &[-1]),
+        ("keypoints", DataType::Fp32, &[-1, 17, 3]),
+        ("vests", DataType::Fp32, &[-1, labels.len() as i64]),
+        ("count", DataType::Int64, &[1]),
+    ];
+    for (name, datatype, shape) in expected {
+        let output = outputs.iter().find(|output| &*output.name == name);
+        if output.is_some_and(|output| output.datatype == datatype && may_be(&output.shape, shape)) {
+            continue;
+        }
+        let found = output.map_or("no such output".to_owned(), TensorSpec::describe);
+        let key = if name == "vests" {
+            "shopfloor.labels"
+        } else {
+            "shopfloor.task"
+        };
+        return Err(
+            ContractError::new(parameters.model(), format!("{datatype} {shape:?}"), found)
+                .tensor(&name.into())
+                .key(key)
+                .remedy("give the model the outputs that model_repository/README.md lists for the task people"),
+        );
+    }
+    Ok(Task::People { labels })
+}
+
+/// Whether a tensor of the shape may have this one: where neither says -1, they agree.
+fn may_be(shape: &[i64], expected: &[i64]) -> bool {
+    let agree = |(dim, expected): (&i64, &i64)| dim == expected || *dim == -1 || *expected == -1;
+    shape.len() == expected.len() && shape.iter().zip(expected).all(agree)
+}

@@ -1,0 +1,203 @@
+//! One request a frame instead of many: the ensemble's people and facts are the decoupled line's.
+
+use std::sync::{Arc, LazyLock, mpsc};
+use std::time::Duration;
+
+use ndarray::ArrayView3;
+use people::decode::{self, DecodeOptions, Output, PoseLayout};
+use people::letterbox::Letterbox;
+use people::{Inference, Person, VestName};
+use shopfloor_tests::root;
+use triton::{Endpoint, InProcess, Input, Model, Request, Server, Task};
+
+use crate::decoupled::{self, FRAMES, Run};
+use crate::truth;
+
+/// `tritoninfer` as it comes: its default is the ensemble.
+static RUN: LazyLock<Run> = LazyLock::new(|| decoupled::play("tritoninfer"));
+
+/// Pixels of the frame that boxes and keypoints may differ by.
+const PIXEL: f32 = 1.0;
+/// Probabilities may differ by as much: the ensemble crops from the letterboxed picture, the decoupled line from the frame.
+const PROBABILITY: f32 = 0.06;
+
+#[test]
+fn every_frame_arrives_inferred() {
+    assert_eq!(RUN.failed, None);
+    assert_eq!(RUN.scenes.len(), FRAMES);
+    assert!(RUN.scenes.iter().all(|scene| scene.inference == Inference::Done));
+}
+
+/// How far apart two views of a person are.
+#[derive(Debug, Default)]
+struct Distance {
+    pixels: f32,
+    probability: f32,
+    same_vest: bool,
+}
+
+impl Distance {
+    fn of(one: &Person, other: &Person) -> Self {
+        let edges = |person: &Person| {
+            let b = person.bbox;
+            [b.left, b.top, b.right, b.bottom]
+        };
+        let joints = |person: &Person| person.pose.unwrap().map(|k| [k.point.x, k.point.y]).concat();
+        let scores = |person: &Person| person.vest.as_ref().unwrap().probabilities.clone();
+        let vest = |person: &Person| person.vest.as_ref().unwrap().best().map(|(vest, _)| vest.clone());
+        Self {
+            pixels: most(&edges(one), &edges(other)).max(most(&joints(one), &joints(other))),
+            probability: most(&scores(one), &scores(other)),
+            same_vest: vest(one) == vest(other),
+        }
+    }
+}
+
+fn most(one: &[f32], other: &[f32]) -> f32 {
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn people_are_the_decoupled_lines() {
+    let (mut pixels, mut probability, mut count) = (0.0_f32, 0.0_f32, 0);
+    for (n, (ensemble, decoupled)) in RUN.found.iter().zip(&decoupled::RUN.found).enumerate() {
+        assert_eq!(ensemble.people.len(), decoupled.people.len(), "frame {n}");
+        for person in &ensemble.people {
+            let overlap = |other: &&Person| person.bbox.iou(&other.bbox);
+            let same = decoupled.people.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+            let distance = Distance::of(person, same.unwrap());
+            assert!(
+                distance.pixels <= PIXEL && distance.probability <= PROBABILITY && distance.same_vest,
+                "frame {n}: {distance:?}"
+            );
+            pixels = pixels.max(distance.pixels);
+            probability = probability.max(distance.probability);
+            count += 1;
+        }
+    }
+    println!("{count} people differ by {pixels} pixels and {probability} in probability at most");
+    assert!(count > 3 * FRAMES, "{count} people were compared");
+}
+
+#[test]
+fn facts_are_the_decoupled_lines() {
+    decoupled::check_edges(&RUN.edges);
+    let score = truth::score(&RUN.scenes);
+    assert!(score.vests > 0.98, "{:.3} of the vests are right", score.vests);
+    assert!(score.recall > 0.90, "{:.3} of the people there are found", score.recall);
+}
+
+/// A step of the ensemble, on its own.
+fn model(name: &str) -> Arc<Model> {
+    let endpoint = Endpoint::InProcess(InProcess {
+        repository: root().join("model_repository"),
+        home: root().join(".triton"),
+    });
+    Server::open(&endpoint).unwrap().model(name, None).unwrap()
+}
+
+#[test]
+fn the_step_detect_decides_as_the_decoder_does() {
+    let model = model("worker_detect");
+    let labels: Arc<[VestName]> = Arc::from([VestName::from("none")]);
+    let options = DecodeOptions {
+        score_threshold: 0.2,
+        max_people: 16,
+        ..DecodeOptions::default()
+    };
+    // numbers that look random, the same on every machine
+    let mut state = 1_u32;
+    let mut random = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as f32 / 65_536.0
+    };
+    let mut counts = Vec::new();
+    for n in (0..60).chain([300]) {
+        let rows: Vec<f32> = (0..n).flat_map(|_| row(&mut random)).collect();
+        let tensor = ArrayView3::from_shape((1, n, 57), &rows).unwrap();
+        let expected = PoseLayout::Yolov7Pose
+            .decode(tensor.into_dyn(), &Letterbox::default(), &options)
+            .unwrap();
+        let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let got = detect(&model, &[1, n as i64, 57], &bytes, &labels);
+        let plain = |people: Vec<Person>| {
+            people
+                .into_iter()
+                .map(|p| (p.bbox, p.score, p.pose))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(plain(got), plain(expected.clone()), "{n} rows");
+        counts.push(expected.len());
+    }
+    for count in [0, 1, 15, 16] {
+        assert!(counts.contains(&count), "no case with {count} people among {counts:?}");
+    }
+}
+
+/// A candidate: few scores, so that they tie, and few places, so that boxes overlap; some rows are no people.
+fn row(random: &mut impl FnMut() -> f32) -> [f32; 57] {
+    let mut row = [0.0; 57];
+    row.fill_with(|| 600.0 * random());
+    for edge in &mut row[..2] {
+        *edge = 16.0 * (random() * 20.0).floor();
+    }
+    row[2..4].fill_with(|| 8.0 * (random() * 12.0).floor());
+    row[4] = (random() * 8.0).floor() / 8.0;
+    row[5] = if random() < 0.8 { 1.0 } else { 0.2 };
+    if random() < 0.1 {
+        let at = (random() * 57.0) as usize;
+        row[at] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][at % 3];
+    }
+    row
+}
+
+/// What the step finds, with vests that do not matter.
+fn detect(model: &Model, shape: &[i64], rows: &[u8], labels: &Arc<[VestName]>) -> Vec<Person> {
+    let mut data = model.buffer(rows.len());
+    data.copy_from_slice(rows);
+    let spec = &model.contract().inputs[0];
+    let input = Input {
+        name: spec.name.clone(),
+        datatype: spec.datatype,
+        shape: shape.to_vec(),
+        data,
+    };
+    let (sender, receiver) = mpsc::channel();
+    model.infer(Request::new(vec![input]), move |reply| drop(sender.send(reply)));
+    let reply = receiver.recv_timeout(Duration::from_secs(120)).unwrap().unwrap();
+    let people = reply.outputs[0].shape[0];
+    let vests = vec![0; 4 * people as usize];
+    let shape = [people, 1];
+    let vests = Output {
+        name: "vests",
+        shape: &shape,
+        data: &vests,
+    };
+    let outputs = reply.outputs.iter().map(|output| Output {
+        name: &output.name,
+        shape: &output.shape,
+        data: &output.data,
+    });
+    let outputs: Vec<_> = outputs.chain([vests]).collect();
+    decode::people(&outputs, &Letterbox::default(), labels).unwrap()
+}
+
+#[test]
+fn the_ensembles_contract_is_its_networks() {
+    let (ensemble, pose, vest) = (
+        model("worker_ensemble"),
+        model("movenet_multipose"),
+        model("vest_resnet18"),
+    );
+    let labels = |model: &Model| match &model.contract().task {
+        Task::People { labels } | Task::Vest { labels, .. } => labels.clone(),
+        task => panic!("{task:?}"),
+    };
+    assert_eq!(labels(&ensemble), labels(&vest));
+    let fit = |model: &Model| {
+        let image = model.contract().image().unwrap().clone();
+        (image.width, image.height, image.fit, image.pad, image.color)
+    };
+    assert_eq!(fit(&ensemble), fit(&pose));
+}
