@@ -29,6 +29,7 @@ mod endpoint;
 mod error;
 mod in_process;
 mod model;
+pub mod places;
 mod request;
 mod server;
 
