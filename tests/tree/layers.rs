@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("gst-plugin-shopfloor", &["draw", "people", "people-meta", "triton"]),
     // Loaded by Triton and found by GStreamer: nobody links these two.
     ("onnxruntime-backend", &[]),
-    ("shopfloor", &["people"]),
+    ("shopfloor", &["people", "triton"]),
     ("shopfloor-tests", &[]),
 ];
 
