@@ -9,6 +9,10 @@ const POSE: &str = "tritoninfer model=movenet_multipose ! poseparse";
 const VEST: &str = "tritoninfer model=vest_resnet18 inference-region=people";
 
 fn gst_launch(line: &str) -> (Output, String) {
+    gst_launch_with(line, &[])
+}
+
+fn gst_launch_with(line: &str, environment: &[(&str, &str)]) -> (Output, String) {
     let root = root();
     let mut command = Command::new("sh");
     command
@@ -19,7 +23,11 @@ fn gst_launch(line: &str) -> (Output, String) {
         .current_dir(&root);
     // a registry of its own: the test tells nothing about, and leaves nothing in, the user's
     let registry = tempfile::NamedTempFile::new().unwrap();
-    let output = command.env("GST_REGISTRY", registry.path()).output().unwrap();
+    let output = command
+        .env("GST_REGISTRY", registry.path())
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -37,6 +45,27 @@ fn the_decoupled_line_plays() {
     let (output, text) = gst_launch(&line);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("EOS"), "{text}");
+}
+
+#[test]
+fn nothing_leaks() {
+    let line = format!(
+        "-q {VIDEO} ! {POSE} ! queue ! {VEST} ! queue ! vesttrack ! activityzone stations=pipelines/stations/demo.json \
+         ! overlay ! videoconvert ! identity eos-after=6 ! fakesink"
+    );
+    let traced = [
+        ("GST_TRACERS", "leaks"),
+        ("GST_DEBUG", "GST_TRACER:7"),
+        ("GST_DEBUG_NO_COLOR", "1"),
+    ];
+    let (output, text) = gst_launch_with(&line, &traced);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("object-alive"), "the tracer does not speak: {text}");
+    let alive: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("object-alive, type-name=(string)Gst"))
+        .collect();
+    assert!(alive.is_empty(), "{alive:#?}");
 }
 
 #[test]

@@ -5,4 +5,5 @@
 mod card;
 mod decoupled;
 mod launch;
+mod stress;
 mod truth;

@@ -37,7 +37,7 @@ fn registered() -> BTreeSet<String> {
 fn the_readme_lists_every_element() {
     let readme = document("README.md");
     let rows = section(&readme, "## Elements").lines();
-    let listed = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next().map(str::to_owned));
+    let listed = rows.filter_map(|row| row.strip_prefix("| [`")?.split('`').next().map(str::to_owned));
     let registered = registered();
     assert!(!registered.is_empty(), "no element's registration was found");
     assert_eq!(listed.collect::<BTreeSet<_>>(), registered);

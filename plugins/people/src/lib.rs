@@ -18,6 +18,7 @@ pub mod letterbox;
 pub mod nms;
 pub mod scene;
 pub mod skeleton;
+pub mod sketch;
 pub mod station;
 pub mod station_file;
 pub mod tracker;

@@ -64,6 +64,31 @@ impl Stations {
     }
 }
 
+impl Stations {
+    /// The text of a station file that [`parse`](Self::parse) reads back as these stations, a station a line.
+    pub fn to_json(&self) -> String {
+        let lines = self.iter().map(|station| {
+            let polygon: Vec<[f32; 2]> = station.polygon.iter().map(|point| [point.x, point.y]).collect();
+            let mut json = serde_json::json!({ "name": station.name, "polygon": polygon });
+            if let Some(vest) = &station.vest {
+                json["vest"] = serde_json::json!(vest);
+            }
+            format!("    {json}")
+        });
+        format!(
+            "{{\n  \"stations\": [\n{}\n  ]\n}}\n",
+            lines.collect::<Vec<_>>().join(",\n")
+        )
+    }
+}
+
+impl FromIterator<Arc<Station>> for Stations {
+    /// Stations whose names are unique and whose polygons were checked.
+    fn from_iter<I: IntoIterator<Item = Arc<Station>>>(stations: I) -> Self {
+        Self(stations.into_iter().collect())
+    }
+}
+
 impl FromStr for Stations {
     type Err = StationFileError;
 

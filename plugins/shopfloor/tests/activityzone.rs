@@ -179,3 +179,57 @@ fn broken_stations_while_playing_leave_the_old_ones_in_force() {
     let buffer = harness.push_and_pull(frame_of(2, vec![worker(INSIDE)])).unwrap();
     assert_eq!(&*people_meta::scene(&buffer).unwrap().stations[0].station.name, "press");
 }
+
+#[test]
+fn the_mouse_edits_the_stations() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stations.json");
+    std::fs::write(&path, BENCH).unwrap();
+    let (mut harness, bus) = harness(&zone(path.to_str().unwrap(), "hold-time=0 draw=true"));
+    harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
+    let click = |harness: &mut gst_check::Harness, button: i32, x: f64, y: f64| {
+        let press = gst_video::NavigationEvent::new_mouse_button_press(button, x, y);
+        harness.push_upstream_event(press.build());
+    };
+    // over the left half of the frame, with a slip that is taken back
+    for (button, x, y) in [
+        (1, 0.0, 0.0),
+        (1, 160.0, 0.0),
+        (1, 300.0, 10.0),
+        (2, 0.0, 0.0),
+        (1, 160.0, 240.0),
+        (1, 0.0, 240.0),
+    ] {
+        click(&mut harness, button, x, y);
+    }
+    let drawing = harness.push_and_pull(frame_of(1, vec![worker(OUTSIDE)])).unwrap();
+    assert_eq!(
+        people_meta::scene(&drawing)
+            .unwrap()
+            .stations
+            .last()
+            .unwrap()
+            .station
+            .polygon
+            .len(),
+        4
+    );
+    click(&mut harness, 3, 80.0, 120.0);
+    let told = structures(&bus, "shopfloor-stations");
+    assert!(told.len() == 1 && told[0].get::<String>("stations").unwrap().contains("station 1"));
+    let buffer = harness.push_and_pull(frame_of(2, vec![worker(OUTSIDE)])).unwrap();
+    let scene = people_meta::scene(&buffer).unwrap();
+    let states: Vec<_> = scene
+        .stations
+        .iter()
+        .map(|view| (&*view.station.name, view.activity))
+        .collect();
+    assert_eq!(states, [("bench", Activity::Idle), ("station 1", Activity::Active)]);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("station 1"));
+
+    click(&mut harness, 3, 80.0, 120.0);
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("station 1"));
+    harness.element().unwrap().set_property("draw", false);
+    click(&mut harness, 3, 240.0, 120.0);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("bench"));
+}

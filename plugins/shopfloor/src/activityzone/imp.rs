@@ -9,13 +9,14 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::Joint;
 use people::activity::{ActivityOptions, ActivityTracker};
+use people::sketch::Sketch;
 use people::station_file::Stations;
 
-use super::messages;
 use super::stations::Source;
+use super::{drawing, messages};
 use crate::{time, video};
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "activityzone",
         gst::DebugColorFlags::empty(),
@@ -29,6 +30,7 @@ struct Settings {
     keypoints: Option<String>,
     min_keypoint_confidence: f32,
     hold_time: u32,
+    draw: bool,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             keypoints: Some(names.join(",")),
             min_keypoint_confidence: options.min_keypoint_confidence,
             hold_time: options.hold_time.as_millis() as u32,
+            draw: false,
         }
     }
 }
@@ -71,10 +74,12 @@ impl Settings {
 }
 
 #[derive(Default)]
-struct State {
-    tracker: Option<ActivityTracker>,
-    source: Option<Source>,
-    size: (u32, u32),
+pub(super) struct State {
+    pub(super) stations: Stations,
+    pub(super) tracker: Option<ActivityTracker>,
+    pub(super) source: Option<Source>,
+    pub(super) sketch: Sketch,
+    pub(super) size: (u32, u32),
     /// Running time at which the latest frame ends.
     end: Duration,
     hinted: bool,
@@ -94,8 +99,10 @@ pub struct ActivityZone {
         default = Settings::default().min_keypoint_confidence, blurb = "How sure the model must be of a keypoint for it to count")]
     #[property(name = "hold-time", type = u32, get, set = Self::set_hold_time, member = hold_time, mutable_playing,
         default = Settings::default().hold_time, blurb = "Milliseconds for which a station stays active after the hands left it")]
+    #[property(name = "draw", type = bool, get, set, member = draw, mutable_playing, default = Settings::default().draw,
+        blurb = "Edit the stations with the mouse: left button a corner, middle button or backspace takes it back, right button closes the polygon or removes the station under it; the station file is rewritten")]
     settings: Mutex<Settings>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 #[glib::object_subclass]
@@ -164,19 +171,33 @@ impl BaseTransformImpl for ActivityZone {
         self.parent_sink_event(event)
     }
 
+    fn src_event(&self, event: gst::Event) -> bool {
+        if event.type_() == gst::EventType::Navigation && self.settings.lock().unwrap().draw {
+            self.drawn(&event);
+        }
+        self.parent_src_event(event)
+    }
+
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
         self.reload();
+        let draw = self.settings.lock().unwrap().draw;
         let (events, hint) = {
             let mut state = self.state.lock().unwrap();
             state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
-                tracker, size, hinted, ..
+                tracker,
+                sketch,
+                size,
+                hinted,
+                ..
             } = &mut *state;
-            let hint = tracker.is_none() && !std::mem::replace(hinted, true);
-            let events = tracker
-                .as_mut()
-                .and_then(|tracker| people_meta::scene_mut(buffer, |scene| tracker.update(time, *size, scene)));
+            let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
+            let events = people_meta::scene_mut(buffer, |scene| {
+                let events = tracker.as_mut().map(|tracker| tracker.update(time, *size, scene));
+                scene.stations.extend(drawing::preview(sketch.corners()));
+                events.unwrap_or_default()
+            });
             (events.unwrap_or_default(), hint)
         };
         if hint {
@@ -202,6 +223,7 @@ impl State {
         let (source, stations) = Source::open(stations, Instant::now())?;
         Ok(Self {
             tracker: tracker(&stations, options),
+            stations,
             source: Some(source),
             ..Self::default()
         })
@@ -227,9 +249,10 @@ impl ActivityZone {
         }
     }
 
-    fn take_over(&self, stations: &Stations) {
+    pub(super) fn take_over(&self, stations: &Stations) {
         let options = self.settings.lock().unwrap().options();
         let mut state = self.state.lock().unwrap();
+        state.stations = stations.clone();
         match (&mut state.tracker, options) {
             (Some(tracker), _) => tracker.set_stations(stations.clone()),
             (none, Ok(options)) => *none = tracker(stations, options),
@@ -282,7 +305,7 @@ impl ActivityZone {
             }
             Ok(None) => {
                 let mut state = self.state.lock().unwrap();
-                (state.source, state.tracker) = (None, None);
+                (state.source, state.tracker, state.stations) = (None, None, Stations::default());
             }
             Err(why) => self.keep(&why),
         }
@@ -316,7 +339,7 @@ impl ActivityZone {
         }
     }
 
-    fn say(&self, message: gst::Structure) {
+    pub(super) fn say(&self, message: gst::Structure) {
         let _ = self
             .obj()
             .post_message(gst::message::Element::builder(message).src(&*self.obj()).build());

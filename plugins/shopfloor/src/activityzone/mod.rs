@@ -6,10 +6,15 @@
 //! `station`, `worker`, `state`, `previous` (strings), `running-time`, `lasted`, `active`, `idle`, `absent`, `unknown`
 //! (guint64, nanoseconds). At EOS a message `shopfloor-totals` follows for each station.
 //!
+//! With `draw=true` the mouse edits the stations on the picture: left button a corner, middle button or backspace takes it
+//! back, right button closes the polygon or removes the station under it. The station file is rewritten, and each
+//! change is an element message `shopfloor-stations` with the file's text in `stations`.
+//!
 //! ```text
 //! … ! vesttrack ! activityzone stations=kitchen.json ! overlay ! …
 //! ```
 
+mod drawing;
 mod imp;
 mod messages;
 mod stations;

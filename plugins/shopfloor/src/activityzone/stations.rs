@@ -52,6 +52,21 @@ impl Source {
         *known = Some(current);
         Some(read(path))
     }
+
+    /// Writes the stations into their file, if they are from one; that is no change to read again.
+    pub fn save(&mut self, text: &str) -> Result<(), String> {
+        let Some((path, known)) = self.file.as_mut() else {
+            return Ok(());
+        };
+        fs::write(&path, text).map_err(|error| {
+            format!(
+                "cannot write the station file {}: {error}; what was drawn is in force, and in the message shopfloor-stations",
+                path.display()
+            )
+        })?;
+        *known = changed(path);
+        Ok(())
+    }
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {

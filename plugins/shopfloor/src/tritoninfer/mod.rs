@@ -24,6 +24,7 @@ mod gate;
 mod imp;
 mod latency;
 mod plug;
+mod queries;
 mod regions;
 mod ring;
 mod session;
