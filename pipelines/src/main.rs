@@ -1,4 +1,5 @@
-//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where.
+//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where; or runs
+//! a Triton server for them.
 //!
 //! An ordinary GStreamer application: it knows the elements by their bus messages and properties alone.
 //! It ends with 0 when every tenant played to its end, 1 when something failed, 2 when it was called wrongly,
@@ -11,6 +12,7 @@ mod picture;
 mod play;
 mod plugin;
 mod progress;
+mod server;
 mod tenant;
 
 use std::process::ExitCode;
@@ -30,11 +32,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Play(play::Options),
+    Server(server::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Play(options) = Cli::parse().command;
-    match play::play(&options) {
+    let outcome = match Cli::parse().command {
+        Command::Play(options) => play::play(&options),
+        Command::Server(options) => server::serve(&options).map(|()| Outcome::Played),
+    };
+    match outcome {
         Ok(Outcome::Played) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted) => ExitCode::from(130),

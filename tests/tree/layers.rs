@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("gst-plugin-shopfloor", &["draw", "people", "people-meta", "triton"]),
     // Loaded by Triton and found by GStreamer: nobody links these two.
     ("onnxruntime-backend", &[]),
-    ("shopfloor", &["people"]),
+    ("shopfloor", &["people", "triton"]),
     ("shopfloor-tests", &[]),
 ];
 

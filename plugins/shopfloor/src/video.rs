@@ -12,11 +12,18 @@ pub fn caps() -> gst::Caps {
 
 /// The pads of an element that takes and gives such video.
 pub fn filter_templates() -> Vec<gst::PadTemplate> {
-    [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-        .map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps()))
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .expect("constant templates are valid")
+    [gst::PadDirection::Sink, gst::PadDirection::Src]
+        .map(|direction| template(direction, &caps()))
+        .into()
+}
+
+/// The pad `sink` or `src` that an element always has.
+pub fn template(direction: gst::PadDirection, caps: &gst::Caps) -> gst::PadTemplate {
+    let name = match direction {
+        gst::PadDirection::Src => "src",
+        _ => "sink",
+    };
+    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps).expect("constant templates are valid")
 }
 
 /// A mapped frame to read from.

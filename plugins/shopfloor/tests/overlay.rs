@@ -81,3 +81,28 @@ fn a_shared_frame_is_copied_before_it_is_drawn_on() {
     assert!(bytes(&other_branch).iter().all(|byte| *byte == 128));
     assert!(bytes(&out).iter().any(|byte| *byte != 128));
 }
+
+/// Sinks take what they can: drawn in the stream's format, then converted.
+#[test]
+fn what_a_sink_cannot_show_is_converted_after_drawing() {
+    for (format, shown) in [("I420", "BGRx"), ("NV12", "YUY2"), ("RGB", "I420")] {
+        let (mut harness, _bus) = harness_with("overlay", format);
+        harness.set_sink_caps(caps(shown));
+        let info = gst_video::VideoInfo::from_caps(&caps(format)).unwrap();
+        let grey = |value: u8| {
+            let mut buffer = gst::Buffer::from_mut_slice(vec![value; info.size()]);
+            buffer.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
+            buffer
+        };
+        let plain = harness.push_and_pull(grey(100)).unwrap();
+        let drawn = harness.push_and_pull(with_people(grey(100))).unwrap();
+        let sink = gst_video::VideoInfo::from_caps(&caps(shown)).unwrap();
+        assert_eq!(
+            (plain.size(), drawn.size()),
+            (sink.size(), sink.size()),
+            "{format} to {shown}"
+        );
+        assert_ne!(bytes(&plain), bytes(&drawn), "{format} to {shown}");
+        assert!(people_meta::scene(&drawn).is_some());
+    }
+}

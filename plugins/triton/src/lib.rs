@@ -30,6 +30,7 @@ mod error;
 mod grpc;
 mod in_process;
 mod model;
+pub mod places;
 mod request;
 mod server;
 mod transport;

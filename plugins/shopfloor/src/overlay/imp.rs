@@ -1,18 +1,28 @@
-//! The GObject of `overlay`; what is drawn is `draw::Painter`'s.
+//! The GObject of `overlay`: the properties, and a converter behind the filter that draws.
+//!
+//! The converter is for sinks that do not take the stream's format, as most of X's do not: drawing happens before, in
+//! place, and where the formats agree frames pass it untouched.
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use draw::{Painter, Style};
+use draw::Style;
 use gst::glib;
+use gst::prelude::*;
 use gst::subclass::prelude::*;
-use gst_base::subclass::prelude::*;
-use gst_video::prelude::*;
-use gst_video::subclass::prelude::*;
 
+use super::OverlayCore;
 use crate::video;
 
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "overlay",
+        gst::DebugColorFlags::empty(),
+        Some("Drawing of people and stations"),
+    )
+});
+
 /// The element.
-#[derive(Default, glib::Properties)]
+#[derive(glib::Properties)]
 #[properties(wrapper_type = super::Overlay)]
 pub struct Overlay {
     #[property(name = "boxes", type = bool, get, set, member = boxes, mutable_playing, default = Style::default().boxes,
@@ -25,19 +35,40 @@ pub struct Overlay {
         blurb = "Draw the stations and their states")]
     #[property(name = "redact", type = bool, get, set, member = redact, mutable_playing, default = Style::default().redact,
         blurb = "Make faces unrecognisable")]
-    style: Mutex<Style>,
-    painter: Mutex<Option<Painter>>,
+    style: Arc<Mutex<Style>>,
+    core: OverlayCore,
+    sinkpad: gst::GhostPad,
+    srcpad: gst::GhostPad,
 }
 
 #[glib::object_subclass]
 impl ObjectSubclass for Overlay {
     const NAME: &'static str = "GstShopfloorOverlay";
     type Type = super::Overlay;
-    type ParentType = gst_video::VideoFilter;
+    type ParentType = gst::Bin;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let pad = |name| {
+            let template = klass.pad_template(name).expect("templates are defined below");
+            gst::GhostPad::from_template(&template)
+        };
+        let core: OverlayCore = glib::Object::builder().property("name", "core").build();
+        Self {
+            style: core.imp().style.clone(),
+            core,
+            sinkpad: pad("sink"),
+            srcpad: pad("src"),
+        }
+    }
 }
 
 #[glib::derived_properties]
-impl ObjectImpl for Overlay {}
+impl ObjectImpl for Overlay {
+    fn constructed(&self) {
+        self.parent_constructed();
+        self.assemble();
+    }
+}
 
 impl GstObjectImpl for Overlay {}
 
@@ -55,40 +86,40 @@ impl ElementImpl for Overlay {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(video::filter_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let any_format = gst_video::VideoCapsBuilder::new().build();
+            vec![
+                video::template(gst::PadDirection::Sink, &video::caps()),
+                video::template(gst::PadDirection::Src, &any_format),
+            ]
+        });
         &TEMPLATES
     }
 }
 
-impl BaseTransformImpl for Overlay {
-    const MODE: gst_base::subclass::BaseTransformMode = gst_base::subclass::BaseTransformMode::AlwaysInPlace;
-    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
-    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+impl BinImpl for Overlay {}
 
-    fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *self.painter.lock().unwrap() = None;
-        Ok(())
-    }
-}
-
-impl VideoFilterImpl for Overlay {
-    fn transform_frame_ip(
-        &self,
-        frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let Some(scene) = people_meta::scene(frame.buffer()) else {
-            return Ok(gst::FlowSuccess::Ok);
+impl Overlay {
+    fn assemble(&self) {
+        let obj = self.obj();
+        obj.add(&self.core).expect("a new bin takes its core");
+        let last: gst::Element = match gst::ElementFactory::make("videoconvert").build() {
+            Ok(convert) => {
+                obj.add(&convert).expect("a new bin takes a converter");
+                self.core.link(&convert).expect("a converter takes what the core gives");
+                convert
+            }
+            Err(error) => {
+                gst::warning!(CAT, imp = self, "sinks must take the stream's format: {error}");
+                self.core.clone().upcast()
+            }
         };
-        let style = self.style.lock().unwrap().clone();
-        let mut surface = video::surface(frame).map_err(|error| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ("Cannot draw on this frame: {error}"));
-            gst::FlowError::NotNegotiated
-        })?;
-        self.painter
-            .lock()
-            .unwrap()
-            .get_or_insert_with(Painter::new)
-            .paint(&mut surface, &scene, &style);
-        Ok(gst::FlowSuccess::Ok)
+        for (ghost, target) in [
+            (&self.sinkpad, self.core.static_pad("sink")),
+            (&self.srcpad, last.static_pad("src")),
+        ] {
+            ghost.set_target(target.as_ref()).expect("filters have these pads");
+            obj.add_pad(ghost).expect("a new element has no pads yet");
+        }
     }
 }

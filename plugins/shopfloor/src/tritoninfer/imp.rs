@@ -1,4 +1,5 @@
-//! The GObject of `tritoninfer`: properties, pads, states. What streams is in [`super::stream`].
+//! The GObject of the core: pads, states, what it has opened. What streams is in [`super::stream`], what a user sets and
+//! reads is on the bin around it ([`super::bin`]).
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -12,10 +13,10 @@ use super::error::Error;
 use super::gate::Gate;
 use super::latency::Promise;
 use super::session::Session;
-use super::settings::{InferenceRegion, OnError, OnOverload, Settings};
+use super::settings::Settings;
 use super::stats::Stats;
 use super::stream::Input;
-use crate::{stats, video};
+use crate::video;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -33,38 +34,9 @@ pub(super) struct Opened {
     pub stats: Arc<Mutex<Stats>>,
 }
 
-/// The element.
-#[derive(glib::Properties)]
-#[properties(wrapper_type = super::TritonInfer)]
-pub struct TritonInfer {
-    #[property(name = "server", type = Option<String>, get, set, member = server, mutable_ready, blurb =
-        "grpc://HOST:PORT[,grpc://…] of a Triton, or inprocess: to run one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
-    #[property(name = "model-repository", type = Option<String>, get, set, member = model_repository, mutable_ready, blurb =
-        "Folder of the in-process server's models (NULL = $SHOPFLOOR_MODEL_REPOSITORY, else the installed one)")]
-    #[property(name = "model", type = Option<String>, get, set, member = model, mutable_ready, blurb =
-        "Name of the model; what it needs and gives is read from its configuration",
-        default = Settings::default().model.as_deref())]
-    #[property(name = "model-version", type = u64, get, set, member = model_version, mutable_ready, blurb =
-        "Version of the model (0 = the one the server chooses)")]
-    #[property(name = "inference-region", type = InferenceRegion, get, set, member = inference_region, mutable_ready,
-        builder(InferenceRegion::default()).blurb("What of a frame goes to the model"))]
-    #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
-        default = Settings::default().inference_interval, blurb = "Infer every n-th frame; the others are marked as skipped")]
-    #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, minimum = 1, maximum = 64,
-        default = Settings::default().max_in_flight, blurb = "Frames whose requests may be under way at once")]
-    #[property(name = "on-overload", type = OnOverload, get, set, member = on_overload, mutable_playing,
-        builder(OnOverload::default()).blurb("What becomes of a frame when max-in-flight is reached"))]
-    #[property(name = "on-error", type = OnError, get, set, member = on_error, mutable_playing,
-        builder(OnError::default()).blurb("What a failed request does to the stream"))]
-    #[property(name = "timeout", type = u32, get, set, member = timeout, mutable_playing, minimum = 1,
-        default = Settings::default().timeout, blurb = "Milliseconds after which a request has failed")]
-    #[property(name = "priority", type = u32, get, set, member = priority, mutable_playing, blurb =
-        "Priority of the requests, 1 the highest (0 = the model's default); only for models that declare priority levels")]
-    #[property(name = "latency", type = u32, get, set, member = latency, mutable_ready, blurb =
-        "Milliseconds a live frame waits for its answer at most (0 = measured before PLAYING, raised when it was too short)")]
-    pub(super) settings: Mutex<Settings>,
-    #[property(name = "status", type = String, get = Self::status, blurb =
-        "closed, ready, or why answers do not come")]
+/// The element inside the bin, which alone makes it and sets it up.
+pub struct TritonInferCore {
+    pub(super) settings: Arc<Mutex<Settings>>,
     pub(super) trouble: Mutex<Option<String>>,
     pub(super) opened: Mutex<Option<Opened>>,
     pub(super) gate: Arc<Gate>,
@@ -79,9 +51,9 @@ pub struct TritonInfer {
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for TritonInfer {
-    const NAME: &'static str = "GstShopfloorTritonInfer";
-    type Type = super::TritonInfer;
+impl ObjectSubclass for TritonInferCore {
+    const NAME: &'static str = "GstShopfloorTritonInferCore";
+    type Type = super::TritonInferCore;
     type ParentType = gst::Element;
 
     fn with_class(klass: &Self::Class) -> Self {
@@ -112,7 +84,7 @@ impl ObjectSubclass for TritonInfer {
             .flags(gst::PadFlags::PROXY_CAPS)
             .build();
         Self {
-            settings: Mutex::default(),
+            settings: Arc::default(),
             trouble: Mutex::default(),
             opened: Mutex::default(),
             gate: Arc::default(),
@@ -127,28 +99,7 @@ impl ObjectSubclass for TritonInfer {
     }
 }
 
-impl ObjectImpl for TritonInfer {
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            stats::with_property(
-                TritonInfer::derived_properties(),
-                "Frames by outcome; answer, sampling and promised latency in nanoseconds",
-            )
-        });
-        &PROPERTIES
-    }
-
-    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, pspec);
-    }
-
-    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        match pspec.name() {
-            stats::PROPERTY => self.stats().to_value(),
-            _ => self.derived_property(id, pspec),
-        }
-    }
-
+impl ObjectImpl for TritonInferCore {
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
@@ -158,21 +109,9 @@ impl ObjectImpl for TritonInfer {
     }
 }
 
-impl GstObjectImpl for TritonInfer {}
+impl GstObjectImpl for TritonInferCore {}
 
-impl ElementImpl for TritonInfer {
-    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
-        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
-            gst::subclass::ElementMetadata::new(
-                "Triton inference",
-                "Filter/Analyzer/Video",
-                "Sends frames or regions of them to a model on a Triton server, asynchronously and in order",
-                "The shopfloor developers",
-            )
-        });
-        Some(&METADATA)
-    }
-
+impl ElementImpl for TritonInferCore {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(video::filter_templates);
         &TEMPLATES
@@ -199,7 +138,7 @@ impl ElementImpl for TritonInfer {
     }
 }
 
-impl TritonInfer {
+impl TritonInferCore {
     fn open(&self) -> Result<(), Error> {
         let settings = self.settings.lock().unwrap().clone();
         let session = self.session(&settings)?;
@@ -237,7 +176,8 @@ impl TritonInfer {
         self.opened.lock().unwrap().clone()
     }
 
-    fn status(&self) -> String {
+    /// closed, ready, or why answers do not come.
+    pub(super) fn status(&self) -> String {
         let trouble = self.trouble.lock().unwrap().clone();
         match (self.opened(), trouble) {
             (None, _) => "closed".into(),
@@ -246,7 +186,8 @@ impl TritonInfer {
         }
     }
 
-    fn stats(&self) -> gst::Structure {
+    /// What became of the frames so far.
+    pub(super) fn stats(&self) -> gst::Structure {
         let (in_flight, late) = self.gate.counts();
         let (stats, latency) = match self.opened() {
             Some(opened) => (

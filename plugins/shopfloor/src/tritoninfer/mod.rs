@@ -3,6 +3,9 @@
 //! Requests are asynchronous: up to `max-in-flight` of them are under way, their answers come in any order, and
 //! buffers, events and queries leave in the order in which they came. Nothing overtakes.
 //!
+//! It takes raw video of any kind, and RTP, H.264, H.265 or JPEG, which it decodes: a bin around the core that does all
+//! of this puts a converter, or a decoder and a converter, before it when the caps say so.
+//!
 //! - A **pose** model's outputs leave as a `TensorMeta` for each region, which `poseparse` turns into people.
 //! - A **vest** model (`inference-region=people`) gives each person on the buffer its vest probabilities.
 //!
@@ -11,14 +14,16 @@
 //! there within the latency that the element promised goes on without one, marked so.
 //!
 //! ```text
-//! gst-launch-1.0 filesrc location=vests.mp4 ! decodebin ! tritoninfer model=movenet_multipose ! poseparse
-//!     ! overlay ! videoconvert ! autovideosink
+//! gst-launch-1.0 rtspsrc location=rtsp://camera/live ! tritoninfer model=movenet_multipose ! poseparse
+//!     ! overlay ! autovideosink
 //! ```
 
+mod bin;
 mod error;
 mod gate;
 mod imp;
 mod latency;
+mod plug;
 mod queries;
 mod regions;
 mod ring;
@@ -34,7 +39,13 @@ use gst::prelude::*;
 
 glib::wrapper! {
     /// The element; see the module's text.
-    pub struct TritonInfer(ObjectSubclass<imp::TritonInfer>) @extends gst::Element, gst::Object;
+    pub struct TritonInfer(ObjectSubclass<bin::TritonInfer>) @extends gst::Bin, gst::Element, gst::Object,
+        @implements gst::ChildProxy;
+}
+
+glib::wrapper! {
+    /// What is at work inside of [`TritonInfer`], on raw video that it can read; no element of the plugin by itself.
+    pub struct TritonInferCore(ObjectSubclass<imp::TritonInferCore>) @extends gst::Element, gst::Object;
 }
 
 /// Registers the element with the plugin.

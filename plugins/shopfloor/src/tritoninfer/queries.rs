@@ -6,11 +6,11 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{CAT, TritonInfer};
+use super::imp::{CAT, TritonInferCore};
 use super::latency::Promise;
 use super::stream::SLACK;
 
-impl TritonInfer {
+impl TritonInferCore {
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         if !query.is_serialized() {
             return gst::Pad::query_default(pad, Some(&*self.obj()), query);

@@ -10,7 +10,7 @@ use people::letterbox::Sampler;
 
 use super::error::Error;
 use super::gate::Reply;
-use super::imp::{CAT, Opened, TritonInfer};
+use super::imp::{CAT, Opened, TritonInferCore};
 use super::regions;
 use super::ring::{Item, Limits, Outcome};
 use super::session::Answer;
@@ -28,7 +28,7 @@ pub struct Input {
     frames: u64,
 }
 
-impl TritonInfer {
+impl TritonInferCore {
     // ---- the streaming thread
 
     pub(super) fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {

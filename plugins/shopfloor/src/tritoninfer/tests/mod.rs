@@ -3,3 +3,4 @@
 mod order;
 mod script;
 mod trouble;
+mod ways;

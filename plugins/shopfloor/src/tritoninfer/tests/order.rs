@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::script::{caps, element, frame, frame_of_people, frame_of_size, number, tensors, vests};
+use super::script::{caps, core, element, frame, frame_of_people, frame_of_size, number, tensors, vests};
 
 #[test]
 fn answers_in_any_order_frames_and_events_in_theirs() {
@@ -91,7 +91,7 @@ fn a_flush_keeps_what_the_stream_is() {
     assert!(harness.push_event(gst::event::Tag::new(tags)));
     assert!(harness.push_event(gst::event::FlushStart::new()));
     assert!(harness.push_event(gst::event::FlushStop::new(true)));
-    let source = harness.element().unwrap().static_pad("src").unwrap();
+    let source = core(&harness).static_pad("src").unwrap();
     assert_eq!(source.current_caps(), Some(caps(32)));
     assert!(source.sticky_event::<gst::event::Tag>(0).is_some());
     drop(old);

@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 use people::{Person, Rect, Scene};
 use triton::{Contract, DataType, Done, Error, Model, Output, Reply, Request};
 
-use crate::tritoninfer::TritonInfer;
+use crate::tritoninfer::{TritonInfer, TritonInferCore};
 
 pub const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 const SIZE: i32 = 16;
@@ -82,6 +82,11 @@ impl Script {
         self.0.0.lock().unwrap().asked.len()
     }
 
+    /// Stands in for the model of this element, with these parameters in its configuration.
+    pub fn play_in(&self, element: &TritonInfer, parameters: &str) {
+        *element.imp().core.imp().scripted.lock().unwrap() = Some(self.model(parameters));
+    }
+
     fn model(&self, parameters: &str) -> Arc<Model> {
         let metadata = r#"{"name": "scripted", "versions": ["1"], "platform": "script",
             "inputs": [{"name": "in", "datatype": "UINT8", "shape": [-1, 16, 16, 3]}],
@@ -135,19 +140,27 @@ fn start(properties: &str, parameters: &str) -> (gst_check::Harness, gst::Bus, S
     (harness, bus, script)
 }
 
+/// What is at work in the harness's element.
+pub fn core(harness: &gst_check::Harness) -> TritonInferCore {
+    let element = harness.element().unwrap().downcast::<TritonInfer>().unwrap();
+    element.imp().core.clone()
+}
+
 /// The element alone, in NULL.
 pub fn element(properties: &str, parameters: &str) -> (TritonInfer, gst::Bus, Script) {
-    gst::init().unwrap();
-    crate::plugin_register_static().unwrap();
+    let element = launch(&format!("tritoninfer {properties}"));
     let script = Script::default();
-    let element = gst::parse::launch(&format!("tritoninfer {properties}"))
-        .unwrap()
-        .downcast::<TritonInfer>()
-        .unwrap();
-    *element.imp().scripted.lock().unwrap() = Some(script.model(parameters));
+    script.play_in(&element, parameters);
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     (element, bus, script)
+}
+
+/// A pipeline or an element, with our elements known.
+pub fn launch<T: IsA<gst::Element>>(line: &str) -> T {
+    gst::init().unwrap();
+    crate::plugin_register_static().unwrap();
+    gst::parse::launch(line).unwrap().downcast().unwrap()
 }
 
 pub fn caps(size: i32) -> gst::Caps {

@@ -1,0 +1,277 @@
+//! `shopfloor server`: a Triton of this machine's, started for as long as this command runs.
+//!
+//! It listens on the loopback alone. What has to be right is checked before it starts; what it complains about itself is
+//! shown when it fails.
+
+mod process;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use triton::places;
+
+use self::process::Process;
+
+/// How often a server is asked whether it is ready, or still there.
+const STEP: Duration = Duration::from_millis(100);
+/// Seconds that Triton gives requests in flight when it is told to end.
+const EXIT_TIMEOUT: u64 = 5;
+/// The most lines of its log that an error shows.
+const COMPLAINTS: usize = 12;
+
+/// Start a Triton server with the models of shopfloor, and end it with this command
+///
+/// Prints grpc://127.0.0.1:PORT once all models are ready: the elements take that as their property `server`, or
+/// in SHOPFLOOR_SERVER. Ctrl-C or SIGTERM ends the server; twice, at once.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Port for gRPC; 0 takes a free one
+    #[arg(long, default_value_t = 8001)]
+    port: u16,
+    /// Folder of the models [default: $SHOPFLOOR_MODEL_REPOSITORY, else the one that came with this command]
+    #[arg(long, value_name = "FOLDER")]
+    model_repository: Option<PathBuf>,
+    /// Load only this model; may be given several times
+    #[arg(long, value_name = "NAME")]
+    model: Vec<String>,
+}
+
+/// Serves until somebody stops it; an error when the server ends before.
+pub fn serve(options: &Options) -> Result<()> {
+    let (sender, stop) = channel();
+    ctrlc::set_handler(move || {
+        let _ = sender.send(());
+    })
+    .context("cannot listen for Ctrl-C")?;
+    let places = Places::find(options)?;
+    let ports = Ports::find(options.port)?;
+    let command = command(&places, &ports, &options.model);
+
+    let started = Instant::now();
+    let mut server = Process::start(command).with_context(|| format!("cannot run {}", places.program.display()))?;
+    let ready = format!("http://127.0.0.1:{}/v2/health/ready", ports.http);
+    while !answers(&ready) {
+        if wait(&stop, &server)? == Turn::Stop {
+            return end(&mut server, &stop);
+        }
+    }
+    let [grpc, http, metrics] = [ports.grpc, ports.http, ports.metrics];
+    say(&format!(
+        "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C ends it",
+        started.elapsed().as_secs_f64(),
+        places.repository.display(),
+    ));
+    let _ = writeln!(io::stdout(), "grpc://127.0.0.1:{grpc}");
+    while wait(&stop, &server)? == Turn::GoOn {}
+    end(&mut server, &stop)
+}
+
+/// Tells the user; that nobody reads it is no reason to stop serving.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[derive(PartialEq)]
+enum Turn {
+    GoOn,
+    Stop,
+}
+
+/// Waits a step. An error when the server is not there any more.
+fn wait(stop: &Receiver<()>, server: &Process) -> Result<Turn> {
+    if server.has_ended()? {
+        return Err(ended(server));
+    }
+    match stop.recv_timeout(STEP) {
+        Err(RecvTimeoutError::Timeout) => Ok(Turn::GoOn),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(Turn::Stop),
+    }
+}
+
+/// Ends the server in good order; a second wish to stop, or too long a wait, ends it at once.
+fn end(server: &mut Process, stop: &Receiver<()>) -> Result<()> {
+    say("ending Triton");
+    server.ask_to_end()?;
+    let patience = Instant::now() + Duration::from_secs(EXIT_TIMEOUT + 5);
+    while !server.has_ended()? && Instant::now() < patience {
+        if stop.recv_timeout(STEP).is_ok() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ended(server: &Process) -> anyhow::Error {
+    let lines = server.last_lines();
+    anyhow!(
+        "Triton ended by itself:\n  {}\n\
+         A model that fails: correct its config.pbtxt, or leave it out by naming the others with --model. \
+         A backend that is missing: run scripts/setup, then cargo build --release",
+        complaints(&lines).join("\n  ")
+    )
+}
+
+/// What a user has to know of Triton's log: its errors, or if there are none, what it said last.
+fn complaints(lines: &[String]) -> Vec<&str> {
+    // E with the date, as E1122; the CUDA driver's own moaning on machines without one begins otherwise
+    let is_error = |line: &&str| {
+        line.starts_with("error:")
+            || line
+                .strip_prefix('E')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    let errors: Vec<_> = lines.iter().copied().filter(is_error).collect();
+    let told = if errors.is_empty() { lines } else { errors };
+    told[told.len().saturating_sub(COMPLAINTS)..].to_vec()
+}
+
+fn answers(url: &str) -> bool {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(2)))
+        .build()
+        .into();
+    agent.get(url).call().is_ok_and(|answer| answer.status() == 200)
+}
+
+/// What is started on what.
+struct Places {
+    program: PathBuf,
+    home: PathBuf,
+    repository: PathBuf,
+}
+
+impl Places {
+    fn find(options: &Options) -> Result<Self> {
+        let here = [std::env::current_exe().context("cannot tell where this command is")?];
+        let home = places::triton_home(&here)
+            .context("there is no Triton here: run scripts/setup, or let SHOPFLOOR_TRITON name its folder")?;
+        let program = home.join("bin/tritonserver");
+        if !program.exists() {
+            bail!(
+                "{} is missing: run scripts/setup, or let SHOPFLOOR_TRITON name a folder that has it",
+                program.display()
+            );
+        }
+        let repository = options.model_repository.clone();
+        let repository = repository
+            .or_else(|| places::model_repository(&here))
+            .context("there are no models here: give their folder with --model-repository")?;
+        let models = models(&repository)?;
+        if let Some(name) = options.model.iter().find(|name| !models.contains(name)) {
+            bail!(
+                "--model {name}: {} has no such model; it has {}",
+                repository.display(),
+                models.join(", ")
+            );
+        }
+        Ok(Self {
+            program,
+            home,
+            repository,
+        })
+    }
+}
+
+/// The names of the models in a repository.
+fn models(repository: &Path) -> Result<Vec<String>> {
+    let shown = repository.display();
+    let folder = std::fs::read_dir(repository)
+        .with_context(|| format!("cannot read the model repository {shown}; give another with --model-repository"))?;
+    let folder = folder.flatten().filter(|entry| entry.path().is_dir());
+    let mut models: Vec<_> = folder
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    models.sort();
+    if models.is_empty() {
+        bail!("{shown} holds no models; give another folder with --model-repository");
+    }
+    Ok(models)
+}
+
+struct Ports {
+    grpc: u16,
+    http: u16,
+    metrics: u16,
+}
+
+impl Ports {
+    /// Triton cannot choose free ports itself; who takes one of these in between makes it end with a complaint.
+    fn find(grpc: u16) -> Result<Self> {
+        // held together until all are known, so that they differ
+        let take = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let listeners = [
+            take(grpc).with_context(|| {
+                format!("port {grpc} of 127.0.0.1 is not free; choose another with --port, or any with --port 0")
+            })?,
+            take(0)?,
+            take(0)?,
+        ];
+        let port = |n: usize| -> io::Result<u16> { Ok(listeners[n].local_addr()?.port()) };
+        Ok(Self {
+            grpc: port(0)?,
+            http: port(1)?,
+            metrics: port(2)?,
+        })
+    }
+}
+
+/// Every address is the loopback's: Triton listens on all interfaces by default. Configurations are taken as they are
+/// written, as in process.
+fn command(places: &Places, ports: &Ports, models: &[String]) -> Command {
+    let mut command = Command::new(&places.program);
+    let mut option = |name: &str, value: &dyn std::fmt::Display| {
+        command.arg(format!("--{name}={value}"));
+    };
+    for (protocol, port) in [("grpc", ports.grpc), ("http", ports.http), ("metrics", ports.metrics)] {
+        option(&format!("{protocol}-address"), &Ipv4Addr::LOCALHOST);
+        option(&format!("{protocol}-port"), &port);
+    }
+    option("model-repository", &places.repository.display());
+    option("backend-directory", &places.home.join("backends").display());
+    if let Ok(library) = std::fs::canonicalize(places.home.join("lib/libonnxruntime.so")) {
+        option("backend-config", &format!("onnxruntime,library={}", library.display()));
+    }
+    option("exit-timeout-secs", &EXIT_TIMEOUT);
+    if !models.is_empty() {
+        option("model-control-mode", &"explicit");
+    }
+    for name in models {
+        option("load-model", name);
+    }
+    command.arg("--disable-auto-complete-config");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_picked_from_the_log() {
+        let check = |log: &[&str], expected: &[&str]| {
+            let log: Vec<_> = log.iter().map(|line| (*line).to_owned()).collect();
+            assert_eq!(complaints(&log), expected);
+        };
+        let error = "E1122 12:00:00.000000 7 model.cc:1] \"no weights\"";
+        check(
+            &[
+                "I1122 started",
+                "Error: no NVML",
+                error,
+                "| table |",
+                "error: creating server",
+            ],
+            &[error, "error: creating server"],
+        );
+        check(&["Illegal instruction", ""], &["Illegal instruction", ""]);
+        check(&[], &[]);
+        let long: Vec<_> = (0..20).map(|n| format!("W{n}")).collect();
+        assert_eq!(complaints(&long).first(), Some(&"W8"));
+    }
+}

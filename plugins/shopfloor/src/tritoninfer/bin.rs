@@ -1,0 +1,233 @@
+//! The GObject of `tritoninfer`: properties, ghost pads, states. What reaches the core, and how, is in [`super::plug`];
+//! frames are the core's ([`super::imp`]).
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::TritonInferCore;
+use super::imp::CAT;
+use super::plug::{self, Plug};
+use super::settings::{InferenceRegion, OnError, OnOverload, Settings};
+use crate::{stats, video};
+
+/// The element.
+#[derive(glib::Properties)]
+#[properties(wrapper_type = super::TritonInfer)]
+pub struct TritonInfer {
+    #[property(name = "server", type = Option<String>, get, set, member = server, mutable_ready, blurb =
+        "grpc://HOST:PORT[,grpc://…] of a Triton, or inprocess: to run one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
+    #[property(name = "model-repository", type = Option<String>, get, set, member = model_repository, mutable_ready, blurb =
+        "Folder of the in-process server's models (NULL = $SHOPFLOOR_MODEL_REPOSITORY, else the installed one)")]
+    #[property(name = "model", type = Option<String>, get, set, member = model, mutable_ready, blurb =
+        "Name of the model; what it needs and gives is read from its configuration",
+        default = Settings::default().model.as_deref())]
+    #[property(name = "model-version", type = u64, get, set, member = model_version, mutable_ready, blurb =
+        "Version of the model (0 = the one the server chooses)")]
+    #[property(name = "inference-region", type = InferenceRegion, get, set, member = inference_region, mutable_ready,
+        builder(InferenceRegion::default()).blurb("What of a frame goes to the model"))]
+    #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
+        default = Settings::default().inference_interval, blurb = "Infer every n-th frame; the others are marked as skipped")]
+    #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, minimum = 1, maximum = 64,
+        default = Settings::default().max_in_flight, blurb = "Frames whose requests may be under way at once")]
+    #[property(name = "on-overload", type = OnOverload, get, set, member = on_overload, mutable_playing,
+        builder(OnOverload::default()).blurb("What becomes of a frame when max-in-flight is reached"))]
+    #[property(name = "on-error", type = OnError, get, set, member = on_error, mutable_playing,
+        builder(OnError::default()).blurb("What a failed request does to the stream"))]
+    #[property(name = "timeout", type = u32, get, set, member = timeout, mutable_playing, minimum = 1,
+        default = Settings::default().timeout, blurb = "Milliseconds after which a request has failed")]
+    #[property(name = "priority", type = u32, get, set, member = priority, mutable_playing, blurb =
+        "Priority of the requests, 1 the highest (0 = the model's default); only for models that declare priority levels")]
+    #[property(name = "latency", type = u32, get, set, member = latency, mutable_ready, blurb =
+        "Milliseconds a live frame waits for its answer at most (0 = measured before PLAYING, raised when it was too short)")]
+    settings: Arc<Mutex<Settings>>,
+    #[property(name = "status", type = String, get = Self::status, blurb =
+        "closed, ready, or why answers do not come")]
+    pub(super) core: TritonInferCore,
+    pub(super) plug: Plug,
+    pub(super) sinkpad: gst::GhostPad,
+    srcpad: gst::GhostPad,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for TritonInfer {
+    const NAME: &'static str = "GstShopfloorTritonInfer";
+    type Type = super::TritonInfer;
+    type ParentType = gst::Bin;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let template = |name| klass.pad_template(name).expect("templates are defined below");
+        let sinkpad = gst::GhostPad::builder_from_template(&template("sink"))
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
+            .build();
+        let core: TritonInferCore = glib::Object::builder().property("name", "core").build();
+        Self {
+            settings: core.imp().settings.clone(),
+            core,
+            plug: Plug::default(),
+            sinkpad,
+            srcpad: gst::GhostPad::from_template(&template("src")),
+        }
+    }
+}
+
+impl ObjectImpl for TritonInfer {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            stats::with_property(
+                TritonInfer::derived_properties(),
+                "Frames by outcome; answer, sampling and promised latency in nanoseconds",
+            )
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            stats::PROPERTY => self.core.imp().stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        obj.add(&self.core).expect("a new bin takes its core");
+        self.srcpad
+            .set_target(Some(&self.core.imp().srcpad))
+            .expect("the core's pad has the template of ours");
+        for pad in [&self.sinkpad, &self.srcpad] {
+            obj.add_pad(pad).expect("a new element has no pads yet");
+        }
+    }
+}
+
+impl GstObjectImpl for TritonInfer {}
+
+impl ElementImpl for TritonInfer {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Triton inference",
+                "Filter/Analyzer/Video",
+                "Sends frames or regions of them to a model on a Triton server, asynchronously and in order",
+                "The shopfloor developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let mut input = gst_video::VideoCapsBuilder::new().build();
+            input.merge(plug::encoded());
+            vec![
+                video::template(gst::PadDirection::Sink, &input),
+                video::template(gst::PadDirection::Src, &video::caps()),
+            ]
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        match transition {
+            gst::StateChange::ReadyToPaused => self.plug.start(),
+            // before the streaming threads are waited for: one may wait for a decoder to run empty
+            gst::StateChange::PausedToReady => self.plug.stop(),
+            _ => {}
+        }
+        let success = self.parent_change_state(transition)?;
+        if transition == gst::StateChange::PausedToReady {
+            self.unplug();
+        }
+        Ok(success)
+    }
+}
+
+impl BinImpl for TritonInfer {
+    /// The core is nobody's but ours: what it says, we say.
+    fn handle_message(&self, message: gst::Message) {
+        let obj = self.obj();
+        if message.src() != Some(self.core.upcast_ref()) {
+            return self.parent_handle_message(message);
+        }
+        let ours = match message.view() {
+            gst::MessageView::Error(error) => gst::message::Error::builder_from_error(error.error())
+                .debug_if_some(error.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            gst::MessageView::Warning(warning) => gst::message::Warning::builder_from_error(warning.error())
+                .debug_if_some(warning.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            gst::MessageView::Info(info) => gst::message::Info::builder_from_error(info.error())
+                .debug_if_some(info.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            _ => message,
+        };
+        self.parent_handle_message(ours);
+    }
+}
+
+impl TritonInfer {
+    fn status(&self) -> String {
+        self.core.imp().status()
+    }
+
+    fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
+        gst::log!(CAT, obj = pad, "{event:?}");
+        let plugged = match event.view() {
+            gst::EventView::Caps(caps) => self.plug(caps.caps()),
+            // no caps came: what is wrong with that the core says, and an empty stream ends
+            gst::EventView::Segment(_) | gst::EventView::Eos(_) => self.plug_core(),
+            gst::EventView::FlushStart(_) => {
+                self.plug.flush();
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = plugged {
+            gst::element_imp_error!(
+                self,
+                gst::CoreError::Negotiation,
+                ("Cannot get the stream to the model: {error}"),
+                ["{event:?}"]
+            );
+            return false;
+        }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    /// What stands between the pad and the core changes with the caps, so we answer for whatever may stand there.
+    fn sink_query(&self, pad: &gst::GhostPad, query: &mut gst::QueryRef) -> bool {
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(caps) => {
+                let taken = self.taken();
+                let taken = match caps.filter() {
+                    Some(filter) => filter.intersect_with_mode(&taken, gst::CapsIntersectMode::First),
+                    None => taken,
+                };
+                caps.set_result(&taken);
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(caps) => {
+                let accepted = self.taken().can_intersect(caps.caps());
+                caps.set_result(accepted);
+                true
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
+    }
+}
