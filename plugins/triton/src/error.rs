@@ -119,6 +119,16 @@ pub enum Error {
         /// Triton's words.
         message: String,
     },
+    /// The server did not do what it was asked to do with shared memory.
+    #[error("shared memory '{region}' of {endpoint}: {reason}")]
+    SharedMemory {
+        /// What requests call it.
+        region: String,
+        /// The whole endpoint.
+        endpoint: String,
+        /// The server's words.
+        reason: String,
+    },
     /// The request's `timeout` passed. Its memory stays with Triton until that has let go of it.
     #[error("no answer from Triton within the timeout")]
     DeadlineExceeded,

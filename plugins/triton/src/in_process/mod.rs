@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::buffer::Pool;
 use crate::done::Done;
-use crate::{Code, Error, InProcess, Log, Request, lock};
+use crate::{Code, Error, InProcess, Log, Request, Statistics, lock};
 use callbacks::Handle;
 use ffi::Failure;
 use flight::{Flights, Watch};
@@ -129,6 +129,19 @@ impl Host {
             metadata,
             config: self.server.config(model, -1).map_err(failed)?,
         })
+    }
+
+    /// What has been counted of a loaded model, all versions.
+    pub(crate) fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
+        let json = self
+            .server
+            .statistics(model)
+            .map_err(|Failure { code, message }| Error::Infer {
+                model: model.to_owned(),
+                code,
+                message,
+            })?;
+        Statistics::parse(model, &json)
     }
 
     /// Sends a request; `done` is called exactly once.
