@@ -5,6 +5,8 @@
 mod card;
 mod decoupled;
 mod ensemble;
+mod grpc;
 mod launch;
+mod program;
 mod stress;
 mod truth;
