@@ -45,6 +45,11 @@ fn an_unknown_option_is_refused() {
 }
 
 #[test]
+fn a_server_has_an_address() {
+    check("scripts/demo", &["--ensemble", "--server"], 1, "grpc://127.0.0.1:8001");
+}
+
+#[test]
 fn a_window_needs_a_display() {
     check("scripts/demo", &["--window"], 1, "DISPLAY");
 }

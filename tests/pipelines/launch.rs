@@ -48,9 +48,42 @@ fn the_decoupled_line_plays() {
 }
 
 #[test]
+fn tenants_that_come_with_us_play() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let clip = folder.path().join("clip.mp4");
+    let cut = format!(
+        "filesrc location=media/vests.mp4 ! qtdemux ! h264parse ! identity eos-after=12 ! mp4mux ! filesink location={}",
+        clip.display()
+    );
+    let (output, text) = gst_launch(&cut);
+    assert!(output.status.success(), "{text}");
+    for tenant in ["demo", "ensemble"] {
+        let result = folder.path().join(tenant).with_extension("mp4");
+        let line = format!(
+            ". scripts/env && exec timeout 120 shopfloor play pipelines/{tenant}.launch --set input={} --set output={}",
+            clip.display(),
+            result.display()
+        );
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{tenant}: {text}");
+        assert!(result.metadata().unwrap().len() > 1000, "{tenant}: {text}");
+    }
+}
+
+#[test]
 fn nothing_leaks() {
+    leaks_nothing(&format!("{POSE} ! queue ! {VEST} ! queue"));
+    leaks_nothing("tritoninfer");
+}
+
+fn leaks_nothing(inference: &str) {
     let line = format!(
-        "-q {VIDEO} ! {POSE} ! queue ! {VEST} ! queue ! vesttrack ! activityzone stations=pipelines/stations/demo.json \
+        "-q {VIDEO} ! {inference} ! vesttrack ! activityzone stations=pipelines/stations/demo.json \
          ! overlay ! videoconvert ! identity eos-after=6 ! fakesink"
     );
     let traced = [
