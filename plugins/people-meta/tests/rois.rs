@@ -222,7 +222,10 @@ fn regions_and_their_params_go_where_people_go() {
         ("queue", (8, 16, 16, 24)),
         ("tee ! queue", (8, 16, 16, 24)),
         ("identity drop-allocation=true", (8, 16, 16, 24)),
+        ("videorate ! video/x-raw,framerate=5/1", (8, 16, 16, 24)),
         ("jpegenc ! jpegdec", (8, 16, 16, 24)),
+        ("x264enc ! h264parse ! avdec_h264", (8, 16, 16, 24)),
+        ("x264enc ! decodebin", (8, 16, 16, 24)),
         ("videoconvert ! video/x-raw,format=BGRx", (8, 16, 16, 24)),
         ("videoscale ! video/x-raw,width=128,height=96", (16, 32, 32, 48)),
         (
@@ -251,15 +254,23 @@ fn where_people_are_lost_no_region_is_wrong() {
     for elements in [
         "videoscale ! video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1",
         "videoscale ! video/x-raw,width=64,height=96,pixel-aspect-ratio=1/1",
+    ] {
+        let (regions, bbox) = through(elements);
+        // GStreamer has left the region of somebody else, whose place it does not know either
+        assert_eq!((bbox, regions.len()), (None, 1), "{elements}: {regions:?}");
+        assert!(regions[0].1.is_empty(), "{elements}: {regions:?}");
+    }
+    for elements in [
         "videocrop left=8",
         "videoflip video-direction=90r",
+        "compositor",
+        "jpegenc ! rtpjpegpay ! rtpjpegdepay ! jpegdec",
     ] {
         let (regions, bbox) = through(elements);
         assert_eq!(bbox, None, "{elements}");
-        assert!(
-            regions.iter().all(|(rect, _)| rect.2 != 16 || rect.3 != 24),
-            "{elements}: {regions:?}"
-        );
+        // GStreamer 1.22 drops regions here, later ones move them along
+        let stays = |rect: &(u32, u32, u32, u32)| *rect == (8, 16, 16, 24);
+        assert!(!regions.iter().any(|(rect, _)| stays(rect)), "{elements}: {regions:?}");
         println!("{elements}: {regions:?}");
     }
 }
