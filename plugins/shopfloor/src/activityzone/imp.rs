@@ -126,10 +126,10 @@ impl BaseTransformImpl for ActivityZone {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
                 tracker.reset();
             }
-        } else if event.type_() == gst::EventType::Eos {
-            if let Err(why) = self.finish() {
-                self.post_error_message(why);
-            }
+        } else if event.type_() == gst::EventType::Eos
+            && let Err(why) = self.finish()
+        {
+            self.post_error_message(why);
         }
         self.parent_sink_event(event)
     }
