@@ -13,13 +13,13 @@ use crate::ensemble;
 use crate::program::Program;
 
 /// `shopfloor server`, and where it listens.
-struct Server {
+pub(crate) struct Server {
     _program: Program,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut command = Command::new(root().join("target/release/shopfloor"));
         let (program, url) = Program::announced(command.args(["server", "--port", "0"]));
         let _program = program;
@@ -31,9 +31,11 @@ impl Server {
         const ESTABLISHED: &str = "01";
         let (_, port) = self.url.rsplit_once(':').unwrap();
         let port = format!(":{:04X}", port.parse::<u16>().unwrap());
-        let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let sockets = table.lines().skip(1).map(|line| line.split_whitespace());
-        let at_port = sockets.filter_map(|mut columns| {
+        // gRPC's sockets speak IPv6 and IPv4 at once
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+        let sockets = tables.iter().flat_map(|table| table.lines().skip(1));
+        let at_port = sockets.filter_map(|line| {
+            let mut columns = line.split_whitespace();
             let (local, state) = (columns.nth(1)?, columns.nth(1)?);
             (local.ends_with(&port) && state == ESTABLISHED).then_some(())
         });
@@ -44,7 +46,8 @@ impl Server {
 /// The ensemble and the decoupled line, at the same time.
 static RUNS: LazyLock<[Run; 2]> = LazyLock::new(|| {
     let server = Server::start();
-    let at = format!("server={}", server.url);
+    // a busy machine may be slow: what counts is what is answered, not when
+    let at = format!("server={} timeout=60000", server.url);
     let lines = [
         format!("tritoninfer {at}"),
         format!(

@@ -12,22 +12,18 @@ fn gst_launch(line: &str) -> (Output, String) {
     gst_launch_with(line, &[])
 }
 
-fn gst_launch_with(line: &str, environment: &[(&str, &str)]) -> (Output, String) {
-    let root = root();
+pub(crate) fn gst_launch_with(line: &str, environment: &[(&str, &str)]) -> (Output, String) {
+    let set: String = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "))
+        .collect();
     let mut command = Command::new("sh");
-    command
-        .args([
-            "-c",
-            &format!(". scripts/env && exec timeout 120 gst-launch-1.0 -e {line}"),
-        ])
-        .current_dir(&root);
+    // behind scripts/env, which sets some itself
+    let line = format!(". scripts/env && exec env {set} timeout 120 gst-launch-1.0 -e {line}");
+    command.args(["-c", &line]).current_dir(root());
     // a registry of its own: the test tells nothing about, and leaves nothing in, the user's
     let registry = tempfile::NamedTempFile::new().unwrap();
-    let output = command
-        .env("GST_REGISTRY", registry.path())
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
+    let output = command.env("GST_REGISTRY", registry.path()).output().unwrap();
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -99,45 +95,4 @@ fn leaks_nothing(inference: &str) {
         .filter(|line| line.contains("object-alive, type-name=(string)Gst"))
         .collect();
     assert!(alive.is_empty(), "{alive:#?}");
-}
-
-#[test]
-fn what_is_wrong_is_one_error_that_says_what_to_do() {
-    for (line, says) in [
-        (
-            format!("{VIDEO} ! tritoninfer model=movenet_singlepose ! fakesink"),
-            &["movenet_singlepose", "movenet_multipose"][..],
-        ),
-        (
-            format!("{VIDEO} ! tritoninfer model-repository=/no/such/models ! fakesink"),
-            &["/no/such/models", "model-repository"],
-        ),
-        (
-            format!("{VIDEO} ! tritoninfer server=ftp://triton ! fakesink"),
-            &["ftp://triton", "inprocess:"],
-        ),
-        (format!("{VIDEO} ! {VEST} ! fakesink"), &["people", "poseparse"]),
-        (
-            format!("{VIDEO} ! {POSE} ! activityzone stations=no.json ! fakesink"),
-            &["no.json"],
-        ),
-    ] {
-        let (output, text) = gst_launch(&line);
-        let errors = text.matches("ERROR: from element").count();
-        let warnings = text.matches("WARNING: from element").count();
-        assert!(!text.contains("panicked"), "{line}: {text}");
-        if line.contains(VEST) {
-            // the frames pass, and someone is told why they bear no vests
-            assert!(
-                output.status.success() && (errors, warnings) == (0, 1),
-                "{line}: {text}"
-            );
-        } else {
-            assert!(!output.status.success() && errors == 1, "{line}: {text}");
-        }
-        assert!(
-            says.iter().all(|word| text.contains(word)),
-            "{line} does not say {says:?}: {text}"
-        );
-    }
 }

@@ -99,7 +99,10 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The model is there but does not load.
-    #[error("model '{model}' does not load: {reason}")]
+    #[error(
+        "model '{model}' does not load: {reason}; put its config.pbtxt and its files right \
+         (`shopfloor server --model {model}` shows all that Triton has to say)"
+    )]
     ModelLoad {
         /// The model.
         model: String,

@@ -224,7 +224,7 @@ fn models(repository: &Path) -> Result<Vec<String>, Error> {
 fn load_error(model: &str, failure: Failure) -> Error {
     Error::ModelLoad {
         model: model.to_owned(),
-        reason: failure.message.trim().to_owned(),
+        reason: failure.message.trim().trim_end_matches(';').to_owned(),
     }
 }
 
