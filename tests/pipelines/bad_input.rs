@@ -191,7 +191,7 @@ fn repositories_and_libraries(table: &mut Table) {
         (wrong.0.path().join("none").display().to_string(), "model-repository"),
         (empty.clone(), "NAME/config.pbtxt"),
         (wrong.folder("broken"), "shopfloor server --model m"),
-        (wrong.folder("bare"), "no version"),
+        (wrong.folder("bare"), "at least one version"),
         (wrong.folder("junk"), "model.onnx"),
     ] {
         let text = error(

@@ -26,6 +26,9 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
+/// A hint for those who have not heard of stations yet.
+const NO_STATIONS: &str = "No stations, so no activity is stated: set stations= to a JSON file or to JSON";
+
 #[derive(Default)]
 pub(super) struct State {
     pub(super) stations: Stations,
@@ -167,7 +170,9 @@ impl BaseTransformImpl for ActivityZone {
             gst::element_imp_info!(
                 self,
                 gst::ResourceError::Settings,
-                ("No stations, so no activity is stated: set stations= to a JSON file or to JSON")
+                ("{NO_STATIONS}"),
+                // gst-launch-1.0 shows this text of an INFO, and not the other
+                ["{NO_STATIONS}"]
             );
         }
         self.tell(&events).map_err(|why| {
