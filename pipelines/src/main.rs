@@ -7,7 +7,6 @@
 
 mod facts;
 mod floor;
-mod launch;
 mod picture;
 mod play;
 mod plugin;
@@ -18,6 +17,7 @@ mod tenant;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use shopfloor::launch;
 
 use crate::floor::Outcome;
 
