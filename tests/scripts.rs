@@ -33,6 +33,11 @@ fn help_says_what_is_left_behind() {
     check("scripts/test", &["--help"], 0, "clippy");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
+    check("scripts/setup-triton", &["--help"], 0, "usage: setup-triton");
+    check("scripts/install-test", &["--help"], 0, "DESTDIR");
+    check("scripts/check-installed", &["--help"], 0, "gst-inspect-1.0");
+    check("scripts/package", &["--help"], 0, "Debian package");
+    check("scripts/debian13", &["--help"], 0, "docs/gstreamer-1.26.md");
 }
 
 #[test]
@@ -42,6 +47,15 @@ fn an_unknown_option_is_refused() {
     check("scripts/test", &["--fast"], 2, "unknown option: --fast");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/setup-triton", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/install-test", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/package", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/debian13", &["--fast"], 2, "unknown option: --fast");
+}
+
+#[test]
+fn a_server_has_an_address() {
+    check("scripts/demo", &["--ensemble", "--server"], 1, "grpc://127.0.0.1:8001");
 }
 
 #[test]
@@ -75,7 +89,16 @@ fn every_shell_can_source_env_from_anywhere() {
 
 #[test]
 fn scripts_are_plain_sh_and_executable() {
-    for script in ["demo", "setup", "test"] {
+    for script in [
+        "check-installed",
+        "debian13",
+        "demo",
+        "install-test",
+        "package",
+        "setup",
+        "setup-triton",
+        "test",
+    ] {
         check_sh(&format!("scripts/{script}"));
         check(&format!("scripts/{script}"), &["--help"], 0, "usage");
     }

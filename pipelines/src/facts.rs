@@ -1,38 +1,42 @@
-//! What the elements say about the shop floor, read from their bus messages into the domain's values, and its
-//! two written forms: a line of JSON an event, and the table of seconds at the end.
+//! What the elements say about the shop floor, read from their bus messages into the domain's values, and the table of
+//! seconds at the end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
-use people::event::Event;
-use people::{Activity, Totals};
-use serde::Serialize;
+use people::event::{Event, EventKind};
+use people::{Activity, Totals, VestName};
 
-/// The element message that `activityzone` posts whenever a station's state changes.
-pub const ACTIVITY: &str = "shopfloor-activity";
-/// The element message that `activityzone` posts for each station at the end of the stream.
-pub const TOTALS: &str = "shopfloor-totals";
-
-/// Reads the structure of an [`ACTIVITY`] message.
-pub fn read_event(message: &gst::StructureRef) -> Result<Event> {
-    Ok(Event {
+/// Reads an element message of `activityzone`; `None` if it is about something else than what happens at a station.
+pub fn read_event(message: &gst::StructureRef) -> Result<Option<Event>> {
+    let kind = match message.name().as_str() {
+        "shopfloor-start" => EventKind::Start,
+        "shopfloor-activity" => EventKind::Change {
+            state: state(message, "state")?,
+            previous: state(message, "previous")?,
+            lasted: time(message, "lasted")?,
+            totals: totals(message)?,
+        },
+        "shopfloor-totals" => EventKind::Totals {
+            state: state(message, "state")?,
+            lasted: time(message, "lasted")?,
+            totals: totals(message)?,
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(Event {
         time: time(message, "running-time")?,
         station: station(message)?.into(),
         worker: text(message, "worker")?.map(Into::into),
-        state: state(message, "state")?,
-        previous: state(message, "previous")?,
-        lasted: time(message, "lasted")?,
-        totals: totals(message)?,
-    })
+        kind,
+    }))
 }
 
 fn state(message: &gst::StructureRef, field: &str) -> Result<Activity> {
     let name: &str = message.get(field).with_context(|| message.name().to_string())?;
-    let states = [Activity::Absent, Activity::Idle, Activity::Active];
-    let state = states.into_iter().find(|state| state.name() == name);
-    state.with_context(|| format!("{}: `{field}` is `{name}`, no state", message.name()))
+    Activity::from_name(name).with_context(|| format!("{}: `{field}` is `{name}`, no state", message.name()))
 }
 
 fn station(message: &gst::StructureRef) -> Result<&str> {
@@ -59,19 +63,6 @@ fn time(message: &gst::StructureRef, field: &str) -> Result<Duration> {
         .with_context(|| message.name().to_string())
 }
 
-/// An event as it stands in a file of several tenants' events.
-#[derive(Serialize)]
-struct Line<'a> {
-    #[serde(flatten)]
-    event: &'a Event,
-    stream: &'a str,
-}
-
-/// The event as a line of JSON, without the line's end.
-pub fn to_json(event: &Event, stream: &str) -> Result<String> {
-    serde_json::to_string(&Line { event, stream }).context("an event cannot be written")
-}
-
 /// What every station of every tenant came to.
 #[derive(Default)]
 pub struct Ledger(BTreeMap<(String, String), Account>);
@@ -84,10 +75,10 @@ struct Account {
 }
 
 impl Account {
-    fn note(&mut self, worker: Option<&str>, ended: Activity, lasted: Duration, totals: Totals) {
+    fn note(&mut self, worker: Option<&VestName>, ended: Activity, lasted: Duration, totals: Totals) {
         self.totals = totals;
         if let Some(worker) = worker {
-            let active = self.workers.entry(worker.to_owned()).or_default();
+            let active = self.workers.entry(worker.to_string()).or_default();
             if ended == Activity::Active {
                 *active += lasted;
             }
@@ -96,17 +87,21 @@ impl Account {
 }
 
 impl Ledger {
-    /// Keeps what an [`ACTIVITY`] or [`TOTALS`] message says.
-    pub fn note(&mut self, tenant: &str, message: &gst::StructureRef) -> Result<()> {
+    /// Keeps what an event says.
+    pub fn note(&mut self, tenant: &str, event: &Event) {
         // A change ends the previous state; the end of the stream ends the last one.
-        let ended = state(message, if message.name() == TOTALS { "state" } else { "previous" })?;
-        let (worker, lasted, totals) = (text(message, "worker")?, time(message, "lasted")?, totals(message)?);
-        let account = self
-            .0
-            .entry((tenant.to_owned(), station(message)?.to_owned()))
-            .or_default();
-        account.note(worker, ended, lasted, totals);
-        Ok(())
+        let (ended, lasted, totals) = match event.kind {
+            EventKind::Start => return,
+            EventKind::Change {
+                previous,
+                lasted,
+                totals,
+                ..
+            } => (previous, lasted, totals),
+            EventKind::Totals { state, lasted, totals } => (state, lasted, totals),
+        };
+        let account = self.0.entry((tenant.to_owned(), event.station.to_string()));
+        account.or_default().note(event.worker.as_ref(), ended, lasted, totals);
     }
 
     /// Seconds in each state, a row a station; where several workers worked, a row for each below it. `None`
@@ -169,17 +164,30 @@ mod tests {
             .build()
     }
 
+    const ACTIVITY: &str = "shopfloor-activity";
+    const TOTALS: &str = "shopfloor-totals";
+
+    fn note(ledger: &mut Ledger, tenant: &str, message: &gst::Structure) {
+        ledger.note(tenant, &read_event(message).unwrap().unwrap());
+    }
+
     #[test]
-    fn an_event_is_a_line_of_json() {
-        let event = read_event(&message(ACTIVITY, "bench 1")).unwrap();
-        expect![[r#"{"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","state":"active","previous":"idle","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}"#]].assert_eq(&to_json(&event, "demo").unwrap());
+    fn messages_are_events() {
+        let event = |name| read_event(&message(name, "bench 1")).unwrap();
+        let lines = ["shopfloor-start", ACTIVITY, TOTALS].map(|name| event(name).unwrap().to_json(Some("demo")) + "\n");
+        expect![[r#"
+            {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"start","stream":"demo"}
+            {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"change","state":"active","previous":"idle","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}
+            {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"totals","state":"active","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}
+        "#]].assert_eq(&lines.concat());
+        assert_eq!(event("shopfloor-stations"), None);
     }
 
     #[test]
     fn a_station_may_have_no_worker() {
         let mut structure = message(ACTIVITY, "bench 1");
         structure.remove_field("worker");
-        assert_eq!(read_event(&structure).unwrap().worker, None);
+        assert_eq!(read_event(&structure).unwrap().unwrap().worker, None);
     }
 
     #[test]
@@ -193,7 +201,8 @@ mod tests {
         expect!["shopfloor-activity: GetError: Structure field with name lasted not found"]
             .assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
         structure.remove_field("station");
-        expect!["shopfloor-activity names no station"].assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
+        expect!["shopfloor-activity: GetError: Structure field with name lasted not found"]
+            .assert_eq(&format!("{:#}", read_event(&structure).unwrap_err()));
     }
 
     #[test]
@@ -201,13 +210,13 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(ledger.table().is_none());
         let mut bench = message(ACTIVITY, "bench 1");
-        ledger.note("demo", &bench).unwrap();
+        note(&mut ledger, "demo", &bench);
         bench.set("active", 15_500_000_000u64);
-        ledger.note("demo", &bench).unwrap();
+        note(&mut ledger, "demo", &bench);
         let mut till = message(TOTALS, "till");
         till.remove_field("worker");
         till.set("state", "idle");
-        ledger.note("demo", &till).unwrap();
+        note(&mut ledger, "demo", &till);
         expect![[r#"
             ┌─────────────────────────────────────────────────────────────┐
             │ station   worker   active s   idle s   absent s   unknown s │
@@ -216,7 +225,7 @@ mod tests {
             │ till      anyone        4.0      8.0        0.3         0.0 │
             └─────────────────────────────────────────────────────────────┘"#]]
         .assert_eq(&ledger.table().unwrap().to_string());
-        ledger.note("yard", &till).unwrap();
+        note(&mut ledger, "yard", &till);
         expect![[r#"
             ┌──────────────────────────────────────────────────────────────────────┐
             │ tenant   station   worker   active s   idle s   absent s   unknown s │
@@ -240,13 +249,13 @@ mod tests {
         ] {
             till.set("worker", worker);
             till.set("previous", previous);
-            ledger.note("demo", &till).unwrap();
+            note(&mut ledger, "demo", &till);
         }
         // Blue is still at it when the stream ends.
         let mut last = message(TOTALS, "till");
         last.set("worker", "blue");
         last.set("active", 8_000_000_000u64);
-        ledger.note("demo", &last).unwrap();
+        note(&mut ledger, "demo", &last);
         expect![[r#"
             ┌─────────────────────────────────────────────────────────────┐
             │ station   worker   active s   idle s   absent s   unknown s │

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use gst::prelude::*;
 
-use crate::facts::{self, ACTIVITY, Ledger, TOTALS};
+use crate::facts::{self, Ledger};
 use crate::progress::Progress;
 use crate::tenant::{Event, Tenant};
 
@@ -172,15 +172,14 @@ impl Floor {
     }
 
     fn hear_of_station(&mut self, tenant: &str, structure: &gst::StructureRef) -> Result<()> {
-        match (structure.name().as_str(), &mut self.lines) {
-            (ACTIVITY, Some(lines)) => {
-                let line = facts::to_json(&facts::read_event(structure)?, tenant)?;
-                writeln!(lines, "{line}").context("cannot write the events")?;
-            }
-            (ACTIVITY | TOTALS, _) => {}
-            _ => return Ok(()),
+        let Some(event) = facts::read_event(structure)? else {
+            return Ok(());
+        };
+        if let Some(lines) = &mut self.lines {
+            writeln!(lines, "{}", event.to_json(Some(tenant))).context("cannot write the events")?;
         }
-        self.ledger.note(tenant, structure)
+        self.ledger.note(tenant, &event);
+        Ok(())
     }
 
     fn interrupt(&mut self) {

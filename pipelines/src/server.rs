@@ -139,6 +139,9 @@ fn answers(url: &str) -> bool {
     agent.get(url).call().is_ok_and(|answer| answer.status() == 200)
 }
 
+const GET_TRITON: &str = "run scripts/setup in a checkout, lib/shopfloor/setup-triton in an installation, \
+                          or let SHOPFLOOR_TRITON name a folder that has it";
+
 /// What is started on what.
 struct Places {
     program: PathBuf,
@@ -149,14 +152,10 @@ struct Places {
 impl Places {
     fn find(options: &Options) -> Result<Self> {
         let here = [std::env::current_exe().context("cannot tell where this command is")?];
-        let home = places::triton_home(&here)
-            .context("there is no Triton here: run scripts/setup, or let SHOPFLOOR_TRITON name its folder")?;
+        let home = places::triton_home(&here).with_context(|| format!("there is no Triton here: {GET_TRITON}"))?;
         let program = home.join("bin/tritonserver");
         if !program.exists() {
-            bail!(
-                "{} is missing: run scripts/setup, or let SHOPFLOOR_TRITON name a folder that has it",
-                program.display()
-            );
+            bail!("{} is missing: {GET_TRITON}", program.display());
         }
         let repository = options.model_repository.clone();
         let repository = repository

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
 use people::Activity;
+use people::event::EventKind;
 
-use crate::facts::{self, ACTIVITY};
+use crate::facts;
 use crate::launch::Launch;
 use crate::picture::{Picture, Worth};
 use crate::plugin;
@@ -157,17 +158,16 @@ impl Drop for Tenant {
 impl Watch {
     /// Keeps track of the stations at work.
     fn note(&self, message: &gst::Message) {
-        let Some(structure) = message.structure().filter(|structure| structure.name() == ACTIVITY) else {
-            return;
-        };
         // The main loop reads it again, and complains if it cannot.
-        let Ok(event) = facts::read_event(structure) else {
-            return;
-        };
+        let event = message.structure().map(facts::read_event);
+        let Some(Ok(Some(event))) = event else { return };
         let mut active = lock(&self.active);
-        match event.state {
-            Activity::Active => active.insert(event.station),
-            Activity::Idle | Activity::Absent => active.remove(&event.station),
+        match event.kind {
+            EventKind::Change {
+                state: Activity::Active,
+                ..
+            } => active.insert(event.station),
+            EventKind::Change { .. } | EventKind::Start | EventKind::Totals { .. } => active.remove(&event.station),
         };
     }
 }

@@ -3,9 +3,8 @@
 //! A local RTSP server plays the camera (`tests/rtsp-server.py`), Xvfb the screen.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -13,35 +12,15 @@ use gst::prelude::*;
 use shopfloor_tests::root;
 use tempfile::TempDir;
 
+use crate::program::Program;
+
 /// What stands behind `rtspsrc location=…`, in the card's own words.
 const LINE: &str = "tritoninfer ! vesttrack ! activityzone ! overlay ! autovideosink";
 
 /// Longer than a stream takes to show up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A program that ends with the test.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // it may have ended by itself
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl Program {
-    /// Starts it and waits for its first line on standard output, by which it says where it is to be found.
-    fn announced(command: &mut Command) -> (Self, String) {
-        let mut program = Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-        let mut line = String::new();
-        BufReader::new(program.0.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert!(!line.is_empty(), "{command:?} ended without a word");
-        (program, line.trim().to_owned())
-    }
-
     fn camera() -> (Self, String) {
         let root = root();
         // Debian's own Python: no other knows GStreamer

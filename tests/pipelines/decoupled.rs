@@ -39,8 +39,8 @@ pub(crate) struct Run {
 /// Played once; the tests look at it from all sides.
 pub(crate) static RUN: LazyLock<Run> = LazyLock::new(|| {
     play(
-        "tritoninfer model=movenet_multipose ! poseparse ! queue \
-         ! tritoninfer model=vest_resnet18 inference-region=people",
+        "tritoninfer timeout=60000 model=movenet_multipose ! poseparse ! queue \
+         ! tritoninfer timeout=60000 model=vest_resnet18 inference-region=people",
     )
 });
 

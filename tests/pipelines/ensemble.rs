@@ -14,7 +14,7 @@ use crate::decoupled::{self, FRAMES, Run};
 use crate::truth;
 
 /// `tritoninfer` as it comes: its default is the ensemble.
-static RUN: LazyLock<Run> = LazyLock::new(|| decoupled::play("tritoninfer"));
+pub(crate) static RUN: LazyLock<Run> = LazyLock::new(|| decoupled::play("tritoninfer timeout=60000"));
 
 /// Pixels of the frame that boxes and keypoints may differ by.
 const PIXEL: f32 = 1.0;

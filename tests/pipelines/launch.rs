@@ -12,22 +12,18 @@ fn gst_launch(line: &str) -> (Output, String) {
     gst_launch_with(line, &[])
 }
 
-fn gst_launch_with(line: &str, environment: &[(&str, &str)]) -> (Output, String) {
-    let root = root();
+pub(crate) fn gst_launch_with(line: &str, environment: &[(&str, &str)]) -> (Output, String) {
+    let set: String = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "))
+        .collect();
     let mut command = Command::new("sh");
-    command
-        .args([
-            "-c",
-            &format!(". scripts/env && exec timeout 120 gst-launch-1.0 -e {line}"),
-        ])
-        .current_dir(&root);
+    // behind scripts/env, which sets some itself
+    let line = format!(". scripts/env && exec env {set} timeout 120 gst-launch-1.0 -e {line}");
+    command.args(["-c", &line]).current_dir(root());
     // a registry of its own: the test tells nothing about, and leaves nothing in, the user's
     let registry = tempfile::NamedTempFile::new().unwrap();
-    let output = command
-        .env("GST_REGISTRY", registry.path())
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
+    let output = command.env("GST_REGISTRY", registry.path()).output().unwrap();
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -48,9 +44,42 @@ fn the_decoupled_line_plays() {
 }
 
 #[test]
+fn tenants_that_come_with_us_play() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let clip = folder.path().join("clip.mp4");
+    let cut = format!(
+        "filesrc location=media/vests.mp4 ! qtdemux ! h264parse ! identity eos-after=12 ! mp4mux ! filesink location={}",
+        clip.display()
+    );
+    let (output, text) = gst_launch(&cut);
+    assert!(output.status.success(), "{text}");
+    for tenant in ["demo", "ensemble"] {
+        let result = folder.path().join(tenant).with_extension("mp4");
+        let line = format!(
+            ". scripts/env && exec timeout 120 shopfloor play pipelines/{tenant}.launch --set input={} --set output={}",
+            clip.display(),
+            result.display()
+        );
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{tenant}: {text}");
+        assert!(result.metadata().unwrap().len() > 1000, "{tenant}: {text}");
+    }
+}
+
+#[test]
 fn nothing_leaks() {
+    leaks_nothing(&format!("{POSE} ! queue ! {VEST} ! queue"));
+    leaks_nothing("tritoninfer");
+}
+
+fn leaks_nothing(inference: &str) {
     let line = format!(
-        "-q {VIDEO} ! {POSE} ! queue ! {VEST} ! queue ! vesttrack ! activityzone stations=pipelines/stations/demo.json \
+        "-q {VIDEO} ! {inference} ! vesttrack ! activityzone stations=pipelines/stations/demo.json \
          ! overlay ! videoconvert ! identity eos-after=6 ! fakesink"
     );
     let traced = [
@@ -66,45 +95,4 @@ fn nothing_leaks() {
         .filter(|line| line.contains("object-alive, type-name=(string)Gst"))
         .collect();
     assert!(alive.is_empty(), "{alive:#?}");
-}
-
-#[test]
-fn what_is_wrong_is_one_error_that_says_what_to_do() {
-    for (line, says) in [
-        (
-            format!("{VIDEO} ! tritoninfer model=movenet_singlepose ! fakesink"),
-            &["movenet_singlepose", "movenet_multipose"][..],
-        ),
-        (
-            format!("{VIDEO} ! tritoninfer model-repository=/no/such/models ! fakesink"),
-            &["/no/such/models", "model-repository"],
-        ),
-        (
-            format!("{VIDEO} ! tritoninfer server=ftp://triton ! fakesink"),
-            &["ftp://triton", "inprocess:"],
-        ),
-        (format!("{VIDEO} ! {VEST} ! fakesink"), &["people", "poseparse"]),
-        (
-            format!("{VIDEO} ! {POSE} ! activityzone stations=no.json ! fakesink"),
-            &["no.json"],
-        ),
-    ] {
-        let (output, text) = gst_launch(&line);
-        let errors = text.matches("ERROR: from element").count();
-        let warnings = text.matches("WARNING: from element").count();
-        assert!(!text.contains("panicked"), "{line}: {text}");
-        if line.contains(VEST) {
-            // the frames pass, and someone is told why they bear no vests
-            assert!(
-                output.status.success() && (errors, warnings) == (0, 1),
-                "{line}: {text}"
-            );
-        } else {
-            assert!(!output.status.success() && errors == 1, "{line}: {text}");
-        }
-        assert!(
-            says.iter().all(|word| text.contains(word)),
-            "{line} does not say {says:?}: {text}"
-        );
-    }
 }

@@ -169,7 +169,8 @@ fn joints_below_the_threshold_are_not_drawn() {
 #[test]
 fn stations_are_filled_while_active_only() {
     let inside = Rect::new(200.0, 150.0, 300.0, 210.0);
-    for (activity, filled) in [(Activity::Active, 6000), (Activity::Idle, 0), (Activity::Absent, 0)] {
+    for activity in Activity::ALL {
+        let filled = if activity == Activity::Active { 6000 } else { 0 };
         let scene = Scene {
             stations: vec![bench(activity)],
             ..Scene::default()
@@ -188,6 +189,26 @@ fn stations_are_filled_while_active_only() {
             assert!(drawn(&frame, everywhere()) > filled, "{activity:?}: no outline");
         }
     }
+}
+
+#[test]
+fn a_station_of_which_nothing_is_known_is_dashed() {
+    let style = Style {
+        stations: true,
+        ..PLAIN
+    };
+    let outline = |activity| {
+        let scene = Scene {
+            stations: vec![bench(activity)],
+            ..Scene::default()
+        };
+        let frame = paint(&scene, &style);
+        // along the upper edge, from corner to corner
+        (200..300).filter(|x| frame.rgb(*x, 144) != FLOOR).count()
+    };
+    assert_eq!(outline(Activity::Absent), 100);
+    let dashes = outline(Activity::Unknown);
+    assert!((30..85).contains(&dashes), "{dashes} of 100");
 }
 
 #[test]
@@ -313,7 +334,7 @@ prop_compose! {
         polygon in prop::collection::vec(silly_point(), 0..7),
         name in ".{0,60}",
         seconds in any::<u64>(),
-        activity in prop::sample::select(vec![Activity::Active, Activity::Idle, Activity::Absent]),
+        activity in prop::sample::select(Activity::ALL.to_vec()),
     ) -> StationView {
         let polygon = polygon.into_iter().map(|p| Point::new(p.x / 300.0, p.y / 200.0)).collect();
         let lasted = Duration::from_secs(seconds);

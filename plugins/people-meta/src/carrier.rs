@@ -19,6 +19,10 @@ pub trait Payload: Clone + Default + Send + Sync + 'static {
 
     /// The value for a frame whose pixels are at `(x * sx, y * sy)`.
     fn rescaled(&self, sx: f32, sy: f32) -> Self;
+
+    /// Called when the pixels of `source` were converted into `dest` and everything attached before the value has
+    /// followed; `followed` says whether the value has.
+    fn converted(_source: &gst::BufferRef, _dest: &mut gst::BufferRef, _followed: bool) {}
 }
 
 /// What GStreamer gave us for a registered meta.
@@ -132,23 +136,28 @@ unsafe extern "C" fn free<T: Payload>(meta: *mut gst::ffi::GstMeta, _buffer: *mu
 unsafe extern "C" fn transform<T: Payload>(
     dest: *mut gst::ffi::GstBuffer,
     meta: *mut gst::ffi::GstMeta,
-    _source: *mut gst::ffi::GstBuffer,
+    source: *mut gst::ffi::GstBuffer,
     kind: glib::ffi::GQuark,
     data: glib::ffi::gpointer,
 ) -> glib::ffi::gboolean {
-    // SAFETY: GStreamer calls with our own meta, a writable destination and the data that belongs to `kind`.
+    // SAFETY: GStreamer calls with our own meta, a writable destination that is not the source, and the data that
+    // belongs to `kind`.
     unsafe {
         let value: &T = &(*meta.cast::<Carrier<T>>()).value;
-        let Some((sx, sy)) = scale_of(kind, data) else {
-            return glib::ffi::GFALSE;
-        };
-        let value = if (sx, sy) == (1.0, 1.0) {
-            value.clone()
-        } else {
-            value.rescaled(sx, sy)
-        };
-        Meta::add(gst::BufferRef::from_mut_ptr(dest), value);
-        glib::ffi::GTRUE
+        let (source, dest) = (gst::BufferRef::from_ptr(source), gst::BufferRef::from_mut_ptr(dest));
+        let scale = scale_of(kind, data);
+        if let Some((sx, sy)) = scale {
+            let value = if (sx, sy) == (1.0, 1.0) {
+                value.clone()
+            } else {
+                value.rescaled(sx, sy)
+            };
+            Meta::add(dest, value);
+        }
+        if kind != copy_quark() {
+            T::converted(source, dest, scale.is_some());
+        }
+        scale.is_some().into_glib()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The metas that carry tensors and people on GStreamer buffers; the only code that knows them.
+//! The metas that carry tensors and people on GStreamer buffers, and what they are exported as; the only code that
+//! knows them.
 //!
 //! Both are full `MetaAPI` implementations, so they survive whatever copies a buffer (queue, tee, encoders) and
 //! follow `videoconvert` and `videoscale` with rescaled coordinates. Where the way of the coordinates cannot be
@@ -10,8 +11,10 @@
 
 mod carrier;
 mod people;
+mod roi;
 mod tensor;
 
 pub use carrier::Meta;
 pub use people::{PeopleMeta, scene, scene_mut, set_scene};
+pub use roi::set_rois;
 pub use tensor::{Tensor, TensorMeta, Tensors, add_tensors, take_tensors, tensors};

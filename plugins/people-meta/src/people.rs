@@ -29,6 +29,10 @@ impl Payload for Arc<Scene> {
         }
         Arc::new(scene)
     }
+
+    fn converted(source: &gst::BufferRef, dest: &mut gst::BufferRef, followed: bool) {
+        crate::roi::follow(source, dest, followed);
+    }
 }
 
 /// The people of a frame; `None` when nobody looked for any.

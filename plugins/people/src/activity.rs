@@ -13,21 +13,23 @@
 //! hand stays active while they coast; once they are seen again, or gone, the time since the hand was last seen
 //! inside decides. Coasting never makes a station active.
 //!
+//! A frame without inference is no evidence: it changes no state. But once the last evidence is older than
+//! [`unknown_after`](ActivityOptions::unknown_after), also because no frames came at all, the station has been
+//! **unknown** from that age on, until the next evidence.
+//!
 //! # Time
 //!
-//! The time between two frames belongs to the state at the first of them. A frame without inference is no evidence:
-//! it changes no state. The last known state is stated for up to [`unknown_after`](ActivityOptions::unknown_after)
-//! after the last evidence; the time beyond it, also where no frames come at all, counts as unknown, in no state. So
-//! totals always sum exactly to the time between the first and the latest frame, and the parts of
-//! [`lasted`](StationView::lasted) to the totals of each state.
+//! A stream begins with its first frame. Every station is absent then, or unknown where that frame has no inference.
+//! The time between two frames belongs to the state at the first of them; totals always sum exactly to the time
+//! between the first and the latest frame.
 //!
-//! A stream begins with every station absent; [`ActivityTracker::reset`], or time that goes backwards, as after a
-//! flushing seek, begins a new one with everything at zero.
+//! [`ActivityTracker::reset`], or time that goes backwards, as after a flushing seek, ends a stream and begins a new
+//! one with everything at zero.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::station_file::Stations;
 use crate::{Activity, Inference, Joint, Person, Point, Scene, Station, StationView, Totals, VestName};
 
@@ -66,6 +68,8 @@ impl Default for ActivityOptions {
 pub struct ActivityTracker {
     options: ActivityOptions,
     stations: Vec<Progress>,
+    /// Ends that nobody has been told of yet.
+    ended: Vec<Event>,
 }
 
 impl ActivityTracker {
@@ -74,6 +78,7 @@ impl ActivityTracker {
         Self {
             options,
             stations: stations.iter().cloned().map(Progress::new).collect(),
+            ended: Vec::new(),
         }
     }
 
@@ -83,70 +88,71 @@ impl ActivityTracker {
     }
 
     /// Changes the stations from the next frame on. A station that is the same as before, by name, polygon and vest,
-    /// keeps its state and totals; the others begin anew, their time counted from that frame.
+    /// keeps its state and totals; the others begin anew with that frame.
     pub fn set_stations(&mut self, stations: Stations) {
         let mut old = std::mem::take(&mut self.stations);
         let keep = |station: &Arc<Station>| {
             let kept = old.iter().position(|progress| progress.station == *station);
-            kept.map_or_else(|| Progress::new(station.clone()), |index| old.swap_remove(index))
+            kept.map_or_else(|| Progress::new(station.clone()), |index| old.remove(index))
         };
         self.stations = stations.iter().map(keep).collect();
+        self.ended.extend(old.iter().filter_map(Progress::end));
     }
 
-    /// Begins a new stream: every station absent, all times zero, no events.
+    /// Ends the stream at its latest frame; a new one begins with the next.
     pub fn reset(&mut self) {
         for progress in &mut self.stations {
+            self.ended.extend(progress.end());
             *progress = Progress::new(progress.station.clone());
         }
     }
 
     /// Takes in the frame at running time `time`, `frame_size` (width, height) pixels large; fills the scene's
-    /// stations and returns an event for each that changed its state, in the stations' order.
+    /// stations and returns what has happened since the frame before, in the order of time and then of the stations.
     ///
     /// A `time` before the last one begins a new stream, see [`reset`](Self::reset).
     pub fn update(&mut self, time: Duration, frame_size: (u32, u32), scene: &mut Scene) -> Vec<Event> {
-        self.advance(time);
-        let mut events = Vec::new();
-        if scene.inference == Inference::Done {
-            let frame = Frame {
-                time,
-                size: frame_size,
-                people: &scene.people,
-                options: &self.options,
-            };
-            events.extend(self.stations.iter_mut().filter_map(|progress| progress.observe(&frame)));
+        let is_before = |progress: &Progress| progress.latest.is_some_and(|latest| time < latest);
+        if self.stations.iter().any(is_before) {
+            self.reset();
         }
+        let unknown_after = self.options.unknown_after;
+        let frame = Frame {
+            time,
+            size: frame_size,
+            people: &scene.people,
+            options: &self.options,
+        };
+        let mut events = std::mem::take(&mut self.ended);
+        let stations = &mut self.stations;
+        let until_now = stations
+            .iter_mut()
+            .filter_map(|progress| progress.advance(time, unknown_after));
+        let mut until_now: Vec<_> = until_now.collect();
+        until_now.sort_by_key(|event| event.time);
+        events.extend(until_now);
+        events.extend(stations.iter_mut().filter_map(|progress| match scene.inference {
+            Inference::Done => progress.observe(&frame),
+            Inference::Skipped(_) => progress.miss(time),
+        }));
         scene.stations = self.views();
         events
     }
 
-    /// Counts the time up to `time`, the end of the stream, and returns where every station stands then. A `time`
-    /// before the last frame counts nothing.
-    pub fn finish(&mut self, time: Duration) -> Vec<StationView> {
-        for progress in &mut self.stations {
-            if let Some(latest) = progress.latest {
-                progress.advance(time.max(latest), self.options.unknown_after);
-            }
-        }
-        self.views()
+    /// Counts the time up to `time`, the end of the stream, and ends it: returns what has happened since the latest
+    /// frame, the last of each station its [`EventKind::Totals`]. A `time` before the latest frame counts nothing.
+    pub fn finish(&mut self, time: Duration) -> Vec<Event> {
+        let unknown_after = self.options.unknown_after;
+        let advance = |progress: &mut Progress| progress.advance(time.max(progress.latest?), unknown_after);
+        let changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
+        let before = std::mem::take(&mut self.ended);
+        self.reset();
+        before.into_iter().chain(changes).chain(self.ended.drain(..)).collect()
     }
 
     /// Where every station stands at the latest frame, in order.
     pub fn views(&self) -> Vec<StationView> {
         self.stations.iter().map(Progress::view).collect()
-    }
-
-    fn advance(&mut self, time: Duration) {
-        if self
-            .stations
-            .iter()
-            .any(|progress| progress.latest.is_some_and(|latest| time < latest))
-        {
-            self.reset();
-        }
-        for progress in &mut self.stations {
-            progress.advance(time, self.options.unknown_after);
-        }
     }
 }
 
@@ -195,9 +201,8 @@ struct Progress {
     activity: Activity,
     worker: Option<VestName>,
     since: Duration,
-    lasted: Duration,
     totals: Totals,
-    /// The latest frame.
+    /// The latest frame; none before the first.
     latest: Option<Duration>,
     /// The latest frame with inference.
     evidence: Option<Duration>,
@@ -216,7 +221,6 @@ impl Progress {
             station,
             activity: Activity::default(),
             since: Duration::ZERO,
-            lasted: Duration::ZERO,
             totals: Totals::default(),
             latest: None,
             evidence: None,
@@ -226,20 +230,29 @@ impl Progress {
         }
     }
 
-    /// Counts the time up to `time`, which is not before the latest frame.
-    fn advance(&mut self, time: Duration, unknown_after: Duration) {
+    /// Counts the time up to `time`, which is not before the latest frame: the first of all, or how the station became
+    /// unknown on the way.
+    fn advance(&mut self, time: Duration, unknown_after: Duration) -> Option<Event> {
         let Some(latest) = self.latest.replace(time) else {
             self.since = time;
-            return;
+            return Some(self.event(time, self.station.vest.clone(), EventKind::Start));
         };
-        let known_until = self
-            .evidence
-            .map_or(latest, |evidence| evidence.saturating_add(unknown_after));
-        let known_until = known_until.clamp(latest, time);
-        let known = known_until - latest;
-        self.totals.add(self.activity, known);
-        self.lasted += known;
-        self.totals.unknown += time - known_until;
+        let evidence = self.evidence.map(|evidence| evidence.saturating_add(unknown_after));
+        let known_until = evidence.unwrap_or(latest).max(latest);
+        let becomes_unknown = self.activity != Activity::Unknown && known_until < time;
+        let turn = if becomes_unknown { known_until } else { time };
+        self.totals.add(self.activity, turn - latest);
+        let event = becomes_unknown.then(|| self.enter(Activity::Unknown, turn)).flatten();
+        self.totals.add(self.activity, time - turn);
+        event
+    }
+
+    /// A frame without inference, to which time has been advanced: before the first evidence nothing is known.
+    fn miss(&mut self, time: Duration) -> Option<Event> {
+        match self.evidence {
+            None => self.enter(Activity::Unknown, time),
+            Some(_) => None,
+        }
     }
 
     /// Judges a frame to which time has been advanced.
@@ -280,21 +293,38 @@ impl Progress {
         )
     }
 
-    fn enter(&mut self, activity: Activity, time: Duration) -> Option<Event> {
-        if activity == self.activity {
+    fn enter(&mut self, state: Activity, time: Duration) -> Option<Event> {
+        if state == self.activity {
             return None;
         }
-        let previous = std::mem::replace(&mut self.activity, activity);
-        self.since = time;
-        Some(Event {
+        let previous = std::mem::replace(&mut self.activity, state);
+        let change = EventKind::Change {
+            state,
+            previous,
+            lasted: time - std::mem::replace(&mut self.since, time),
+            totals: self.totals,
+        };
+        Some(self.event(time, self.worker.clone(), change))
+    }
+
+    /// The sums, if the station has been watched at all.
+    fn end(&self) -> Option<Event> {
+        let latest = self.latest?;
+        let totals = EventKind::Totals {
+            state: self.activity,
+            lasted: latest - self.since,
+            totals: self.totals,
+        };
+        Some(self.event(latest, self.worker.clone(), totals))
+    }
+
+    fn event(&self, time: Duration, worker: Option<VestName>, kind: EventKind) -> Event {
+        Event {
             time,
             station: self.station.name.clone(),
-            worker: self.worker.clone(),
-            state: activity,
-            previous,
-            lasted: std::mem::take(&mut self.lasted),
-            totals: self.totals,
-        })
+            worker,
+            kind,
+        }
     }
 
     fn view(&self) -> StationView {
@@ -303,7 +333,7 @@ impl Progress {
             activity: self.activity,
             worker: self.worker.clone(),
             since: self.since,
-            lasted: self.lasted,
+            lasted: self.latest.map_or(Duration::ZERO, |latest| latest - self.since),
             totals: self.totals,
         }
     }

@@ -178,20 +178,31 @@ pub enum Activity {
     Idle,
     /// A hand or elbow is inside the station, or was within the hold time.
     Active,
+    /// No inference for too long to tell.
+    Unknown,
 }
 
 impl Activity {
-    /// `active`, `idle` or `absent`, as events spell it.
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Absent, Self::Idle, Self::Active, Self::Unknown];
+
+    /// `active`, `idle`, `absent` or `unknown`, as events spell it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Absent => "absent",
             Self::Idle => "idle",
             Self::Active => "active",
+            Self::Unknown => "unknown",
         }
+    }
+
+    /// The state of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// Time spent in each state since the stream began; serialised in seconds.
+/// Time spent in each state since the station was first watched; serialised in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)] // the names say it
 pub struct Totals {
@@ -201,7 +212,6 @@ pub struct Totals {
     pub idle: Duration,
     #[serde(serialize_with = "seconds")]
     pub absent: Duration,
-    /// Nothing is known: frames went by without inference for longer than tracks coast.
     #[serde(serialize_with = "seconds")]
     pub unknown: Duration,
 }
@@ -218,6 +228,7 @@ impl Totals {
             Activity::Active => &mut self.active,
             Activity::Idle => &mut self.idle,
             Activity::Absent => &mut self.absent,
+            Activity::Unknown => &mut self.unknown,
         } += time;
     }
 }
@@ -239,7 +250,7 @@ pub struct StationView {
     pub worker: Option<VestName>,
     /// Running time at which `activity` began.
     pub since: Duration,
-    /// How long `activity` has lasted at this frame, without the time of which nothing is known.
+    /// How long `activity` has lasted at this frame.
     pub lasted: Duration,
     /// Sums up to this frame.
     pub totals: Totals,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use people::activity::{ActivityOptions, ActivityTracker};
+use people::event::EventKind;
 use people::station_file::Stations;
 use people::{Activity, Joint, Keypoint, Person, Point, Pose, Scene, Station, Totals, Track};
 use serde::Deserialize;
@@ -126,20 +127,25 @@ fn the_demo_on_its_truth() {
             ..Scene::default()
         };
         for event in tracker.update(FRAME * i as u32, SIZE, &mut scene) {
-            events
-                .entry(event.station.to_string())
-                .or_default()
-                .push((event.time, event.previous, event.state));
+            let EventKind::Change { state, previous, .. } = event.kind else {
+                assert_eq!((i, event.kind), (0, EventKind::Start));
+                continue;
+            };
+            let edges = events.entry(event.station.to_string()).or_default();
+            edges.push((event.time, previous, state));
         }
         for (view, states) in scene.stations.iter().zip(&expected) {
             assert_eq!(view.activity, states[i], "{} at frame {i}", view.station.name);
         }
     }
 
-    let views = tracker.finish(FRAME * truth.len() as u32);
-    assert_eq!(views.len(), stations.len());
-    for (view, states) in views.iter().zip(&expected) {
-        let name = &*view.station.name;
+    let ends = tracker.finish(FRAME * truth.len() as u32);
+    assert_eq!(ends.len(), stations.iter().count());
+    for (end, states) in ends.iter().zip(&expected) {
+        let name = &*end.station;
+        let EventKind::Totals { totals: got, .. } = end.kind else {
+            panic!("{end:?}")
+        };
         let time = |wanted| FRAME * states.iter().filter(|state| **state == wanted).count() as u32;
         let totals = Totals {
             active: time(Activity::Active),
@@ -147,7 +153,7 @@ fn the_demo_on_its_truth() {
             absent: time(Activity::Absent),
             unknown: Duration::ZERO,
         };
-        assert_eq!(view.totals, totals, "{name}");
+        assert_eq!(got, totals, "{name}");
 
         let before = [Activity::Absent].iter().chain(states);
         let edges = before.zip(states).enumerate().filter(|(_, (a, b))| a != b);

@@ -2,11 +2,15 @@
 //!
 //! GObject glue only: what the elements do is in the crates `people` (the domain), `triton` (the client),
 //! `people-meta` (what rides on buffers) and `draw` (the picture).
-#![allow(missing_docs, reason = "only the items of gst::plugin_define! are public")]
+//!
+//! An application in Rust may link the crate and call [`plugin_register_static`]; only then can it hand elements a
+//! [`pool`], and read the metas of `people-meta`, whose types the plugin's file would register again.
+#![allow(missing_docs, reason = "the items of gst::plugin_define! have none")]
 
 mod activityzone;
 mod overlay;
 mod places;
+pub mod pool;
 mod poseparse;
 mod stats;
 mod time;

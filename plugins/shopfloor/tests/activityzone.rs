@@ -233,3 +233,103 @@ fn the_mouse_edits_the_stations() {
     click(&mut harness, 3, 240.0, 120.0);
     assert!(std::fs::read_to_string(&path).unwrap().contains("bench"));
 }
+
+/// The lines of a log: time, kind and state.
+fn log_lines(path: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let short = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        format!("{} {} {}", line["time"], line["kind"], line["state"]).replace('"', "")
+    };
+    text.lines().map(short).collect()
+}
+
+#[test]
+fn the_log_has_every_event_when_it_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("activity.jsonl");
+    std::fs::write(&path, "an old one").unwrap();
+    let log = format!("hold-time=0 events-location={}", path.display());
+    let (mut harness, bus) = harness(&zone(BENCH, &log));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
+    let begun = ["0.0 start null", "0.0 change active"];
+    assert_eq!(log_lines(&path), begun);
+    // three seconds without frames
+    harness.push_and_pull(frame_of(30, vec![worker(OUTSIDE)])).unwrap();
+    let gap = ["2.0 change unknown", "3.0 change idle"];
+    assert_eq!(log_lines(&path), [begun, gap].concat());
+    harness.push_event(gst::event::Eos::new());
+    assert_eq!(log_lines(&path)[4..], ["3.1 totals idle"]);
+    drop(harness);
+    assert_eq!(log_lines(&path).len(), 5, "a stream ends once");
+    let messages: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
+    let names = messages
+        .iter()
+        .filter_map(|message| Some(message.structure()?.name().to_string()));
+    let names: Vec<_> = names.filter(|name| name.starts_with("shopfloor-")).collect();
+    let activity = "shopfloor-activity";
+    assert_eq!(
+        names,
+        ["shopfloor-start", activity, activity, activity, "shopfloor-totals"]
+    );
+}
+
+#[test]
+fn a_stop_ends_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("activity.jsonl");
+    let (mut harness, _bus) = harness(&zone(BENCH, &format!("events-location={}", path.display())));
+    harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
+    harness.element().unwrap().set_state(gst::State::Null).unwrap();
+    assert_eq!(log_lines(&path)[2..], ["0.1 totals idle"]);
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_stops_the_start() {
+    init();
+    let element = gst::ElementFactory::make("activityzone")
+        .property("events-location", "/no/such/folder/activity.jsonl")
+        .build()
+        .unwrap();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err());
+    let errors = texts(&bus, gst::MessageType::Error);
+    assert!(
+        errors.len() == 1 && errors[0].contains("/no/such/folder/activity.jsonl"),
+        "{errors:?}"
+    );
+    assert!(errors[0].contains("set events-location="), "{errors:?}");
+    element.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_one_error() {
+    let (mut harness, bus) = harness(&zone(BENCH, "events-location=/dev/full"));
+    assert_eq!(
+        harness.push(frame_of(0, vec![worker(INSIDE)])),
+        Err(gst::FlowError::Error)
+    );
+    let errors = texts(&bus, gst::MessageType::Error);
+    assert!(errors.len() == 1 && errors[0].contains("/dev/full"), "{errors:?}");
+    // what else happens is told on the bus, and no file is missed a second time
+    harness.push_event(gst::event::Eos::new());
+    assert!(texts(&bus, gst::MessageType::Error).is_empty());
+}
+
+#[test]
+fn the_age_of_the_unknown_can_be_set() {
+    let (mut harness, bus) = harness(&zone(BENCH, "unknown-after=500"));
+    for n in [0, 7] {
+        harness.push_and_pull(frame_of(n, vec![worker(OUTSIDE)])).unwrap();
+    }
+    let ms = |ms| gst::ClockTime::from_mseconds(ms).nseconds();
+    let edge = |from: &str, to: &str, time| (from.to_owned(), to.to_owned(), ms(time));
+    let expected = [
+        edge("absent", "idle", 0),
+        edge("idle", "unknown", 500),
+        edge("unknown", "idle", 700),
+    ];
+    assert_eq!(states(&bus), expected);
+}

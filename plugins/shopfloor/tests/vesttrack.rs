@@ -104,3 +104,24 @@ fn a_property_acts_while_playing() {
     let gone = harness.push_and_pull(frame_of(8, vec![])).unwrap();
     assert!(people_meta::scene(&gone).unwrap().people.is_empty());
 }
+
+#[test]
+fn people_are_regions_of_interest_unless_unwanted() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let regions = |buffer: &gst::BufferRef| -> Vec<(i32, (u32, u32, u32, u32))> {
+        let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
+        regions.map(|region| (region.id(), region.rect())).collect()
+    };
+    let people = vec![person(80.0, "red", NOWHERE), person(160.0, "none", NOWHERE)];
+    let once = harness.push_and_pull(frame_of(0, people)).unwrap();
+    let expected = [(1, (60, 60, 40, 120)), (2, (140, 60, 40, 120))];
+    assert_eq!(regions(&once), expected);
+    // as behind a vesttrack of somebody else's
+    let twice = harness.push_and_pull(once).unwrap();
+    assert_eq!(regions(&twice), expected);
+    harness.element().unwrap().set_property("roi-metas", false);
+    let without = harness
+        .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert!(regions(&without).is_empty());
+}

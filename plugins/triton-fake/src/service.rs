@@ -1,8 +1,9 @@
 //! The protocol's calls, answered by the models' scripts.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,8 +16,11 @@ use crate::inference::model_infer_response::InferOutputTensor;
 use crate::inference::{
     ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
     ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatistics, ModelStatisticsRequest,
-    ModelStatisticsResponse, ServerReadyRequest, ServerReadyResponse,
+    ModelStatisticsResponse, ServerReadyRequest, ServerReadyResponse, SharedMemoryRegion,
+    SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse, SystemSharedMemoryStatusRequest,
+    SystemSharedMemoryStatusResponse, SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse,
 };
+use crate::lock;
 use crate::model::{Answer, Call, Model, Tensor};
 
 /// What outlives a stop.
@@ -24,6 +28,10 @@ pub(crate) struct State {
     models: BTreeMap<String, Model>,
     pub(crate) ready: AtomicBool,
     pub(crate) counter: Arc<Counter>,
+    /// How often each model was asked.
+    asked: Mutex<BTreeMap<String, u64>>,
+    /// Shared memory that was registered; nothing is mapped.
+    regions: Mutex<BTreeMap<String, SharedMemoryRegion>>,
 }
 
 impl State {
@@ -33,6 +41,18 @@ impl State {
             models: named.collect(),
             ready: AtomicBool::new(true),
             counter: Arc::default(),
+            asked: Mutex::default(),
+            regions: Mutex::default(),
+        }
+    }
+
+    /// A model's counts; every request is one inference and one execution.
+    fn counted(&self, model: &str) -> ModelStatistics {
+        let count = lock(&self.asked).get(model).copied().unwrap_or_default();
+        ModelStatistics {
+            inference_count: count,
+            execution_count: count,
+            ..ModelStatistics::default()
         }
     }
 
@@ -98,10 +118,57 @@ impl GrpcInferenceService for Service {
             model.metadata.versions.iter().map(|version| ModelStatistics {
                 name: model.metadata.name.clone(),
                 version: version.clone(),
+                ..self.0.counted(&model.metadata.name)
             })
         });
         let model_stats = entries.collect();
         Ok(Response::new(ModelStatisticsResponse { model_stats }))
+    }
+
+    async fn system_shared_memory_status(
+        &self,
+        request: Request<SystemSharedMemoryStatusRequest>,
+    ) -> Result<Response<SystemSharedMemoryStatusResponse>, Status> {
+        let wanted = request.into_inner().name;
+        let mut regions = lock(&self.0.regions).clone();
+        regions.retain(|name, _| wanted.is_empty() || *name == wanted);
+        let regions = regions.into_iter().collect();
+        Ok(Response::new(SystemSharedMemoryStatusResponse { regions }))
+    }
+
+    async fn system_shared_memory_register(
+        &self,
+        request: Request<SystemSharedMemoryRegisterRequest>,
+    ) -> Result<Response<SystemSharedMemoryRegisterResponse>, Status> {
+        let SystemSharedMemoryRegisterRequest {
+            name,
+            key,
+            offset,
+            byte_size,
+        } = request.into_inner();
+        match lock(&self.0.regions).entry(name.clone()) {
+            Entry::Occupied(_) => Err(Status::already_exists(format!(
+                "shared memory region '{name}' already in manager"
+            ))),
+            Entry::Vacant(place) => {
+                place.insert(SharedMemoryRegion {
+                    name,
+                    key,
+                    offset,
+                    byte_size,
+                });
+                Ok(Response::new(SystemSharedMemoryRegisterResponse {}))
+            }
+        }
+    }
+
+    async fn system_shared_memory_unregister(
+        &self,
+        request: Request<SystemSharedMemoryUnregisterRequest>,
+    ) -> Result<Response<SystemSharedMemoryUnregisterResponse>, Status> {
+        let wanted = request.into_inner().name;
+        lock(&self.0.regions).retain(|name, _| !wanted.is_empty() && *name != wanted);
+        Ok(Response::new(SystemSharedMemoryUnregisterResponse {}))
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
@@ -110,6 +177,7 @@ impl GrpcInferenceService for Service {
         let script = Arc::clone(&self.0.model(&message.model_name, &message.model_version)?.script);
         let (answer, answered) = oneshot::channel::<Answer>();
         let mut flight = Flight::start(&self.0.counter);
+        *lock(&self.0.asked).entry(message.model_name.clone()).or_default() += 1;
         script(call(message, timeout, answer));
         let outputs = answered.await;
         flight.answered = true;

@@ -99,7 +99,10 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The model is there but does not load.
-    #[error("model '{model}' does not load: {reason}")]
+    #[error(
+        "model '{model}' does not load: {reason}; put its config.pbtxt and its files right \
+         (`shopfloor server --model {model}` shows all that Triton has to say)"
+    )]
     ModelLoad {
         /// The model.
         model: String,
@@ -118,6 +121,16 @@ pub enum Error {
         code: Code,
         /// Triton's words.
         message: String,
+    },
+    /// The server did not do what it was asked to do with shared memory.
+    #[error("shared memory '{region}' of {endpoint}: {reason}")]
+    SharedMemory {
+        /// What requests call it.
+        region: String,
+        /// The whole endpoint.
+        endpoint: String,
+        /// The server's words.
+        reason: String,
     },
     /// The request's `timeout` passed. Its memory stays with Triton until that has let go of it.
     #[error("no answer from Triton within the timeout")]

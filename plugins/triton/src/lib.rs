@@ -31,8 +31,10 @@ mod grpc;
 mod in_process;
 mod model;
 pub mod places;
+mod pool;
 mod request;
 mod server;
+mod statistics;
 mod transport;
 
 pub use buffer::Buffer;
@@ -42,8 +44,10 @@ pub use done::Done;
 pub use endpoint::{Address, Endpoint, Grpc, InProcess};
 pub use error::{Code, Error};
 pub use model::Model;
+pub use pool::Pool;
 pub use request::{Input, Output, Reply, Request};
 pub use server::{Log, Server};
+pub use statistics::{SharedRegion, Spent, Statistics};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -15,10 +15,24 @@ pub fn model_repository(files: &[PathBuf]) -> Option<PathBuf> {
 
 /// Triton's home (`bin/tritonserver`, `lib/libtritonserver.so`, `backends/`): `$SHOPFLOOR_TRITON`, else the nearest above
 /// one of `files`, else where NVIDIA's container has it.
+///
+/// An installation brings the backends of its home, and no server until `setup-triton` is run: one that has the server
+/// goes first; without any, an unfinished home is the answer, so that a complaint can name it.
 pub fn triton_home(files: &[PathBuf]) -> Option<PathBuf> {
-    said("SHOPFLOOR_TRITON")
-        .or_else(|| nearest(files, &["lib/shopfloor/triton", ".triton"]))
-        .or_else(|| existing(Path::new("/opt/tritonserver")))
+    said("SHOPFLOOR_TRITON").or_else(|| finished_else_any(&homes(files)))
+}
+
+/// Triton's homes that there are, the likeliest first.
+fn homes(files: &[PathBuf]) -> Vec<PathBuf> {
+    let ours = nearest(files, &["lib/shopfloor/triton", ".triton"]);
+    ours.into_iter()
+        .chain(existing(Path::new("/opt/tritonserver")))
+        .collect()
+}
+
+fn finished_else_any(homes: &[PathBuf]) -> Option<PathBuf> {
+    let finished = homes.iter().find(|home| home.join("lib/libtritonserver.so").exists());
+    finished.or_else(|| homes.first()).cloned()
 }
 
 fn said(variable: &str) -> Option<PathBuf> {
@@ -55,5 +69,22 @@ mod tests {
         assert_eq!(find(&["d/plugin.so", "c/program"]), Some(path("models")));
         assert_eq!(find(&["c/program", "a/b/plugin.so"]), Some(path("c/share")));
         assert_eq!(find(&[]), None);
+    }
+
+    #[test]
+    fn a_home_with_a_server_goes_before_one_without() {
+        let top = tempfile::tempdir().unwrap();
+        let [installed, container] = ["installed", "container"].map(|name| top.path().join(name));
+        let homes = [installed.clone(), container.clone()];
+        let add_server = |home: &Path| {
+            std::fs::create_dir_all(home.join("lib")).unwrap();
+            std::fs::write(home.join("lib/libtritonserver.so"), "").unwrap();
+        };
+        assert_eq!(finished_else_any(&[]), None);
+        assert_eq!(finished_else_any(&homes), Some(installed.clone()));
+        add_server(&container);
+        assert_eq!(finished_else_any(&homes), Some(container));
+        add_server(&installed);
+        assert_eq!(finished_else_any(&homes), Some(installed));
     }
 }

@@ -1,14 +1,10 @@
-//! Servers and their models, shared by all who use them in this process.
+//! A server and its models, shared by all who use them.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
-
-use once_cell::sync::OnceCell;
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::transport::Transport;
-use crate::{Endpoint, Error, InProcess, Model, done, lock};
+use crate::{Endpoint, Error, Model, Pool, SharedRegion, Statistics, done, lock};
 
 /// What an in-process Triton writes to standard error. Its log is the process's: the latest server to start decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +20,14 @@ pub enum Log {
     Verbose,
 }
 
-/// A Triton server: one for each endpoint in a process, as long as anyone holds it.
+/// A Triton server: one for each endpoint in a [`Pool`], as long as anyone holds it.
 ///
 /// Dropping the last handle (models hold one) ends it: what is queued is dropped, what executes in process is finished
 /// first, the connection is closed, every request in flight is answered. Dropped in a request's `done`, it ends on a
 /// thread of its own.
 pub struct Server {
     endpoint: Endpoint,
+    pool: Pool,
     /// Taken only by `drop`.
     transport: Option<Transport>,
     models: Mutex<Models>,
@@ -43,50 +40,15 @@ struct Models {
     loaded: HashMap<String, usize>,
 }
 
-/// An endpoint's server: opened by the first who asks, while others who ask for the same wait, and for others do not.
-/// Empty after a failure, for the next to try.
-type Slot = OnceCell<Weak<Server>>;
-
-/// The servers of this process.
-#[derive(Default)]
-struct Registry {
-    slots: Mutex<HashMap<Endpoint, Arc<Slot>>>,
-    /// A server has ended.
-    ended: Condvar,
-}
-
-static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::default);
-
 impl Server {
-    /// The server at `endpoint`, which is started or connected to unless someone has done so; it is silent.
-    ///
-    /// A server elsewhere that does not answer is [`Error::Unreachable`], after some seconds at most: try again later.
-    /// Waits for an earlier server at the same endpoint that is just ending: not to be called in a request's `done`.
+    /// The server at `endpoint` in the process's pool: [`Pool::open`].
     pub fn open(endpoint: &Endpoint) -> Result<Arc<Self>, Error> {
-        Self::open_logging(endpoint, Log::Off)
+        Pool::process().open(endpoint)
     }
 
-    /// As [`Self::open`]; an in-process server that is started writes `log` to standard error.
-    pub fn open_logging(endpoint: &Endpoint, log: Log) -> Result<Arc<Self>, Error> {
-        let endpoint = canonical(endpoint)?;
-        loop {
-            let slot = Arc::clone(lock(&REGISTRY.slots).entry(endpoint.clone()).or_default());
-            let mut opened = None;
-            let server = slot.get_or_try_init(|| {
-                let server = Self::start(&endpoint, log)?;
-                let shared = Arc::downgrade(&server);
-                opened = Some(server);
-                Ok::<_, Error>(shared)
-            })?;
-            if let Some(server) = opened.or_else(|| server.upgrade()) {
-                return Ok(server);
-            }
-            REGISTRY.wait_for_end(&endpoint, &slot);
-        }
-    }
-
-    fn start(endpoint: &Endpoint, log: Log) -> Result<Arc<Self>, Error> {
+    pub(crate) fn start(endpoint: &Endpoint, log: Log, pool: &Pool) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
+            pool: pool.clone(),
             endpoint: endpoint.clone(),
             transport: Some(Transport::open(endpoint, log)?),
             models: Mutex::default(),
@@ -128,6 +90,38 @@ impl Server {
         Ok(model)
     }
 
+    /// What the server has counted of a model since it was loaded, an entry for each version that is served.
+    pub fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
+        self.transport().ok_or(Error::ServerStopped)?.statistics(model)
+    }
+
+    /// Tells the server of a region of POSIX shared memory, by which requests can then name their tensors. The server
+    /// maps it, so it is to be on the same machine; of several servers of an endpoint only the one that answered last is
+    /// told. It knows the region until it ends or [`Self::unregister`] is called.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`] with the server's words, such as those for a name that is taken; always for a server in
+    /// this process, which sees all memory anyway.
+    pub fn register(&self, region: &SharedRegion) -> Result<(), Error> {
+        self.transport().ok_or(Error::ServerStopped)?.register(region)
+    }
+
+    /// Has the server let go of a region; of one that it does not know, too.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub fn unregister(&self, region: &str) -> Result<(), Error> {
+        self.transport().ok_or(Error::ServerStopped)?.unregister(region)
+    }
+
+    /// The regions that the server knows, by their names: everybody's, not only this process's.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub fn regions(&self) -> Result<Vec<SharedRegion>, Error> {
+        self.transport().ok_or(Error::ServerStopped)?.regions()
+    }
+
     /// There while anyone can ask.
     pub(crate) fn transport(&self) -> Option<&Transport> {
         self.transport.as_ref()
@@ -150,25 +144,14 @@ impl Server {
     }
 }
 
-impl Registry {
-    /// Waits until the server of `slot` has ended.
-    fn wait_for_end(&self, endpoint: &Endpoint, slot: &Arc<Slot>) {
-        let mut slots = lock(&self.slots);
-        while slots.get(endpoint).is_some_and(|known| Arc::ptr_eq(known, slot)) {
-            slots = self.ended.wait(slots).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
-        let (transport, endpoint) = (self.transport.take(), self.endpoint.clone());
+        let (transport, endpoint, pool) = (self.transport.take(), self.endpoint.clone(), self.pool.clone());
         done::outside(move || {
             if let Some(transport) = transport {
                 transport.close();
             }
-            lock(&REGISTRY.slots).remove(&endpoint);
-            REGISTRY.ended.notify_all();
+            pool.forget(&endpoint);
         });
     }
 }
@@ -177,17 +160,4 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Server({})", self.endpoint)
     }
-}
-
-/// The endpoint with real paths, so that two ways to one place are one server.
-fn canonical(endpoint: &Endpoint) -> Result<Endpoint, Error> {
-    let Endpoint::InProcess(InProcess { repository, home }) = endpoint else {
-        return Ok(endpoint.clone());
-    };
-    let repository: PathBuf = fs::canonicalize(repository).map_err(|error| Error::RepositoryMissing {
-        repository: repository.clone(),
-        reason: error.to_string(),
-    })?;
-    let home = fs::canonicalize(home).unwrap_or_else(|_| home.clone()); // loading the library says what is missing
-    Ok(Endpoint::InProcess(InProcess { repository, home }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::buffer::Pool;
-use crate::{Contract, Done, Endpoint, Error, Log, Request, grpc, in_process};
+use crate::{Contract, Done, Endpoint, Error, Log, Request, SharedRegion, Statistics, grpc, in_process};
 
 /// An open way to a Triton.
 pub(crate) enum Transport {
@@ -51,6 +51,41 @@ impl Transport {
         match self {
             Self::InProcess(host) => host.infer(model, version, outputs, request, done),
             Self::Grpc(client) => client.infer(model, version, request, done),
+        }
+    }
+
+    /// What the server has counted of a model.
+    pub(crate) fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
+        match self {
+            Self::InProcess(host) => host.statistics(model),
+            Self::Grpc(client) => client.statistics(model),
+        }
+    }
+
+    /// Has the server map a region of shared memory.
+    pub(crate) fn register(&self, region: &SharedRegion) -> Result<(), Error> {
+        self.remote(&region.name)?.register(region)
+    }
+
+    /// Has the server let go of a region of shared memory.
+    pub(crate) fn unregister(&self, region: &str) -> Result<(), Error> {
+        self.remote(region)?.unregister(region)
+    }
+
+    /// The regions of shared memory that the server knows.
+    pub(crate) fn regions(&self) -> Result<Vec<SharedRegion>, Error> {
+        self.remote("all")?.regions()
+    }
+
+    /// The client of a server elsewhere, for what only those have a use for.
+    fn remote(&self, region: &str) -> Result<&grpc::Client, Error> {
+        match self {
+            Self::InProcess(_) => Err(Error::SharedMemory {
+                region: region.to_owned(),
+                endpoint: "inprocess:".into(),
+                reason: "a server in this process sees its memory anyway; use the tensors themselves".into(),
+            }),
+            Self::Grpc(client) => Ok(client),
         }
     }
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::remote::{answer_the_same, ask, bytes_of, connect, echo, of_bytes, request};
+use common::remote::{answer_the_same, ask, bytes_of, connect, echo, endpoint, of_bytes, request};
 use common::{PATIENCE, send};
-use triton::{Code, Contract, Error, Fit, Layout, Request, Server, Task};
+use expect_test::expect;
+use triton::{Code, Contract, Error, Fit, Layout, Pool, Request, Server, SharedRegion, Task};
 use triton_fake::{Model, Tensor};
 
 #[test]
@@ -266,4 +267,53 @@ fn the_application_may_have_a_runtime_of_its_own() {
         assert_eq!(ask(&model, b"hello").unwrap(), b"hello");
     });
     assert!(fake.wait(PATIENCE, |counts| counts.open == 0));
+}
+
+#[test]
+fn a_server_says_what_it_has_counted() {
+    let fake = triton_fake::Server::start([echo("m").versions(&["2"]), echo("idle")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let model = server.model("m", None).unwrap();
+    ask(&model, b"one").unwrap();
+    ask(&model, b"two").unwrap();
+    let counted = |model: &str| server.statistics(model).unwrap().remove(0);
+    assert_eq!((counted("m").inferences, counted("m").executions), (2, 2));
+    assert_eq!((counted("m").model.as_str(), counted("m").version.as_str()), ("m", "2"));
+    assert_eq!(counted("idle").inferences, 0);
+}
+
+#[test]
+fn shared_memory_is_registered_listed_and_let_go() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let region = |name: &str| SharedRegion {
+        name: name.into(),
+        key: format!("/{name}"),
+        offset: 64,
+        byte_size: 1024,
+    };
+    server.register(&region("b")).unwrap();
+    server.register(&region("a")).unwrap();
+    assert_eq!(server.regions().unwrap(), [region("a"), region("b")]);
+    let error = server.register(&region("a")).unwrap_err();
+    expect![[r#"shared memory 'a' of URL: ALREADY_EXISTS: shared memory region 'a' already in manager"#]]
+        .assert_eq(&error.to_string().replace(&fake.url(), "URL"));
+    server.unregister("a").unwrap();
+    server.unregister("never heard of").unwrap();
+    assert_eq!(server.regions().unwrap(), [region("b")]);
+}
+
+#[test]
+fn a_pool_shares_with_nobody_else() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let (one, other) = (Pool::default(), Pool::default());
+    let endpoint = endpoint(&fake.url());
+    let server = one.open(&endpoint).unwrap();
+    assert!(Arc::ptr_eq(&server, &one.clone().open(&endpoint).unwrap()));
+    assert!(!Arc::ptr_eq(&server, &other.open(&endpoint).unwrap()));
+    assert_eq!((one.len(), other.len()), (1, 0));
+    drop(server);
+    assert!(one.is_empty());
+    let none_left = fake.wait(PATIENCE, |counts| counts.connections == 2 && counts.open == 0);
+    assert!(none_left, "{:?}", fake.counts());
 }

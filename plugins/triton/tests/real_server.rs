@@ -1,4 +1,4 @@
-//! A real Triton by gRPC, beside the same Triton in this process: same contracts, same answers, same refusals.
+//! A real Triton by gRPC, beside the same Triton in this process: same contracts, answers, counts and refusals.
 
 mod common;
 
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use common::remote::connect;
 use common::{home, infer, open, pose_input, repository, vest_input};
-use tempfile::TempDir;
-use triton::{DataType, Error, Input, Model, Server};
+use tempfile::{NamedTempFile, TempDir};
+use triton::{DataType, Error, Input, Model, Server, SharedRegion, Statistics};
 
 /// A tritonserver in a session of its own; dropped, its whole process group is killed.
 struct TritonServer {
@@ -105,7 +105,9 @@ fn it_is_the_same_triton_by_grpc_and_in_process() {
     let local = open(&repository());
     same_answers(&remote, &local, "movenet_multipose", pose_input);
     same_answers(&remote, &local, "vest_resnet18", vest_input);
+    same_counts(&remote, &local);
     same_refusals(&remote, &local);
+    shared_memory(&remote, &local);
     unknown_models_and_versions(&remote);
     // Killed, it leaves users with an error that may pass.
     let model = remote.model("vest_resnet18", None).unwrap();
@@ -133,6 +135,72 @@ fn same_answers(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn
         assert!(!by_grpc.data.is_empty());
         assert!(by_grpc.data == in_process.data, "{name}: {} differs", by_grpc.name);
     }
+}
+
+/// What one request of several people adds to the counts.
+fn same_counts(remote: &Arc<Server>, local: &Arc<Server>) {
+    let added = [remote, local].map(|server| {
+        let model = server.model("vest_resnet18", None).unwrap();
+        let before = counted(server);
+        infer(&model, vest_input(&model)).unwrap();
+        // Triton counts a request after it has answered it
+        let end = Instant::now() + common::PATIENCE;
+        let mut after = counted(server);
+        while after.success == before.success && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+            after = counted(server);
+        }
+        let (success, infer) = (after.success, after.compute_infer);
+        assert!(success.time >= infer.time && !infer.time.is_zero(), "{after:?}");
+        assert_eq!((success.count - before.success.count, after.fail.count), (1, 0));
+        (
+            after.inferences - before.inferences,
+            after.executions - before.executions,
+        )
+    });
+    assert_eq!(added[0], added[1]);
+    let (inferences, executions) = added[0];
+    assert!(inferences > 1 && executions == 1, "{added:?}");
+    let error = remote.statistics("nope").unwrap_err();
+    assert!(error.to_string().contains("nope") && error.is_fatal(), "{error}");
+}
+
+fn counted(server: &Server) -> Statistics {
+    let mut entries = server.statistics("vest_resnet18").unwrap();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries.remove(0)
+}
+
+/// Regions that the server maps, and those that it cannot.
+fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
+    let memory = NamedTempFile::new_in("/dev/shm").unwrap();
+    memory.as_file().set_len(4096).unwrap();
+    let key = format!("/{}", memory.path().file_name().unwrap().to_str().unwrap());
+    let region = SharedRegion {
+        name: "frames".into(),
+        key,
+        offset: 0,
+        byte_size: 4096,
+    };
+    remote.register(&region).unwrap();
+    assert_eq!(remote.regions().unwrap(), std::slice::from_ref(&region));
+    assert!(remote.register(&region).is_err());
+    remote.unregister("frames").unwrap();
+    assert!(remote.regions().unwrap().is_empty());
+    let gone = SharedRegion {
+        key: "/no such memory".into(),
+        ..region.clone()
+    };
+    let error = remote.register(&gone).unwrap_err().to_string();
+    assert!(
+        error.contains("'frames'") && error.contains("no such memory"),
+        "{error}"
+    );
+    let error = local.register(&region).unwrap_err();
+    assert!(
+        matches!(error, Error::SharedMemory { .. }) && error.is_fatal(),
+        "{error}"
+    );
 }
 
 /// Codes and words of what Triton refuses.

@@ -1,4 +1,5 @@
-//! Workstations: outlines, filled while somebody works there, with name, state and seconds.
+//! Workstations: outlines, filled while somebody works there and dashed while nothing is known, with name, state and
+//! seconds.
 
 use std::time::Duration;
 
@@ -25,16 +26,23 @@ pub(super) fn area(brush: &mut Brush, view: &StationView) {
     let strength = match view.activity {
         Activity::Active => 1.0,
         Activity::Idle => 0.8,
-        Activity::Absent => 0.45,
+        Activity::Absent | Activity::Unknown => 0.45,
     };
     if view.activity == Activity::Active {
         brush.canvas.mask.polygon(&corners);
         brush.canvas.fill(color, FILLING);
     }
-    brush.canvas.mask.polyline(&corners, true, line + 2.0 * rim);
-    brush.canvas.fill(SHADE, 0.45 * strength);
-    brush.canvas.mask.polyline(&corners, true, line);
-    brush.canvas.fill(color, strength);
+    for (width, color, strength) in [(line + 2.0 * rim, SHADE, 0.45 * strength), (line, color, strength)] {
+        match view.activity {
+            // As the box of somebody who is not seen either.
+            Activity::Unknown => brush
+                .canvas
+                .mask
+                .dashes(&corners, true, width, 4.0 * line, 5.0 * line - width),
+            _ => brush.canvas.mask.polyline(&corners, true, width),
+        }
+        brush.canvas.fill(color, strength);
+    }
 }
 
 /// The plates of all stations, beside them: what happens inside is what one wants to see.

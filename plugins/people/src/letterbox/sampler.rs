@@ -12,7 +12,7 @@ use crate::image::Image;
 /// 1. Every component (R, G, B; or Y, U, V in their own planes) of a content pixel is
 ///    `(Σ wy·wx·sample + 2^15) >> 16`, a byte, over the samples and weights of 8 fraction bits that the plane has
 ///    for that column and row: linear interpolation between pixel centres, or, where the plane is scaled down
-///    by more than 2, the average over the pixel's area. Beyond its edges a plane goes on as its outermost samples.
+///    by more than 1.5, the average over the pixel's area. Beyond its edges a plane goes on as its outermost samples.
 /// 2. Chroma is sited at the centre of its 2×2 luma pixels, so a region has half the coordinates there.
 /// 3. YUV becomes RGB by [`RgbFromYuv::convert`](crate::image::RgbFromYuv::convert).
 /// 4. The element is `(pixel · scale - mean) / std`, of the padding as well.

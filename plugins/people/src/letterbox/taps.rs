@@ -3,13 +3,17 @@
 /// The sum of an output's weights: 8 fraction bits, so that a weighted sum of bytes fits 16 bits.
 pub(super) const ONE: u16 = 256;
 
+/// The largest step at which two samples stand for an interval. Beyond it they would pass over too much of what lies
+/// between the intervals' centres: a vest's edge would come and go with its place among the pixels.
+const LINEAR_UP_TO: f64 = 1.5;
+
 /// The filter along one axis of one plane.
 ///
 /// Output `i` (pixels of the content) covers the samples from `start + i·step` to `start + (i + 1)·step`,
 /// sample `j` being the interval from `j` to `j + 1`:
-/// - `step <= 2`: linear interpolation at the centre, `c = start + (i + 0.5)·step - 0.5`: sample `floor(c) + 1` has
+/// - `step <= 1.5`: linear interpolation at the centre, `c = start + (i + 0.5)·step - 0.5`: sample `floor(c) + 1` has
 ///   the weight `round(256·(c - floor(c)))`, sample `floor(c)` the rest;
-/// - `step > 2`: the average over the interval: sample `j` has the weight `W(j + 1) - W(j)`, where `W(t)` is
+/// - `step > 1.5`: the average over the interval: sample `j` has the weight `W(j + 1) - W(j)`, where `W(t)` is
 ///   `round(256·(t - a)/step)` with `t` clamped to the interval and `a` its start.
 ///
 /// Samples beyond the plane are its nearest one. All in `f64`, rounding half away from zero.
@@ -29,7 +33,7 @@ pub(super) struct Taps {
 impl Taps {
     /// The filter for `outputs` outputs over `samples` samples; neither is 0, `start` and `step` are finite.
     pub fn new(start: f64, step: f64, outputs: usize, samples: usize) -> Self {
-        let averaged = step > 2.0;
+        let averaged = step > LINEAR_UP_TO;
         let count = if averaged {
             (step.ceil() as usize).saturating_add(1).min(samples)
         } else {

@@ -7,11 +7,13 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
-use people::Joint;
 use people::activity::{ActivityOptions, ActivityTracker};
+use people::event::Event;
 use people::sketch::Sketch;
 use people::station_file::Stations;
 
+use super::log::Log;
+use super::settings::Settings;
 use super::stations::Source;
 use super::{drawing, messages};
 use crate::{time, video};
@@ -24,60 +26,15 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-#[derive(Clone, Debug)]
-struct Settings {
-    stations: Option<String>,
-    keypoints: Option<String>,
-    min_keypoint_confidence: f32,
-    hold_time: u32,
-    draw: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let options = ActivityOptions::default();
-        let names: Vec<&str> = options.joints.iter().map(|joint| joint.name()).collect();
-        Self {
-            stations: None,
-            keypoints: Some(names.join(",")),
-            min_keypoint_confidence: options.min_keypoint_confidence,
-            hold_time: options.hold_time.as_millis() as u32,
-            draw: false,
-        }
-    }
-}
-
-impl Settings {
-    fn options(&self) -> Result<ActivityOptions, String> {
-        let joints = self
-            .keypoints
-            .as_deref()
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
-        let joints = joints.map(|name| {
-            Joint::from_name(name).ok_or_else(|| {
-                format!(
-                    "keypoints: expected COCO names such as left_wrist, comma-separated; got '{name}'; known are {}",
-                    people::skeleton::NAMES.join(", ")
-                )
-            })
-        });
-        Ok(ActivityOptions {
-            joints: joints.collect::<Result<_, _>>()?,
-            min_keypoint_confidence: self.min_keypoint_confidence,
-            hold_time: Duration::from_millis(self.hold_time.into()),
-            ..ActivityOptions::default()
-        })
-    }
-}
+/// A hint for those who have not heard of stations yet.
+const NO_STATIONS: &str = "No stations, so no activity is stated: set stations= to a JSON file or to JSON";
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) stations: Stations,
     pub(super) tracker: Option<ActivityTracker>,
     pub(super) source: Option<Source>,
+    log: Option<Log>,
     pub(super) sketch: Sketch,
     pub(super) size: (u32, u32),
     /// Running time at which the latest frame ends.
@@ -99,6 +56,11 @@ pub struct ActivityZone {
         default = Settings::default().min_keypoint_confidence, blurb = "How sure the model must be of a keypoint for it to count")]
     #[property(name = "hold-time", type = u32, get, set = Self::set_hold_time, member = hold_time, mutable_playing,
         default = Settings::default().hold_time, blurb = "Milliseconds for which a station stays active after the hands left it")]
+    #[property(name = "unknown-after", type = u32, get, set = Self::set_unknown_after, member = unknown_after, mutable_playing,
+        default = Settings::default().unknown_after,
+        blurb = "Milliseconds without inference after which a station's state is unknown")]
+    #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
+        blurb = "File to write what happens to, a line of JSON each, from READY to PAUSED on (NULL = none); a file that exists is overwritten")]
     #[property(name = "draw", type = bool, get, set, member = draw, mutable_playing, default = Settings::default().draw,
         blurb = "Edit the stations with the mouse: left button a corner, middle button or backspace takes it back, right button closes the polygon or removes the station under it; the station file is rewritten")]
     settings: Mutex<Settings>,
@@ -144,13 +106,15 @@ impl BaseTransformImpl for ActivityZone {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings.lock().unwrap().clone();
         let state = State::open(&settings).map_err(|why| gst::error_msg!(gst::ResourceError::Settings, ("{why}")))?;
-        *self.state.lock().unwrap() = state;
+        let log = settings.events_location.as_deref().map(Log::create).transpose()?;
+        *self.state.lock().unwrap() = State { log, ..state };
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        let said = self.finish();
         *self.state.lock().unwrap() = State::default();
-        Ok(())
+        said
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
@@ -165,8 +129,10 @@ impl BaseTransformImpl for ActivityZone {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
                 tracker.reset();
             }
-        } else if event.type_() == gst::EventType::Eos {
-            self.say_totals();
+        } else if event.type_() == gst::EventType::Eos
+            && let Err(why) = self.finish()
+        {
+            self.post_error_message(why);
         }
         self.parent_sink_event(event)
     }
@@ -204,12 +170,15 @@ impl BaseTransformImpl for ActivityZone {
             gst::element_imp_info!(
                 self,
                 gst::ResourceError::Settings,
-                ("No stations, so no activity is stated: set stations= to a JSON file or to JSON")
+                ("{NO_STATIONS}"),
+                // gst-launch-1.0 shows this text of an INFO, and not the other
+                ["{NO_STATIONS}"]
             );
         }
-        for event in &events {
-            self.say(messages::activity(event));
-        }
+        self.tell(&events).map_err(|why| {
+            self.post_error_message(why);
+            gst::FlowError::Error
+        })?;
         Ok(gst::FlowSuccess::Ok)
     }
 }
@@ -304,8 +273,8 @@ impl ActivityZone {
                 self.take_over(&stations);
             }
             Ok(None) => {
-                let mut state = self.state.lock().unwrap();
-                (state.source, state.tracker, state.stations) = (None, None, Stations::default());
+                self.state.lock().unwrap().source = None;
+                self.take_over(&Stations::default());
             }
             Err(why) => self.keep(&why),
         }
@@ -323,20 +292,31 @@ impl ActivityZone {
         self.change(|settings| settings.hold_time = hold_time);
     }
 
-    /// At the end of the stream: a message a station.
-    fn say_totals(&self) {
-        let views = {
+    fn set_unknown_after(&self, unknown_after: u32) {
+        self.change(|settings| settings.unknown_after = unknown_after);
+    }
+
+    /// The end of the stream, unless it ended before.
+    fn finish(&self) -> Result<(), gst::ErrorMessage> {
+        let events = {
             let mut state = self.state.lock().unwrap();
             let end = state.end;
-            state
-                .tracker
-                .as_mut()
-                .map(|tracker| tracker.finish(end))
-                .unwrap_or_default()
+            state.tracker.as_mut().map(|tracker| tracker.finish(end))
         };
-        for view in &views {
-            self.say(messages::totals(view));
+        self.tell(&events.unwrap_or_default())
+    }
+
+    /// On the bus and in the log.
+    fn tell(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
+        for event in events {
+            self.say(messages::of(event));
         }
+        let mut state = self.state.lock().unwrap();
+        let written = state.log.as_mut().map_or(Ok(()), |log| log.write(events));
+        if written.is_err() {
+            state.log = None; // said once
+        }
+        written
     }
 
     pub(super) fn say(&self, message: gst::Structure) {

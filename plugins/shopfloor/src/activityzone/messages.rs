@@ -2,33 +2,40 @@
 
 use std::time::Duration;
 
-use people::event::Event;
-use people::{StationView, Totals, VestName};
+use people::Totals;
+use people::event::{Event, EventKind};
 
-/// A station's state changed.
-pub fn activity(event: &Event) -> gst::Structure {
-    let message = gst::Structure::builder("shopfloor-activity")
+/// What happened at a station, as the structure of an element message.
+pub fn of(event: &Event) -> gst::Structure {
+    let name = match event.kind {
+        EventKind::Start => "shopfloor-start",
+        EventKind::Change { .. } => "shopfloor-activity",
+        EventKind::Totals { .. } => "shopfloor-totals",
+    };
+    let message = gst::Structure::builder(name)
         .field("station", &*event.station)
-        .field("state", event.state.name())
-        .field("previous", event.previous.name())
-        .field("running-time", nanoseconds(event.time))
-        .field("lasted", nanoseconds(event.lasted));
-    with_totals(message, event.worker.as_ref(), &event.totals)
+        .field_if_some("worker", event.worker.as_deref())
+        .field("running-time", nanoseconds(event.time));
+    match &event.kind {
+        EventKind::Start => message.build(),
+        EventKind::Change {
+            state,
+            previous,
+            lasted,
+            totals,
+        } => {
+            let message = message.field("state", state.name()).field("previous", previous.name());
+            with_times(message, *lasted, totals)
+        }
+        EventKind::Totals { state, lasted, totals } => {
+            with_times(message.field("state", state.name()), *lasted, totals)
+        }
+    }
 }
 
-/// A station's sums at the end of the stream.
-pub fn totals(view: &StationView) -> gst::Structure {
-    let message = gst::Structure::builder("shopfloor-totals")
-        .field("station", &*view.station.name)
-        .field("state", view.activity.name())
-        .field("running-time", nanoseconds(view.since + view.lasted))
-        .field("lasted", nanoseconds(view.lasted));
-    with_totals(message, view.worker.as_ref(), &view.totals)
-}
-
-fn with_totals(message: gst::structure::Builder, worker: Option<&VestName>, totals: &Totals) -> gst::Structure {
+fn with_times(message: gst::structure::Builder, lasted: Duration, totals: &Totals) -> gst::Structure {
     message
-        .field_if_some("worker", worker.map(|worker| &**worker))
+        .field("lasted", nanoseconds(lasted))
         .field("active", nanoseconds(totals.active))
         .field("idle", nanoseconds(totals.idle))
         .field("absent", nanoseconds(totals.absent))

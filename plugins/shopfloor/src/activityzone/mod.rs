@@ -2,9 +2,15 @@
 //!
 //! A station is a polygon in normalised coordinates, optionally assigned to a vest. It is *active* while a wrist or
 //! elbow of its worker is inside, and for the hold time after; *idle* while the worker is in view with the hands
-//! elsewhere; *absent* otherwise. Each edge is an element message `shopfloor-activity` on the bus, with the fields
-//! `station`, `worker`, `state`, `previous` (strings), `running-time`, `lasted`, `active`, `idle`, `absent`, `unknown`
-//! (guint64, nanoseconds). At EOS a message `shopfloor-totals` follows for each station.
+//! elsewhere; *absent* otherwise; and *unknown* while there has been no inference for `unknown-after`. Element messages
+//! on the bus say what happens, with `station`, `worker` (strings) and `running-time` (guint64, nanoseconds) in each:
+//!
+//! - `shopfloor-start`: the station is watched from now on, absent at first; `worker` is the one it is assigned to
+//! - `shopfloor-activity`: its state changed; with `state`, `previous` (strings), `lasted`, `active`, `idle`, `absent`,
+//!   `unknown` (guint64, nanoseconds)
+//! - `shopfloor-totals`: the stream, or the station, ended; the fields are the same but for `previous`
+//!
+//! `events-location` names a file for the same as lines of JSON; `docs/activity.schema.json` has their form.
 //!
 //! With `draw=true` the mouse edits the stations on the picture: left button a corner, middle button or backspace takes it
 //! back, right button closes the polygon or removes the station under it. The station file is rewritten, and each
@@ -16,7 +22,9 @@
 
 mod drawing;
 mod imp;
+mod log;
 mod messages;
+mod settings;
 mod stations;
 
 use gst::glib;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use triton::Pool;
 
 use super::error::Error;
 use super::gate::Gate;
@@ -16,7 +17,7 @@ use super::session::Session;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::stream::Input;
-use crate::video;
+use crate::{pool, video};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -37,6 +38,8 @@ pub(super) struct Opened {
 /// The element inside the bin, which alone makes it and sets it up.
 pub struct TritonInferCore {
     pub(super) settings: Arc<Mutex<Settings>>,
+    /// The application's, instead of the process's.
+    pool: Mutex<Option<Pool>>,
     pub(super) trouble: Mutex<Option<String>>,
     pub(super) opened: Mutex<Option<Opened>>,
     pub(super) gate: Arc<Gate>,
@@ -85,6 +88,7 @@ impl ObjectSubclass for TritonInferCore {
             .build();
         Self {
             settings: Arc::default(),
+            pool: Mutex::default(),
             trouble: Mutex::default(),
             opened: Mutex::default(),
             gate: Arc::default(),
@@ -136,6 +140,13 @@ impl ElementImpl for TritonInferCore {
         }
         Ok(success)
     }
+
+    fn set_context(&self, context: &gst::Context) {
+        if let Some(pool) = pool::of_context(context) {
+            *self.pool.lock().unwrap() = Some(pool);
+        }
+        self.parent_set_context(context);
+    }
 }
 
 impl TritonInferCore {
@@ -158,13 +169,25 @@ impl TritonInferCore {
 
     #[cfg(not(test))]
     fn session(&self, settings: &Settings) -> Result<Session, Error> {
-        Session::open(settings)
+        Session::open(settings, &self.pool())
     }
 
     #[cfg(test)]
     fn session(&self, settings: &Settings) -> Result<Session, Error> {
         let scripted = self.scripted.lock().unwrap().clone();
-        scripted.map_or_else(|| Session::open(settings), Session::of)
+        scripted.map_or_else(|| Session::open(settings, &self.pool()), Session::of)
+    }
+
+    /// The pool that we were handed, or are handed now that we ask, or else the process's.
+    fn pool(&self) -> Pool {
+        let handed = || self.pool.lock().unwrap().clone();
+        let known = handed().or_else(|| {
+            let obj = self.obj();
+            // an error: nobody listens
+            let _ = obj.post_message(gst::message::NeedContext::builder(pool::CONTEXT).src(&*obj).build());
+            handed()
+        });
+        known.unwrap_or_else(|| Pool::process().clone())
     }
 
     /// Ends the stream over `error`, whose text says what, where and what to do.

@@ -6,6 +6,8 @@
 //! It takes raw video of any kind, and RTP, H.264, H.265 or JPEG, which it decodes: a bin around the core that does all
 //! of this puts a converter, or a decoder and a converter, before it when the caps say so.
 //!
+//! - A **people** model (`worker_ensemble`, the default) answers with people and their vests: the frame bears a
+//!   `PeopleMeta` at once.
 //! - A **pose** model's outputs leave as a `TensorMeta` for each region, which `poseparse` turns into people.
 //! - A **vest** model (`inference-region=people`) gives each person on the buffer its vest probabilities.
 //!
@@ -14,8 +16,7 @@
 //! there within the latency that the element promised goes on without one, marked so.
 //!
 //! ```text
-//! gst-launch-1.0 rtspsrc location=rtsp://camera/live ! tritoninfer model=movenet_multipose ! poseparse
-//!     ! overlay ! autovideosink
+//! gst-launch-1.0 rtspsrc location=rtsp://camera/live ! tritoninfer ! vesttrack ! activityzone ! overlay ! autovideosink
 //! ```
 
 mod bin;

@@ -8,7 +8,7 @@ use people::image::Image;
 use people::letterbox::{self, Letterbox, Sampler, TensorFormat};
 use people::{Rect, VestName};
 use people_meta::Tensor;
-use triton::{Contract, Endpoint, ImageInput, Input, Model, Reply, Request, Server, Task};
+use triton::{Contract, Endpoint, ImageInput, Input, Model, Pool, Reply, Request, Task};
 
 use super::error::Error;
 use super::settings::Settings;
@@ -36,9 +36,10 @@ pub struct RegionAnswer {
 
 impl Session {
     /// Connects, loads the model and reads its contract. Takes as long as the server takes to load the model.
-    pub fn open(settings: &Settings) -> Result<Self, Error> {
+    pub fn open(settings: &Settings, pool: &Pool) -> Result<Self, Error> {
         let (name, version) = (settings.model.as_deref().unwrap_or_default(), settings.model_version);
-        Self::of(Server::open(&endpoint(settings)?)?.model(name, Some(version).filter(|version| *version > 0))?)
+        let server = pool.open(&endpoint(settings)?)?;
+        Self::of(server.model(name, Some(version).filter(|version| *version > 0))?)
     }
 
     /// A session with a model that is there.

@@ -301,7 +301,9 @@ impl TritonInferCore {
             gst::element_imp_info!(
                 self,
                 gst::ResourceError::Failed,
-                ("The server answers again, after: {trouble}")
+                ("The server answers again, after: {trouble}"),
+                // gst-launch-1.0 shows this text of an INFO, and not the other
+                ["The server answers again, after: {trouble}"]
             );
         }
     }

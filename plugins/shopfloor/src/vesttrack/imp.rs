@@ -26,6 +26,7 @@ struct Settings {
     min_hits: u32,
     vests: Option<String>,
     min_confidence: f32,
+    roi_metas: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +37,7 @@ impl Default for Settings {
             min_hits: options.min_hits,
             vests: None,
             min_confidence: options.min_confidence,
+            roi_metas: true,
         }
     }
 }
@@ -60,6 +62,7 @@ impl Settings {
 struct State {
     tracker: Tracker,
     frames: u64,
+    size: (u32, u32),
     people_now: u32,
     workers_seen: BTreeSet<VestName>,
 }
@@ -77,6 +80,9 @@ pub struct VestTrack {
     #[property(name = "min-confidence", type = f32, get, set = Self::set_min_confidence, member = min_confidence, mutable_playing,
         minimum = 0.0, maximum = 1.0, default = Settings::default().min_confidence,
         blurb = "How sure a vest must be before someone is taken for its worker")]
+    #[property(name = "roi-metas", type = bool, get, set, member = roi_metas, mutable_playing,
+        default = Settings::default().roi_metas,
+        blurb = "Attach people as GstVideoRegionOfInterestMeta too, with params as DL Streamer's elements have them")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
 }
@@ -149,11 +155,9 @@ impl BaseTransformImpl for VestTrack {
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
-        self.state
-            .lock()
-            .unwrap()
-            .tracker
-            .set_frame_size(info.width(), info.height());
+        let mut state = self.state.lock().unwrap();
+        state.size = (info.width(), info.height());
+        state.tracker.set_frame_size(info.width(), info.height());
         Ok(())
     }
 
@@ -166,6 +170,7 @@ impl BaseTransformImpl for VestTrack {
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
+        let roi_metas = self.settings.lock().unwrap().roi_metas;
         let mut state = self.state.lock().unwrap();
         let state = &mut *state;
         let tracker = &mut state.tracker;
@@ -181,6 +186,8 @@ impl BaseTransformImpl for VestTrack {
         state.frames += 1;
         if tracked.is_none() {
             gst::log!(CAT, imp = self, "a frame without people's meta passes as it is");
+        } else if roi_metas {
+            people_meta::set_rois(buffer, state.size);
         }
         Ok(gst::FlowSuccess::Ok)
     }

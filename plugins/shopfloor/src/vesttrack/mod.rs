@@ -3,6 +3,10 @@
 //! A colour is at most one worker at a time; who wears none is a visitor with a track id. People who are hidden for a
 //! moment are carried on as predicted ("coasted") boxes.
 //!
+//! From here on nothing changes about people any more, so this element attaches them in public forms too: as
+//! `GstVideoRegionOfInterestMeta` with the params `detection`, `object_id`, `classification` (the vest) and `keypoints`
+//! of DL Streamer's elements, unless `roi-metas=false`.
+//!
 //! ```text
 //! … ! tritoninfer model=vest_resnet18 inference-region=people ! queue ! vesttrack ! overlay ! …
 //! ```

@@ -2,6 +2,7 @@
 //!
 //! Each client has a thread of its own, which drives the connections and calls those who wait for answers.
 
+mod calls;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
 pub(crate) mod inference;

@@ -114,6 +114,9 @@ api! {
     fn ServerModelConfig(
         server: *mut TritonServer, name: *const c_char, version: i64, config_version: u32, config: *mut *mut TritonMessage,
     ) -> Outcome;
+    fn ServerModelStatistics(
+        server: *mut TritonServer, name: *const c_char, version: i64, statistics: *mut *mut TritonMessage,
+    ) -> Outcome;
     fn ServerInferAsync(server: *mut TritonServer, request: *mut TritonRequest, trace: *mut TritonTrace) -> Outcome;
 
     fn MessageSerializeToJson(message: *mut TritonMessage, base: *mut *const c_char, byte_size: *mut usize) -> Outcome;

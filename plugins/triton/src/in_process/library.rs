@@ -24,7 +24,9 @@ pub(super) fn load(home: &Path) -> Result<&'static Api, Error> {
     let not_found = |reason: String| Error::LibraryNotFound {
         tried: tried.clone(),
         reason,
-        remedy: "install Triton there (scripts/setup does), or name its directory in SHOPFLOOR_TRITON".into(),
+        remedy: "install Triton there (scripts/setup does in a checkout, lib/shopfloor/setup-triton in an \
+                 installation), or name its directory in SHOPFLOOR_TRITON"
+            .into(),
     };
     // The wheel's library is reached through a link, and its dependencies lie beside the real file.
     let path = fs::canonicalize(&tried).map_err(|error| not_found(error.to_string()))?;

@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::buffer::Pool;
 use crate::done::Done;
-use crate::{Code, Error, InProcess, Log, Request, lock};
+use crate::{Code, Error, InProcess, Log, Request, Statistics, lock};
 use callbacks::Handle;
 use ffi::Failure;
 use flight::{Flights, Watch};
@@ -131,6 +131,19 @@ impl Host {
         })
     }
 
+    /// What has been counted of a loaded model, all versions.
+    pub(crate) fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
+        let json = self
+            .server
+            .statistics(model)
+            .map_err(|Failure { code, message }| Error::Infer {
+                model: model.to_owned(),
+                code,
+                message,
+            })?;
+        Statistics::parse(model, &json)
+    }
+
     /// Sends a request; `done` is called exactly once.
     pub(crate) fn infer(&self, model: &Arc<str>, version: u64, outputs: &Arc<Pool>, request: Request, done: Done) {
         let handle = Handle::new(self.server.api);
@@ -211,7 +224,7 @@ fn models(repository: &Path) -> Result<Vec<String>, Error> {
 fn load_error(model: &str, failure: Failure) -> Error {
     Error::ModelLoad {
         model: model.to_owned(),
-        reason: failure.message.trim().to_owned(),
+        reason: failure.message.trim().trim_end_matches(';').to_owned(),
     }
 }
 

@@ -163,6 +163,14 @@ impl RawServer {
         })
     }
 
+    /// JSON: what has been counted of a model, all versions that are served.
+    pub(super) fn statistics(&self, model: &str) -> Result<String, Failure> {
+        const ALL: i64 = -1;
+        let name = c_string(model)?;
+        // SAFETY: the server lives; the name lives for the call.
+        self.json(|message| unsafe { (self.api.ServerModelStatistics)(self.as_ptr(), name.as_ptr(), ALL, message) })
+    }
+
     /// What `ask` puts into its argument, as JSON.
     fn json(&self, ask: impl FnOnce(*mut *mut TritonMessage) -> Outcome) -> Result<String, Failure> {
         let (api, mut message) = (self.api, ptr::null_mut());

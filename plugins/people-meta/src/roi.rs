@@ -1,0 +1,160 @@
+//! People as `GstVideoRegionOfInterestMeta`, for C, Python and everything that reads DL Streamer's metadata.
+//!
+//! Each person whose box is in the frame becomes a region of the type `person`, numbered from 1 in `id`, so that
+//! `gst_buffer_get_video_region_of_interest_meta_id` finds all of them, also from Python. Its params, in the shape that
+//! DL Streamer documents for its own elements:
+//!
+//! | structure | fields |
+//! |---|---|
+//! | `detection` | `x_min`, `y_min`, `x_max`, `y_max`: the box as fractions of the frame; `confidence` (doubles); `label_id` = 0; `element_id` |
+//! | `object_id` | `id` (int): the track; absent until someone has one |
+//! | `classification` | with `object_id`: `label`: the worker's vest, `none` for a visitor; `confidence` (double); `label_id` (int); `attribute_name` = `vest`; `model_name` |
+//! | `keypoints` | where a pose is known: `format` = `keypoints`, `dims` = \[17, 2\] (uints), `precision` = 10 (FP32), `data_buffer`: x and y of each as fractions of the region; `confidence` (floats); `point_names`; `point_connections`: pairs of names |
+//!
+//! All numbers but the region's own are fractions, so they are the same after a scaling. GStreamer scales the regions
+//! but forgets their params on the way through a converter or scaler; [`follow`] gives them back, and removes regions
+//! whose place is not known any more.
+
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+
+use gst::glib;
+use gst_video::VideoRegionOfInterestMeta;
+use people::skeleton::{BONES, NAMES};
+use people::{Joint, Person, Pose, Rect, VestScores};
+
+use crate::people::{PeopleMeta, scene};
+
+/// What `detection` says in `element_id`, and how a region is known to be of this module.
+const ELEMENT: &str = "vesttrack";
+/// DL Streamer's number of the type FP32.
+const FP32: i32 = 10;
+
+/// Puts a region on the buffer for each of its people, in place of those that were put on it before; `frame_size` is
+/// (width, height) in pixels. Regions of others stay.
+pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
+    remove(buffer, is_ours);
+    let Some(people) = scene(buffer) else { return };
+    let (width, height) = (frame_size.0 as f32, frame_size.1 as f32);
+    let frame = Rect::new(0.0, 0.0, width, height);
+    let mut id = 0;
+    for person in &people.people {
+        let visible = person.bbox.intersection(&frame);
+        let (x, y) = (visible.left.round(), visible.top.round());
+        let (w, h) = (visible.right.round() - x, visible.bottom.round() - y);
+        // Also not a number, where a model said so.
+        if !(w >= 1.0 && h >= 1.0) {
+            continue;
+        }
+        id += 1;
+        let mut region = VideoRegionOfInterestMeta::add(buffer, "person", (x as u32, y as u32, w as u32, h as u32));
+        region.set_id(id);
+        region.add_param(detection(person, &visible, &frame));
+        if let Some(track) = &person.track {
+            let object_id = gst::Structure::builder("object_id").field("id", track.id as i32);
+            region.add_param(object_id.build());
+            region.add_param(classification(person, track));
+        }
+        if let Some(pose) = &person.pose {
+            region.add_param(keypoints(pose, &Rect::new(x, y, x + w, y + h)));
+        }
+    }
+    // Metas follow a buffer in their order, and `follow` needs the regions to have followed.
+    let carried = buffer.meta_mut::<PeopleMeta>().map(|meta| meta.remove());
+    if let Some(Ok(())) = carried {
+        PeopleMeta::add(buffer, people);
+    }
+}
+
+/// After a transform other than a copy from `source` to `dest`: the params for the regions that came along or, where
+/// coordinates could not be followed, those regions off.
+pub(crate) fn follow(source: &gst::BufferRef, dest: &mut gst::BufferRef, followed: bool) {
+    let ours = || {
+        source
+            .iter_meta::<VideoRegionOfInterestMeta>()
+            .filter(|region| is_ours(region))
+    };
+    let origin = |region: &VideoRegionOfInterestMeta| {
+        let alike =
+            |other: &VideoRegionOfInterestMeta| (other.id(), other.roi_type()) == (region.id(), region.roi_type());
+        ours().find(|other| region.params().next().is_none() && alike(other))
+    };
+    if !followed {
+        remove(dest, |region| origin(region).is_some());
+        return;
+    }
+    dest.foreach_meta_mut(|mut meta| {
+        if let Some(region) = meta.downcast_mut::<VideoRegionOfInterestMeta>()
+            && let Some(origin) = origin(region)
+        {
+            origin.params().for_each(|param| region.add_param(param.to_owned()));
+        }
+        ControlFlow::Continue(gst::buffer::BufferMetaForeachAction::Keep)
+    });
+}
+
+fn is_ours(region: &VideoRegionOfInterestMeta) -> bool {
+    let detection = region.param("detection");
+    detection.is_some_and(|detection| detection.get::<&str>("element_id") == Ok(ELEMENT))
+}
+
+fn remove(buffer: &mut gst::BufferRef, which: impl Fn(&VideoRegionOfInterestMeta) -> bool) {
+    buffer.foreach_meta_mut(|mut meta| {
+        ControlFlow::Continue(match meta.downcast_ref::<VideoRegionOfInterestMeta>() {
+            Some(region) if which(region) => gst::buffer::BufferMetaForeachAction::Remove,
+            _ => gst::buffer::BufferMetaForeachAction::Keep,
+        })
+    });
+}
+
+fn detection(person: &Person, visible: &Rect, frame: &Rect) -> gst::Structure {
+    let fraction = |length: f32, whole: f32| f64::from(length) / f64::from(whole);
+    gst::Structure::builder("detection")
+        .field("label_id", 0_i32)
+        .field("confidence", f64::from(person.score))
+        .field("x_min", fraction(visible.left, frame.right))
+        .field("y_min", fraction(visible.top, frame.bottom))
+        .field("x_max", fraction(visible.right, frame.right))
+        .field("y_max", fraction(visible.bottom, frame.bottom))
+        .field("element_id", ELEMENT)
+        .build()
+}
+
+fn classification(person: &Person, track: &people::Track) -> gst::Structure {
+    let label = track.worker.as_deref().unwrap_or(VestScores::NONE);
+    let labels = person.vest.as_ref().map(|vest| &vest.labels[..]).unwrap_or_default();
+    let label_id = labels.iter().position(|known| **known == *label);
+    gst::Structure::builder("classification")
+        .field("attribute_name", "vest")
+        .field("label", label)
+        .field_if_some("label_id", label_id.map(|id| id as i32))
+        .field("confidence", f64::from(track.confidence))
+        .field("model_name", ELEMENT)
+        .field("element_id", ELEMENT)
+        .build()
+}
+
+fn keypoints(pose: &Pose, region: &Rect) -> gst::Structure {
+    static POINT_NAMES: LazyLock<gst::Array> = LazyLock::new(|| gst::Array::new(NAMES));
+    static CONNECTIONS: LazyLock<gst::Array> =
+        LazyLock::new(|| gst::Array::new(BONES.iter().flat_map(|(from, to)| [from.name(), to.name()])));
+    let fractions = pose.iter().flat_map(|keypoint| {
+        let x = (keypoint.point.x - region.left) / region.width();
+        let y = (keypoint.point.y - region.top) / region.height();
+        [x, y].into_iter().flat_map(f32::to_ne_bytes)
+    });
+    let fractions: Vec<u8> = fractions.collect();
+    gst::Structure::builder("keypoints")
+        .field("format", "keypoints")
+        .field("dims", gst::Array::new([Joint::COUNT as u32, 2]))
+        .field("precision", FP32)
+        .field("data_buffer", glib::Variant::array_from_fixed_array(&fractions))
+        .field(
+            "confidence",
+            gst::Array::new(pose.iter().map(|keypoint| keypoint.confidence)),
+        )
+        .field("point_names", &*POINT_NAMES)
+        .field("point_connections", &*CONNECTIONS)
+        .field("element_id", ELEMENT)
+        .build()
+}

@@ -1,0 +1,5 @@
+//! States, times and events of one station.
+
+mod events;
+mod film;
+mod states;

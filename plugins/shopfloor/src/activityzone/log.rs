@@ -1,0 +1,43 @@
+//! `events-location`: a file of what happens at the stations, a line of JSON each; `docs/activity.schema.json` has its
+//! form.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use people::event::Event;
+
+/// A log that is being written.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    /// Begins the file anew, as filesink does.
+    pub fn create(location: &str) -> Result<Self, gst::ErrorMessage> {
+        let path = PathBuf::from(location);
+        let file = File::create(&path).map_err(|error| {
+            gst::error_msg!(
+                gst::ResourceError::OpenWrite,
+                ("cannot write the events to {location}: {error}; set events-location= to a file in a folder that exists and may be written to")
+            )
+        })?;
+        Ok(Self { path, file })
+    }
+
+    /// Each event is in the file when this returns, so whoever follows it is never behind.
+    pub fn write(&mut self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
+        let mut write = |event: &Event| self.file.write_all((event.to_json(None) + "\n").as_bytes());
+        events.iter().try_for_each(&mut write).map_err(|error| {
+            gst::error_msg!(
+                gst::ResourceError::Write,
+                (
+                    "cannot write the events to {}: {error}; make room, or set events-location= to a file elsewhere",
+                    self.path.display()
+                )
+            )
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! What a user can set on `activityzone`, and the defaults.
+
+use std::time::Duration;
+
+use people::Joint;
+use people::activity::ActivityOptions;
+
+/// The properties' values.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // the properties' blurbs say it
+pub struct Settings {
+    pub stations: Option<String>,
+    pub keypoints: Option<String>,
+    pub min_keypoint_confidence: f32,
+    pub hold_time: u32,
+    pub unknown_after: u32,
+    pub events_location: Option<String>,
+    pub draw: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let options = ActivityOptions::default();
+        let names: Vec<&str> = options.joints.iter().map(|joint| joint.name()).collect();
+        Self {
+            stations: None,
+            keypoints: Some(names.join(",")),
+            min_keypoint_confidence: options.min_keypoint_confidence,
+            hold_time: options.hold_time.as_millis() as u32,
+            unknown_after: options.unknown_after.as_millis() as u32,
+            events_location: None,
+            draw: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The rules that these settings make; or which of them is wrong.
+    pub fn options(&self) -> Result<ActivityOptions, String> {
+        let joints = self
+            .keypoints
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let joints = joints.map(|name| {
+            Joint::from_name(name).ok_or_else(|| {
+                format!(
+                    "keypoints: expected COCO names such as left_wrist, comma-separated; got '{name}'; known are {}",
+                    people::skeleton::NAMES.join(", ")
+                )
+            })
+        });
+        Ok(ActivityOptions {
+            joints: joints.collect::<Result<_, _>>()?,
+            min_keypoint_confidence: self.min_keypoint_confidence,
+            hold_time: Duration::from_millis(self.hold_time.into()),
+            unknown_after: Duration::from_millis(self.unknown_after.into()),
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! The example hosts run, and do what their first lines promise.
+
+use std::path::{Path, PathBuf};
+
+use shopfloor_tests::root;
+
+use crate::{FRAMES, clip, output_of};
+
+fn check(host: &Path, time: &str) {
+    let (_folder, clip) = clip();
+    let says = output_of(host, &[&clip, &root().join("pipelines/stations/demo.json")]);
+    let frames: Vec<_> = says.lines().filter(|line| !line.starts_with(['>', '<'])).collect();
+    assert_eq!(frames.len(), FRAMES, "{says}");
+    assert!(frames[10].starts_with(time), "{says}");
+    for worker in ["red", "blue", "green"] {
+        assert!(
+            frames[10].contains(&format!("{worker} ")),
+            "{worker} is not in `{}`",
+            frames[10]
+        );
+    }
+    assert!(
+        says.lines()
+            .any(|line| line.starts_with(">>> ") && line.ends_with(" works at packing")),
+        "{says}"
+    );
+}
+
+/// Built with the tests, beside their folder.
+fn rust_host() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().join("examples/host")
+}
+
+#[test]
+fn the_rust_host_runs() {
+    check(&rust_host(), "0:00:01.0");
+}
+
+#[test]
+fn the_python_host_runs() {
+    check(&root().join("examples/host.py"), "1.0 s: ");
+}
