@@ -24,6 +24,9 @@ pub struct Launch {
 }
 
 /// Reads a launch file and fills its parameters in; further parameters are no error here.
+///
+/// # Errors
+/// A file that cannot be read, that [`expand`] refuses, or that holds nothing but comments.
 pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the launch file {shown}"))?;
@@ -44,7 +47,10 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
 }
 
 /// Drops comments and fills parameters in; also says which parameters the text names.
-fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<String>)> {
+///
+/// # Errors
+/// A placeholder that is none, or that has neither value nor default.
+pub fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<String>)> {
     let code: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -69,6 +75,9 @@ fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<Strin
         if !is_name(name) {
             bail!("`${{{placeholder}}}`: a parameter's name is letters, digits, `-` and `_`");
         }
+        if default.is_some_and(|default| default.contains("${")) {
+            bail!("`${{{placeholder}}}`: a default is taken as it stands, it cannot hold another `${{`");
+        }
         names.insert(name.to_owned());
         match (parameters.get(name), default) {
             (Some(value), _) => description.push_str(&value.replace('\\', r"\\").replace('"', "\\\"")),
@@ -90,6 +99,9 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Reads `NAME=VALUE`, as the option `--set` takes it.
+///
+/// # Errors
+/// What is wrong, in words for the command line.
 pub fn parse_parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
@@ -162,6 +174,11 @@ mod tests {
             "x ${input ! y",
             &[],
             "error: `${` without a closing `}`, before: input ! y",
+        );
+        check(
+            "location=${a:-${b}}",
+            &[("b", "x")],
+            "error: `${a:-${b}`: a default is taken as it stands, it cannot hold another `${`",
         );
     }
 

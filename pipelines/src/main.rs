@@ -1,5 +1,5 @@
-//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where; or runs
-//! a Triton server for them.
+//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where; runs a
+//! Triton server for them; draws what they logged.
 //!
 //! An ordinary GStreamer application: it knows the elements by their bus messages and properties alone.
 //! It ends with 0 when every tenant played to its end, 1 when something failed, 2 when it was called wrongly,
@@ -7,7 +7,6 @@
 
 mod facts;
 mod floor;
-mod launch;
 mod picture;
 mod play;
 mod plugin;
@@ -18,6 +17,7 @@ mod tenant;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use shopfloor::{launch, report};
 
 use crate::floor::Outcome;
 
@@ -33,12 +33,14 @@ struct Cli {
 enum Command {
     Play(play::Options),
     Server(server::Options),
+    Report(report::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Play(options) => play::play(&options),
         Command::Server(options) => server::serve(&options).map(|()| Outcome::Played),
+        Command::Report(options) => report::report(&options).map(|()| Outcome::Played),
     };
     match outcome {
         Ok(Outcome::Played) => ExitCode::SUCCESS,

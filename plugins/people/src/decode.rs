@@ -98,8 +98,8 @@ impl PoseLayout {
             Self::Yolov7PoseNms | Self::Yolov8Pose => row[4],
             Self::MovenetMultipose => row[55],
         };
-        // not a number is not enough either
-        if !(score >= threshold && row.iter().all(|v| v.is_finite())) {
+        // not a number is not enough either, and the product of two scores may be more than there are numbers
+        if !(score >= threshold && score.is_finite() && row.iter().all(|v| v.is_finite())) {
             return None;
         }
         let (w, h) = (letterbox.width, letterbox.height);

@@ -76,6 +76,17 @@ fn yolov7_pose() {
     );
 }
 
+/// Found by fuzzing.
+#[test]
+fn a_score_beyond_all_numbers_is_none() {
+    let rows = [row(&[320.0, 240.0, 40.0, 120.0, 1e30, 1e30])];
+    check(
+        PoseLayout::Yolov7Pose,
+        &tensor(&[1, 1, 57], rows.concat()),
+        expect![[""]],
+    );
+}
+
 #[test]
 fn yolov7_pose_nms() {
     let rows = [

@@ -261,6 +261,10 @@ fn an_input_that_is_no_picture_is_no_image_and_says_so() {
         ("FP32", vec![1, 16]),
         ("FP16", vec![1, 3, 4, 4]),
         ("FP32", vec![1, 4, 64, 64]),
+        ("FP32", vec![0, 3, 64, 64]),
+        ("FP32", vec![-2, 3, 64, 64]),
+        ("FP32", vec![1, 3, 0, 64]),
+        ("UINT8", vec![4_294_967_295, 4_294_967_295, 3]),
     ] {
         let model = pose().input(datatype, &shape);
         let contract = model.parse().expect("the tensors can still be used");

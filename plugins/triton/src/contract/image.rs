@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::describe::Config;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, SIDES};
 use super::{ContractError, Task, TensorSpec};
 use crate::DataType;
 
@@ -137,13 +137,17 @@ struct Shape {
 }
 
 impl Shape {
-    /// Three channels and two sides, perhaps after a batch dimension.
+    /// Three channels and two sides, perhaps after a batch dimension; none of them empty or beyond all measure.
     fn parse(shape: &[i64], format: &str) -> Option<Self> {
         let (batch, picture) = match *shape {
             [a, b, c] => (None, [a, b, c]),
             [n, a, b, c] => (Some(n), [a, b, c]),
             _ => return None,
         };
+        let side = |side: i64| side == -1 || u32::try_from(side).is_ok_and(|pixels| SIDES.contains(&pixels));
+        if !picture.into_iter().all(side) || batch.is_some_and(|rows| rows == 0 || rows < -1) {
+            return None;
+        }
         match (picture, format) {
             ([3, height, width], "FORMAT_NCHW" | "FORMAT_NONE" | "") => Some(Self {
                 layout: Layout::Nchw,
@@ -175,7 +179,8 @@ fn image_tensor<'a>(
     config: &Config,
     inputs: &'a [TensorSpec],
 ) -> Result<(&'a TensorSpec, Shape), ContractError> {
-    let expected = "one input that is a picture: UINT8 or FP32, [3,H,W] or [H,W,3], perhaps after a batch dimension";
+    let expected = "one input that is a picture: UINT8 or FP32, [3,H,W] or [H,W,3] of up to 16384 pixels \
+                    a side, perhaps after a batch dimension";
     let remedy = "use a model that takes one picture, or set the input's dims and format in config.pbtxt";
     let [tensor] = inputs else {
         let found = inputs

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::ContractError;
@@ -20,6 +21,9 @@ const KEYS: [&str; 11] = [
     "shopfloor.score-threshold",
     "shopfloor.task",
 ];
+
+/// How wide and high a picture may be, in pixels: its bytes can always be counted.
+pub(super) const SIDES: RangeInclusive<u32> = 1..=16_384;
 
 /// A model's parameters.
 #[derive(Debug)]
@@ -112,11 +116,7 @@ impl Parameters {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let side = |text: &str| {
-            u32::from_str(text.trim())
-                .ok()
-                .filter(|pixels| (1..=16_384).contains(pixels))
-        };
+        let side = |text: &str| u32::from_str(text.trim()).ok().filter(|pixels| SIDES.contains(pixels));
         let sides = value
             .split_once('x')
             .and_then(|(width, height)| Some((side(width)?, side(height)?)));

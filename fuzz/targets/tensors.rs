@@ -1,0 +1,7 @@
+//! Fuzzes a model's answers.
+#![no_main]
+
+#[path = "../parsers.rs"]
+mod parsers;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parsers::tensors(bytes));
