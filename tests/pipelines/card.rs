@@ -49,6 +49,23 @@ impl Program {
         (program, format!(":{number}"))
     }
 
+    /// A screen in a window of another, which can do what Xvfb alone cannot: the X video extension.
+    fn converting_screen(display: &str) -> (Self, String) {
+        let mut command = Command::new("Xephyr");
+        command.args([
+            "-glamor",
+            "-noreset",
+            "-nolisten",
+            "tcp",
+            "-screen",
+            "400x300",
+            "-displayfd",
+            "1",
+        ]);
+        let (program, number) = Self::announced(command.env("DISPLAY", display));
+        (program, format!(":{number}"))
+    }
+
     fn gst_launch(line: &str, display: &str, folder: &Path) -> Self {
         let said = File::create(folder.join("said")).unwrap();
         let mut command = Command::new("sh");
@@ -172,14 +189,19 @@ fn the_video_itself_is_not_taken_for_drawn_on() {
     }
 }
 
-/// A sink that takes only its screen's format, and one that draws by OpenGL.
+/// A sink that takes only its screen's format, one that draws by OpenGL, and one that has the screen convert.
 #[test]
 fn windows_of_every_kind_take_what_is_drawn() {
     let (_screen, display) = Program::screen();
+    let (_converting, converting) = Program::converting_screen(&display);
     let folder = TempDir::new().unwrap();
-    for sink in ["ximagesink", "glimagesink"] {
+    for (sink, display) in [
+        ("ximagesink", &display),
+        ("glimagesink", &display),
+        ("xvimagesink", &converting),
+    ] {
         let line = format!("videotestsrc num-buffers=3 ! video/x-raw,format=I420 ! overlay ! {sink}");
-        let mut program = Program::gst_launch(&line, &display, folder.path());
+        let mut program = Program::gst_launch(&line, display, folder.path());
         let status = program.0.wait().unwrap();
         assert!(
             status.success(),

@@ -44,8 +44,11 @@ fn frame(people: Vec<Person>) -> gst::Buffer {
     buffer
 }
 
-/// Rectangle and params of each region, in order.
-fn regions(buffer: &gst::BufferRef) -> Vec<((u32, u32, u32, u32), Vec<String>)> {
+/// A region's rectangle and the names of its params.
+type Region = ((u32, u32, u32, u32), Vec<String>);
+
+/// The regions, in order.
+fn regions(buffer: &gst::BufferRef) -> Vec<Region> {
     let names = |region: &VideoRegionOfInterestMeta| region.params().map(|param| param.name().to_string()).collect();
     buffer
         .iter_meta::<VideoRegionOfInterestMeta>()
@@ -167,7 +170,7 @@ fn regions_are_renewed_and_others_stay() {
 }
 
 /// Sends a frame with one person through `elements`; the regions at the other end, and the person's box.
-fn through(elements: &str) -> (Vec<((u32, u32, u32, u32), Vec<String>)>, Option<Rect>) {
+fn through(elements: &str) -> (Vec<Region>, Option<Rect>) {
     gst::init().unwrap();
     let (width, height) = SIZE;
     let launch = format!(
