@@ -13,6 +13,8 @@ use people::letterbox::{Fit, Letterbox};
 use people::station_file::Stations;
 use people::{Person, Rect, VestName};
 use shopfloor::launch::{Parameters, expand, parse_parameter};
+use shopfloor::report::log;
+use shopfloor::report::timeline::{Row, streams};
 use triton::Contract;
 
 /// A station file.
@@ -69,6 +71,25 @@ pub fn launch(bytes: &[u8]) {
     let all: Parameters = names.iter().map(|name| (name.clone(), "1".to_owned())).collect();
     let (_, again) = expand(text, &all).expect("every parameter has a value");
     assert_eq!(names, again);
+}
+
+/// A log of activity, and the timelines of it.
+pub fn activity(bytes: &[u8]) {
+    let log = match log::parse(bytes) {
+        Ok(log) => log,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    for stream in streams(&log) {
+        assert!(stream.from <= stream.to, "{stream:?}");
+        for Row { name, spans } in stream.stations.iter().chain(&stream.workers) {
+            let mut latest = stream.from;
+            for span in spans {
+                assert!(latest <= span.from && span.from < span.to, "{name}: {spans:?}");
+                latest = span.to;
+            }
+            assert!(latest <= stream.to, "{name}: {spans:?}");
+        }
+    }
 }
 
 /// A model's answer: five bytes that say what it claims to be, then its elements.

@@ -30,6 +30,9 @@ fn check(script: &str, arguments: &[&str], status: i32, says: &str) {
 fn help_says_what_is_left_behind() {
     check("scripts/demo", &["--help"], 0, "activity.jsonl");
     check("scripts/demo", &["-h"], 0, "--window");
+    check("scripts/demo", &["-h"], 0, "utilisation.html");
+    check("scripts/fuzz", &["--help"], 0, "fuzz/corpus");
+    check("scripts/make-echarts", &["--help"], 0, "pipelines/assets/echarts");
     check("scripts/test", &["--help"], 0, "clippy");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
@@ -46,6 +49,8 @@ fn an_unknown_option_is_refused() {
     check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
     check("scripts/test", &["--fast"], 2, "unknown option: --fast");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
+    check("scripts/fuzz", &["10m"], 2, "no number of seconds: 10m");
+    check("scripts/make-echarts", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
     check("scripts/setup-triton", &["--fast"], 2, "unknown option: --fast");
     check("scripts/install-test", &["--fast"], 2, "unknown option: --fast");
@@ -93,7 +98,9 @@ fn scripts_are_plain_sh_and_executable() {
         "check-installed",
         "debian13",
         "demo",
+        "fuzz",
         "install-test",
+        "make-echarts",
         "package",
         "setup",
         "setup-triton",

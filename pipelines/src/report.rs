@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 /// Draw a log of activity: timelines of stations and workers, and the time in each state, as one HTML page
 ///
-/// The log is what `shopfloor play --events FILE` writes. The page needs no network.
+/// The log is what `shopfloor play --events` or activityzone's events-location writes. The page needs no network.
 #[derive(clap::Args)]
 pub struct Options {
     /// The log
@@ -32,8 +32,7 @@ pub fn report(options: &Options) -> Result<()> {
     if output == *path {
         bail!("the page would overwrite the log {shown}; say where it goes with --output FILE.html");
     }
-    let remedy = || format!("cannot read {shown}; give the file that `shopfloor play --events FILE` wrote");
-    let text = std::fs::read(path).with_context(remedy)?;
+    let text = std::fs::read(path).with_context(|| format!("cannot read {shown}; {}", log::REMEDY))?;
     let log = log::parse(&text).with_context(|| shown.to_string())?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let page = page::page(&name, &timeline::streams(&log), log.torn)?;

@@ -27,9 +27,10 @@ pub enum State {
 }
 
 /// One line of the log.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Deserialize)]
 pub struct Line {
     /// Running time in the stream.
+    #[serde(deserialize_with = "seconds")]
     pub time: Duration,
     /// The tenant, where the log is of several.
     pub stream: Option<String>,
@@ -38,11 +39,13 @@ pub struct Line {
     /// Who it is about: at a start, whose hands count; else who is, or was last, working there.
     pub worker: Option<String>,
     /// What was said.
+    #[serde(flatten)]
     pub what: What,
 }
 
 /// What a line says about its station.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum What {
     /// It is watched from now on, and absent so far.
     Start,
@@ -53,15 +56,20 @@ pub enum What {
         /// The state until now.
         previous: State,
         /// How long that had lasted.
+        #[serde(deserialize_with = "seconds")]
         lasted: Duration,
     },
     /// It is watched no more.
-    End {
+    Totals {
         /// The last state.
         state: State,
         /// How long that had lasted.
+        #[serde(deserialize_with = "seconds")]
         lasted: Duration,
     },
+    /// Something that was not thought of when this was written.
+    #[serde(other)]
+    Other,
 }
 
 /// A whole log.
@@ -88,7 +96,8 @@ pub fn parse(text: &[u8]) -> Result<Log> {
             continue;
         }
         match read(line) {
-            Ok(line) => log.lines.extend(line),
+            Ok(line) if line.what == What::Other => {}
+            Ok(line) => log.lines.push(line),
             Err(Refusal::NotJson(error)) if error.is_eof() && !whole && !log.lines.is_empty() => log.torn = true,
             Err(refusal) => bail!("line {}: {}", index + 1, refusal.describe(line)),
         }
@@ -99,7 +108,8 @@ pub fn parse(text: &[u8]) -> Result<Log> {
     Ok(log)
 }
 
-const REMEDY: &str = "give the file that `shopfloor play --events FILE` wrote";
+/// What to do about all that is no log.
+pub(super) const REMEDY: &str = "give a log that `shopfloor play --events` or activityzone's events-location wrote";
 
 /// Why a line cannot be read.
 enum Refusal {
@@ -112,23 +122,27 @@ impl Refusal {
     fn describe(self, line: &[u8]) -> anyhow::Error {
         match self {
             Self::NotJson(error) => anyhow!(
-                "expected a line of JSON, got `{}` ({}); {REMEDY}",
+                "expected a line of JSON, got `{}` ({} at column {}); {REMEDY}",
                 shortened(line),
-                on_one_line(&error)
+                words(&error),
+                error.column()
             ),
             Self::Schema(None) => anyhow!("expected the schema {SCHEMA}, got none; {REMEDY}"),
             Self::Schema(Some(other)) => anyhow!(
                 "expected the schema {SCHEMA}, got `{}`; use the version of shopfloor that wrote the file",
                 shortened(other.as_bytes())
             ),
-            Self::Field(error) => anyhow!("{}; {REMEDY}", on_one_line(&error)),
+            // The column it tells is the line's end.
+            Self::Field(error) => anyhow!("{}; {REMEDY}", words(&error)),
         }
     }
 }
 
-/// The error, whose line is always 1 here, with its column alone.
-fn on_one_line(error: &serde_json::Error) -> String {
-    error.to_string().replace(" at line 1 column ", " at column ")
+/// The error without its place.
+fn words(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    words.strip_suffix(&place).map(str::to_owned).unwrap_or(words)
 }
 
 /// As much of a line as a message can bear.
@@ -142,30 +156,6 @@ fn shortened(line: &[u8]) -> String {
 #[derive(Deserialize)]
 struct Envelope {
     schema: Option<String>,
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct About {
-    #[serde(deserialize_with = "seconds")]
-    time: Duration,
-    stream: Option<String>,
-    station: String,
-    worker: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Change {
-    previous: State,
-    #[serde(flatten)]
-    end: End,
-}
-
-#[derive(Deserialize)]
-struct End {
-    state: State,
-    #[serde(deserialize_with = "seconds")]
-    lasted: Duration,
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -174,43 +164,14 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
         .map_err(|error| D::Error::custom(format!("expected seconds, got {seconds}: {error}")))
 }
 
-/// Nothing for a line of a kind that is not known.
-fn read(line: &[u8]) -> Result<Option<Line>, Refusal> {
+fn read(line: &[u8]) -> Result<Line, Refusal> {
     // Whatever it holds, is it JSON?
     serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(Refusal::NotJson)?;
     let envelope: Envelope = serde_json::from_slice(line).map_err(|_| Refusal::Schema(None))?;
     if envelope.schema.as_deref() != Some(SCHEMA) {
         return Err(Refusal::Schema(envelope.schema));
     }
-    let what = match envelope.kind.as_deref() {
-        Some("start") => What::Start,
-        Some("totals") => {
-            let End { state, lasted } = serde_json::from_slice(line).map_err(Refusal::Field)?;
-            What::End { state, lasted }
-        }
-        Some("change") | None => {
-            let Change { previous, end } = serde_json::from_slice(line).map_err(Refusal::Field)?;
-            What::Change {
-                previous,
-                state: end.state,
-                lasted: end.lasted,
-            }
-        }
-        Some(_) => return Ok(None),
-    };
-    let About {
-        time,
-        stream,
-        station,
-        worker,
-    } = serde_json::from_slice(line).map_err(Refusal::Field)?;
-    Ok(Some(Line {
-        time,
-        stream,
-        station,
-        worker,
-        what,
-    }))
+    serde_json::from_slice(line).map_err(Refusal::Field)
 }
 
 #[cfg(test)]
@@ -254,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             end.what,
-            What::End {
+            What::Totals {
                 state: State::Idle,
                 lasted: Duration::from_secs(3)
             }
@@ -263,7 +224,7 @@ mod tests {
 
     #[test]
     fn other_kinds_are_passed_over() {
-        let other = r#"{"schema":"shopfloor-activity/1","kind":"weather","sky":"blue"}"#;
+        let other = r#"{"schema":"shopfloor-activity/1","kind":"weather","time":1,"station":"till","sky":"blue"}"#;
         assert_eq!(parse(format!("{other}\n{START}\n").as_bytes()).unwrap().lines.len(), 1);
     }
 
@@ -283,19 +244,19 @@ mod tests {
         check(
             "",
             expect![
-                "no activity in it: expected lines of the schema shopfloor-activity/1; give the file that `shopfloor play --events FILE` wrote"
+                "no activity in it: expected lines of the schema shopfloor-activity/1; give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
         check(
             format!("{START}\n{START}\n0:00:01 active\n"),
             expect![
-                "line 3: expected a line of JSON, got `0:00:01 active` (trailing characters at column 2); give the file that `shopfloor play --events FILE` wrote"
+                "line 3: expected a line of JSON, got `0:00:01 active` (trailing characters at column 2); give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
         check(
             b"\xff\xfe{\0\n",
             expect![
-                "line 1: expected a line of JSON, got `��{\0` (expected value at column 1); give the file that `shopfloor play --events FILE` wrote"
+                "line 1: expected a line of JSON, got `��{\0` (expected value at column 1); give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
         check(
@@ -308,26 +269,26 @@ mod tests {
             check(
                 other,
                 expect![
-                    "line 1: expected the schema shopfloor-activity/1, got none; give the file that `shopfloor play --events FILE` wrote"
+                    "line 1: expected the schema shopfloor-activity/1, got none; give a log that `shopfloor play --events` or activityzone's events-location wrote"
                 ],
             );
         }
         check(
             START.replace("\"station\":\"till\",", ""),
             expect![
-                "line 1: missing field `station` at column 73; give the file that `shopfloor play --events FILE` wrote"
+                "line 1: missing field `station`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
         check(
             START.replace("0.5", "-1"),
             expect![
-                "line 1: expected seconds, got -1: cannot convert float seconds to Duration: value is negative at column 57; give the file that `shopfloor play --events FILE` wrote"
+                "line 1: expected seconds, got -1: cannot convert float seconds to Duration: value is negative; give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
         check(
             CHANGE.replace('\n', " ").replace("unknown", "asleep"),
             expect![
-                "line 1: unknown variant `asleep`, expected one of `unknown`, `absent`, `idle`, `active` at column 138; give the file that `shopfloor play --events FILE` wrote"
+                "line 1: unknown variant `asleep`, expected one of `unknown`, `absent`, `idle`, `active`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
     }

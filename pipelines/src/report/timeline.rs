@@ -165,8 +165,9 @@ impl Station {
                 self.open = Some((State::Absent, line.time, None));
                 return line.time;
             }
+            What::Other => return line.time,
             What::Change { previous, lasted, .. } => (previous, lasted),
-            What::End { state, lasted } => (state, lasted),
+            What::Totals { state, lasted } => (state, lasted),
         };
         // A log that somebody cut off at its front still says how long the state has lasted.
         let began = || (ended, line.time.saturating_sub(lasted), None);

@@ -32,7 +32,7 @@ fn log(text: &str) -> Log {
                     previous: state(previous),
                     lasted,
                 },
-                (None, Some(last)) => What::End {
+                (None, Some(last)) => What::Totals {
                     state: state(last),
                     lasted,
                 },
@@ -148,7 +148,7 @@ fn a_log_without_an_end_lasts_until_its_latest_line() {
 fn a_log_without_a_beginning_begins_with_what_it_still_says() {
     let mut cut = log("100 till red active>idle\n 110 dock - absent.\n 112 till - idle.");
     for line in &mut cut.lines {
-        if let What::Change { lasted, .. } | What::End { lasted, .. } = &mut line.what {
+        if let What::Change { lasted, .. } | What::Totals { lasted, .. } = &mut line.what {
             *lasted = Duration::from_secs(30);
         }
     }
