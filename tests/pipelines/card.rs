@@ -91,7 +91,8 @@ struct Pictures {
 impl Pictures {
     fn of(line: &str) -> Self {
         gst::init().unwrap();
-        let line = format!("{line} ! videoconvert ! video/x-raw,format=RGB ! fakesink name=out");
+        // at the pace of the stream, so that who looks slowly sees some of a file, too
+        let line = format!("{line} ! videoconvert ! video/x-raw,format=RGB ! fakesink name=out sync=true");
         let pipeline = gst::parse::launch(&line).unwrap();
         let (sender, pictures) = sync_channel(1);
         let sink = pipeline.downcast_ref::<gst::Bin>().unwrap().by_name("out").unwrap();

@@ -9,11 +9,15 @@
 //! One shared object alone may register these types, so the crate is linked into `libgstshopfloor.so` only; others
 //! read people by the doors that the README lists.
 
+#[cfg(feature = "analytics")]
+mod analytics;
 mod carrier;
 mod people;
 mod roi;
 mod tensor;
 
+#[cfg(feature = "analytics")]
+pub use analytics::Analytics;
 pub use carrier::Meta;
 pub use people::{PeopleMeta, scene, scene_mut, set_scene};
 pub use roi::set_rois;

@@ -35,28 +35,22 @@ const FP32: i32 = 10;
 pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
     remove(buffer, is_ours);
     let Some(people) = scene(buffer) else { return };
-    let (width, height) = (frame_size.0 as f32, frame_size.1 as f32);
-    let frame = Rect::new(0.0, 0.0, width, height);
-    let mut id = 0;
-    for person in &people.people {
-        let visible = person.bbox.intersection(&frame);
-        let (x, y) = (visible.left.round(), visible.top.round());
-        let (w, h) = (visible.right.round() - x, visible.bottom.round() - y);
-        // Also not a number, where a model said so.
-        if !(w >= 1.0 && h >= 1.0) {
-            continue;
-        }
-        id += 1;
-        let mut region = VideoRegionOfInterestMeta::add(buffer, "person", (x as u32, y as u32, w as u32, h as u32));
+    let frame = frame(frame_size);
+    let visible = people
+        .people
+        .iter()
+        .filter_map(|person| Some((person, pixels(person, &frame)?)));
+    for ((person, rect), id) in visible.zip(1..) {
+        let mut region = VideoRegionOfInterestMeta::add(buffer, "person", rect);
         region.set_id(id);
-        region.add_param(detection(person, &visible, &frame));
+        region.add_param(detection(person, &frame));
         if let Some(track) = &person.track {
             let object_id = gst::Structure::builder("object_id").field("id", track.id as i32);
             region.add_param(object_id.build());
             region.add_param(classification(person, track));
         }
         if let Some(pose) = &person.pose {
-            region.add_param(keypoints(pose, &Rect::new(x, y, x + w, y + h)));
+            region.add_param(keypoints(pose, rect));
         }
     }
     // Metas follow a buffer in their order, and `follow` needs the regions to have followed.
@@ -64,6 +58,28 @@ pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
     if let Some(Ok(())) = carried {
         PeopleMeta::add(buffer, people);
     }
+}
+
+/// The frame as a box.
+pub(crate) fn frame((width, height): (u32, u32)) -> Rect {
+    Rect::new(0.0, 0.0, width as f32, height as f32)
+}
+
+/// The person's region in whole pixels: x, y, width and height, unless nothing of it is in the frame.
+pub(crate) fn pixels(person: &Person, frame: &Rect) -> Option<(u32, u32, u32, u32)> {
+    let visible = person.bbox.intersection(frame);
+    let (x, y) = (visible.left.round(), visible.top.round());
+    let (w, h) = (visible.right.round() - x, visible.bottom.round() - y);
+    // Nor is what is not a number.
+    (w >= 1.0 && h >= 1.0).then_some((x as u32, y as u32, w as u32, h as u32))
+}
+
+/// Whether regions were put on the buffer before.
+#[cfg(feature = "analytics")]
+pub(crate) fn has_rois(buffer: &gst::BufferRef) -> bool {
+    buffer
+        .iter_meta::<VideoRegionOfInterestMeta>()
+        .any(|region| is_ours(&region))
 }
 
 /// After a transform other than a copy from `source` to `dest`: the params for the regions that came along or, where
@@ -80,6 +96,8 @@ pub(crate) fn follow(source: &gst::BufferRef, dest: &mut gst::BufferRef, followe
         ours().find(|other| region.params().next().is_none() && alike(other))
     };
     if !followed {
+        #[cfg(feature = "analytics")]
+        crate::analytics::drop_ours(source, dest);
         remove(dest, |region| origin(region).is_some());
         return;
     }
@@ -107,7 +125,8 @@ fn remove(buffer: &mut gst::BufferRef, which: impl Fn(&VideoRegionOfInterestMeta
     });
 }
 
-fn detection(person: &Person, visible: &Rect, frame: &Rect) -> gst::Structure {
+fn detection(person: &Person, frame: &Rect) -> gst::Structure {
+    let visible = person.bbox.intersection(frame);
     let fraction = |length: f32, whole: f32| f64::from(length) / f64::from(whole);
     gst::Structure::builder("detection")
         .field("label_id", 0_i32)
@@ -134,13 +153,13 @@ fn classification(person: &Person, track: &people::Track) -> gst::Structure {
         .build()
 }
 
-fn keypoints(pose: &Pose, region: &Rect) -> gst::Structure {
+fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> gst::Structure {
     static POINT_NAMES: LazyLock<gst::Array> = LazyLock::new(|| gst::Array::new(NAMES));
     static CONNECTIONS: LazyLock<gst::Array> =
         LazyLock::new(|| gst::Array::new(BONES.iter().flat_map(|(from, to)| [from.name(), to.name()])));
     let fractions = pose.iter().flat_map(|keypoint| {
-        let x = (keypoint.point.x - region.left) / region.width();
-        let y = (keypoint.point.y - region.top) / region.height();
+        let x = (keypoint.point.x - left as f32) / width as f32;
+        let y = (keypoint.point.y - top as f32) / height as f32;
         [x, y].into_iter().flat_map(f32::to_ne_bytes)
     });
     let fractions: Vec<u8> = fractions.collect();

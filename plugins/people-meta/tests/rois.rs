@@ -227,8 +227,6 @@ fn regions_and_their_params_go_where_people_go() {
         ("identity drop-allocation=true", (8, 16, 16, 24)),
         ("videorate ! video/x-raw,framerate=5/1", (8, 16, 16, 24)),
         ("jpegenc ! jpegdec", (8, 16, 16, 24)),
-        ("x264enc ! h264parse ! avdec_h264", (8, 16, 16, 24)),
-        ("x264enc ! decodebin", (8, 16, 16, 24)),
         ("videoconvert ! video/x-raw,format=BGRx", (8, 16, 16, 24)),
         ("videoscale ! video/x-raw,width=128,height=96", (16, 32, 32, 48)),
         (
@@ -240,6 +238,8 @@ fn regions_and_their_params_go_where_people_go() {
              ! video/x-raw,format=NV12",
             (16, 32, 32, 48),
         ),
+        ("x264enc ! h264parse ! avdec_h264", (8, 16, 16, 24)),
+        ("x264enc ! decodebin", (8, 16, 16, 24)),
     ] {
         let (regions, bbox) = through(elements);
         assert_eq!(bbox, Some(at(x, y, w, h)), "{elements}");

@@ -65,6 +65,8 @@ struct State {
     size: (u32, u32),
     people_now: u32,
     workers_seen: BTreeSet<VestName>,
+    #[cfg(feature = "analytics")]
+    analytics: people_meta::Analytics,
 }
 
 /// The element.
@@ -82,7 +84,7 @@ pub struct VestTrack {
         blurb = "How sure a vest must be before someone is taken for its worker")]
     #[property(name = "roi-metas", type = bool, get, set, member = roi_metas, mutable_playing,
         default = Settings::default().roi_metas,
-        blurb = "Attach people as GstVideoRegionOfInterestMeta too, with params as DL Streamer's elements have them")]
+        blurb = "Attach people as GstVideoRegionOfInterestMeta too, with params as DL Streamer's elements have them, and as GstAnalyticsRelationMeta where built for it")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
 }
@@ -187,6 +189,10 @@ impl BaseTransformImpl for VestTrack {
         if tracked.is_none() {
             gst::log!(CAT, imp = self, "a frame without people's meta passes as it is");
         } else if roi_metas {
+            #[cfg(feature = "analytics")]
+            if let Err(error) = state.analytics.attach(buffer, state.size) {
+                gst::warning!(CAT, imp = self, "GstAnalytics metas are not whole: {error}");
+            }
             people_meta::set_rois(buffer, state.size);
         }
         Ok(gst::FlowSuccess::Ok)

@@ -1,0 +1,115 @@
+//! People as GstAnalyticsRelationMeta, which GStreamer has since 1.24: cargo feature `analytics`.
+//!
+//! Each person who has a region of interest is an object detection of the type `person`. Once there is a track, a
+//! tracking is related to it, lost while the person is hidden, and a classification of one label is contained in it: the
+//! worker's vest, `none` for a visitor.
+
+use std::collections::BTreeMap;
+
+use gst::glib;
+use gst_analytics::{
+    AnalyticsMetaRefMutExt, AnalyticsRelationMeta, AnalyticsRelationMetaClassificationExt, AnalyticsRelationMetaODExt,
+    AnalyticsRelationMetaTrackingExt, AnalyticsTrackingMtd, RelTypes,
+};
+use people::{Track, VestScores};
+
+use crate::people::scene;
+use crate::roi;
+
+/// How long the first sight of a track that is seen no more is remembered: longer than any track lives unseen.
+const MEMORY: gst::ClockTime = gst::ClockTime::from_seconds(60);
+
+type Relations<'a> = gst::MetaRefMut<'a, AnalyticsRelationMeta, gst::meta::Standalone>;
+
+/// Writes the people of one stream's frames; knows since when each track has been seen.
+#[derive(Debug, Default)]
+pub struct Analytics {
+    /// When each track was seen first and last.
+    seen: BTreeMap<u64, (gst::ClockTime, gst::ClockTime)>,
+}
+
+impl Analytics {
+    /// Adds the buffer's people to its relation meta, before [`set_rois`](crate::set_rois). What can be added there
+    /// cannot be taken away, so on a frame with regions of ours, of a vesttrack before, the meta is begun anew.
+    ///
+    /// # Errors
+    /// GStreamer could not find room for them.
+    pub fn attach(&mut self, buffer: &mut gst::BufferRef, frame_size: (u32, u32)) -> Result<(), glib::BoolError> {
+        if roi::has_rois(buffer) {
+            remove(buffer);
+        }
+        let Some(people) = scene(buffer) else { return Ok(()) };
+        let (frame, now) = (roi::frame(frame_size), buffer.pts().unwrap_or_default());
+        self.seen
+            .retain(|_, (_, last)| last.saturating_add(MEMORY) >= now && *last <= now);
+        if buffer.meta::<AnalyticsRelationMeta>().is_none() {
+            AnalyticsRelationMeta::add(buffer);
+        }
+        for person in &people.people {
+            let Some((x, y, w, h)) = roi::pixels(person, &frame) else {
+                continue;
+            };
+            let Some(mut relations) = buffer.meta_mut::<AnalyticsRelationMeta>() else {
+                break;
+            };
+            let kind = glib::Quark::from_str("person");
+            let detection = relations
+                .add_od_mtd(kind, x as i32, y as i32, w as i32, h as i32, person.score)?
+                .id();
+            if let Some(track) = &person.track {
+                classify(&mut relations, detection, track)?;
+                self.track(buffer, detection, track, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn track(
+        &mut self,
+        buffer: &mut gst::BufferRef,
+        detection: u32,
+        track: &Track,
+        now: gst::ClockTime,
+    ) -> Result<(), glib::BoolError> {
+        let (first, last) = self.seen.entry(track.id).or_insert((now, now));
+        if track.coasted == 0 {
+            *last = now;
+        }
+        let Some(mut relations) = buffer.meta_mut::<AnalyticsRelationMeta>() else {
+            return Ok(());
+        };
+        let tracking = relations.add_tracking_mtd(track.id, *first)?.id();
+        relations.set_relation(RelTypes::RELATE_TO, detection, tracking)?;
+        if let Some(mut tracking) = relations.mtd_mut::<AnalyticsTrackingMtd>(tracking) {
+            tracking.update_last_seen(*last)?;
+            if track.coasted > 0 {
+                tracking.set_lost()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn classify(relations: &mut Relations, detection: u32, track: &Track) -> Result<(), glib::BoolError> {
+    let label = track.worker.as_deref().unwrap_or(VestScores::NONE);
+    let vest = relations
+        .add_one_cls_mtd(track.confidence, glib::Quark::from_str(label))?
+        .id();
+    relations.set_relation(RelTypes::CONTAIN, detection, vest)?;
+    relations.set_relation(RelTypes::IS_PART_OF, vest, detection)
+}
+
+/// Off with it where the coordinates of `source` could not be followed to `dest`.
+pub(crate) fn drop_ours(source: &gst::BufferRef, dest: &mut gst::BufferRef) {
+    if roi::has_rois(source) {
+        remove(dest);
+    }
+}
+
+fn remove(buffer: &mut gst::BufferRef) {
+    while let Some(relations) = buffer.meta_mut::<AnalyticsRelationMeta>() {
+        if relations.remove().is_err() {
+            break;
+        }
+    }
+}
