@@ -112,6 +112,12 @@ function timeAxis(stream, gridIndex) {
     };
 }
 
+const widthOf = (() => {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = "12px " + FONT;
+    return (text) => pen.measureText(text).width;
+})();
+
 // A span as a rectangle, with the names in it where they fit.
 function drawn(parameters, api) {
     const [row, from, to] = [api.value(0), api.value(1), api.value(2)];
@@ -129,7 +135,7 @@ function drawn(parameters, api) {
         return undefined;
     }
     const text = span.state === "active" ? span.names.join(" + ") : "";
-    const fits = text && shape.width > 34;
+    const fits = text && shape.width > Math.min(widthOf(text) + 16, 64);
     return {
         type: "rect",
         shape: { ...shape, r: shape.width < 4 ? 0 : 3 },
@@ -137,7 +143,7 @@ function drawn(parameters, api) {
         emphasis: { style: { shadowBlur: 5, shadowColor: "rgba(0,0,0,0.35)" } },
         ...(fits && {
             textConfig: { position: "inside" },
-            textContent: { style: { text, fill: INK[span.state], fontSize: 12, fontFamily: FONT, width: shape.width - 8, overflow: "truncate" } },
+            textContent: { style: { text, fill: INK[span.state], fontSize: 12, fontFamily: FONT, width: shape.width - 8, overflow: "truncate", ellipsis: "…" } },
         }),
     };
 }
@@ -230,7 +236,7 @@ function bars(parent, stream) {
             color: INK[state],
             fontSize: 12,
             ...(state === "unknown" && { backgroundColor: "#fff", padding: [2, 5] }),
-            formatter: ({ value }) => (value * size > longest * 0.06 ? duration(value * size) : ""),
+            formatter: ({ value }) => (value * size < longest * 0.06 ? "" : size === 1 ? value.toFixed(1) + " s" : duration(value * size)),
         },
         tooltip: {
             formatter: ({ dataIndex }) => {
