@@ -126,3 +126,17 @@ fn check_sh(script: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn the_charts_are_those_that_their_script_fetches() {
+    let root = shopfloor_tests::root();
+    let script = std::fs::read_to_string(root.join("scripts/make-echarts")).expect("the script is there");
+    let checksum = script.lines().find_map(|line| line.strip_prefix("checksum="));
+    let checksum = checksum.expect("the script knows the checksum");
+    let output = Command::new("sha256sum")
+        .arg(root.join("pipelines/assets/echarts/echarts.min.js"))
+        .output()
+        .expect("sha256sum runs");
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert!(found.starts_with(checksum), "expected {checksum}, got {found}");
+}
