@@ -18,7 +18,7 @@
 //!
 //! What speaks to Triton lives behind [`Server`] and [`Model`]: the in-process server (`libtritonserver` inside this
 //! process), or a server elsewhere by gRPC (`grpc://HOST:PORT`). What a model wants and gives is its [`Contract`].
-//! Unsafe code is confined to `buffer.rs` and to three files of `in_process`.
+//! Unsafe code is confined to `buffer.rs`, `grpc/sigpipe.rs` and to three files of `in_process`.
 #![deny(unsafe_code)]
 
 mod buffer;

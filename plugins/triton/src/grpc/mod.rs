@@ -9,6 +9,7 @@ pub(crate) mod inference;
 mod message;
 mod runtime;
 mod servers;
+mod sigpipe;
 mod status;
 
 use std::sync::Arc;

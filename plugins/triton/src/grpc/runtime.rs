@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use super::sigpipe;
 use crate::Error;
 
 /// A thread with an event loop. Dropped, it ends the thread, and with it all that was spawned.
@@ -22,6 +23,7 @@ impl Runtime {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("triton-grpc".into()).spawn(move || {
+            sigpipe::block();
             let _dropped_sender = runtime.block_on(ended);
             runtime.shutdown_background(); // a name look-up that hangs is left behind
         })?;
