@@ -124,20 +124,32 @@ impl Wrong {
     }
 }
 
-fn servers(table: &mut Table) {
-    let hangs_up = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = hangs_up.local_addr().unwrap().port();
+/// An HTTP server's address, as far as a gRPC client can tell, which answers and hangs up.
+fn http() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        // an HTTP server's port, as far as a gRPC client can tell
-        for stream in hangs_up.incoming().flatten() {
+        for stream in listener.incoming().flatten() {
             let mut greeting = [0; 24];
             let _ = (&stream).read(&mut greeting);
             let _ = (&stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
+    address.to_string()
+}
+
+/// A write to a connection that was closed raises SIGPIPE, which gst-launch-1.0 does not ignore: one in 25 ended it so.
+#[test]
+fn a_server_that_hangs_up_ends_nothing() {
+    let servers = vec![format!("grpc://{}", http()); 500].join(",");
+    let text = error(&format!("{SOURCE} ! tritoninfer server={servers} ! fakesink"), &[]);
+    assert!(text.contains("its gRPC port is usually 8001"), "{text}");
+}
+
+fn servers(table: &mut Table) {
     for (server, says) in [
         ("grpc://127.0.0.1:1".to_owned(), "Connection refused"),
-        (format!("grpc://127.0.0.1:{port}"), "its gRPC port is usually 8001"),
+        (format!("grpc://{}", http()), "its gRPC port is usually 8001"),
         ("grpc://no.such.host.invalid:8001".to_owned(), "no.such.host.invalid"),
         ("nonsense".to_owned(), "inprocess:"),
         ("grpc://somewhere".to_owned(), "HOST:PORT"),
