@@ -1,15 +1,15 @@
 //! People as GstAnalytics metas, and what becomes of them.
 #![cfg(feature = "analytics")]
 
-use gst::prelude::*;
+mod common;
+
+use common::SIZE;
 use gst_analytics::{
     AnalyticsClassificationMtd, AnalyticsMetaRefExt, AnalyticsODMtd, AnalyticsRelationMeta, AnalyticsRelationMetaODExt,
     AnalyticsTrackingMtd, RelTypes,
 };
 use people::{Person, Rect, Scene, Track};
 use people_meta::Analytics;
-
-const SIZE: (u32, u32) = (64, 48);
 
 fn person(left: f32, track: Option<Track>) -> Person {
     Person {
@@ -123,42 +123,11 @@ fn what_others_wrote_stays_and_ours_is_renewed() {
 
 /// What is on a frame with one person behind `elements`.
 fn through(elements: &str) -> Vec<String> {
-    gst::init().unwrap();
-    let launch = format!(
-        "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width=64,height=48,framerate=5/1,pixel-aspect-ratio=1/1 \
-         ! identity name=in ! {elements} ! fakesink name=out"
-    );
-    let pipeline = gst::parse::launch(&launch)
-        .unwrap()
-        .downcast::<gst::Pipeline>()
-        .unwrap();
-    let pad = |name: &str, pad: &str| pipeline.by_name(name).unwrap().static_pad(pad).unwrap();
-    pad("in", "src").add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        let buffer = info.buffer_mut().unwrap().make_mut();
-        put(
-            &mut Analytics::default(),
-            buffer,
-            vec![person(8.0, track(1, Some("red"), 0))],
-        );
-        gst::PadProbeReturn::Ok
-    });
-    let (sender, seen) = std::sync::mpsc::channel();
-    pad("out", "sink").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        sender.send(lines(info.buffer().unwrap())).unwrap();
-        gst::PadProbeReturn::Ok
-    });
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
-    let last = pipeline
-        .bus()
-        .unwrap()
-        .timed_pop_filtered(gst::ClockTime::from_seconds(20), &wanted);
-    pipeline.set_state(gst::State::Null).unwrap();
-    assert!(
-        last.is_some_and(|last| last.type_() == gst::MessageType::Eos),
-        "{elements}"
-    );
-    seen.recv().expect("the frame arrives")
+    let put = |buffer: &mut gst::BufferRef| {
+        let people = vec![person(8.0, track(1, Some("red"), 0))];
+        put(&mut Analytics::default(), buffer, people);
+    };
+    common::through(elements, put, lines)
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! People as regions of interest: what is in them, and what becomes of them in other people's elements.
 
-use gst::prelude::*;
+mod common;
+
+use common::SIZE;
 use gst_video::VideoRegionOfInterestMeta;
 use people::{Keypoint, Person, Point, Pose, Rect, Scene, Track, VestScores};
-
-const SIZE: (u32, u32) = (64, 48);
 
 fn person(bbox: Rect) -> Person {
     let mut pose = Pose::default();
@@ -29,18 +29,20 @@ fn person(bbox: Rect) -> Person {
     }
 }
 
+/// Puts people on a frame as `vesttrack` does.
+fn set(frame: &mut gst::BufferRef, people: Vec<Person>) {
+    let scene = Scene {
+        people,
+        ..Scene::default()
+    };
+    people_meta::set_scene(frame, scene);
+    people_meta::set_rois(frame, SIZE);
+}
+
 fn frame(people: Vec<Person>) -> gst::Buffer {
     gst::init().unwrap();
     let mut buffer = gst::Buffer::new();
-    let frame = buffer.make_mut();
-    people_meta::set_scene(
-        frame,
-        Scene {
-            people,
-            ..Scene::default()
-        },
-    );
-    people_meta::set_rois(frame, SIZE);
+    set(buffer.make_mut(), people);
     buffer
 }
 
@@ -169,49 +171,16 @@ fn regions_are_renewed_and_others_stay() {
     assert_eq!(buffer.iter_meta::<people_meta::PeopleMeta>().count(), 1);
 }
 
-/// Sends a frame with one person through `elements`; the regions at the other end, and the person's box.
+/// The regions and the person's box behind `elements`.
 fn through(elements: &str) -> (Vec<Region>, Option<Rect>) {
-    gst::init().unwrap();
-    let (width, height) = SIZE;
-    let launch = format!(
-        "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width={width},height={height},framerate=5/1,pixel-aspect-ratio=1/1 \
-         ! identity name=in ! {elements} ! fakesink name=out"
-    );
-    let pipeline = gst::parse::launch(&launch)
-        .unwrap()
-        .downcast::<gst::Pipeline>()
-        .unwrap();
-    let pad = |name: &str, pad: &str| pipeline.by_name(name).unwrap().static_pad(pad).unwrap();
-    pad("in", "src").add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        let buffer = info.buffer_mut().unwrap().make_mut();
+    let put = |buffer: &mut gst::BufferRef| {
         VideoRegionOfInterestMeta::add(buffer, "face", (8, 8, 8, 8));
-        let people = vec![person(Rect::new(8.0, 16.0, 24.0, 40.0))];
-        people_meta::set_scene(
-            buffer,
-            Scene {
-                people,
-                ..Scene::default()
-            },
-        );
-        people_meta::set_rois(buffer, SIZE);
-        gst::PadProbeReturn::Ok
-    });
-    let (sender, seen) = std::sync::mpsc::channel();
-    pad("out", "sink").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let buffer = info.buffer().unwrap();
+        set(buffer, vec![person(Rect::new(8.0, 16.0, 24.0, 40.0))]);
+    };
+    common::through(elements, put, |buffer| {
         let bbox = people_meta::scene(buffer).map(|scene| scene.people[0].bbox);
-        sender.send((regions(buffer), bbox)).unwrap();
-        gst::PadProbeReturn::Ok
-    });
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let last = pipeline.bus().unwrap().timed_pop_filtered(
-        gst::ClockTime::from_seconds(20),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
-    pipeline.set_state(gst::State::Null).unwrap();
-    let last = last.expect("neither EOS nor an error within 20 s");
-    assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{elements}: {last:?}");
-    seen.recv().expect("the frame arrives")
+        (regions(buffer), bbox)
+    })
 }
 
 fn params() -> Vec<String> {

@@ -1,14 +1,12 @@
 //! What becomes of people and tensors on their way through other people's elements.
 
-use std::sync::{Arc, Mutex};
+mod common;
 
-use gst::prelude::*;
+use std::sync::Arc;
+
 use people::letterbox::Letterbox;
 use people::{Keypoint, Person, Point, Pose, Rect, Scene};
 use people_meta::{Tensor, Tensors};
-
-const WIDTH: u32 = 64;
-const HEIGHT: u32 = 48;
 
 fn scene() -> Scene {
     let mut pose = Pose::default();
@@ -48,42 +46,15 @@ fn answer() -> Tensors {
     }
 }
 
-/// Sends a frame with metas through `elements`; what is on it at the other end.
+/// What is on a frame with metas behind `elements`.
 fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
-    gst::init().unwrap();
-    let launch = format!(
-        "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=5/1,pixel-aspect-ratio=1/1 \
-         ! identity name=in ! {elements} ! fakesink name=out"
-    );
-    let pipeline = gst::parse::launch(&launch)
-        .unwrap()
-        .downcast::<gst::Pipeline>()
-        .unwrap();
-    let pad = |name: &str, pad: &str| pipeline.by_name(name).unwrap().static_pad(pad).unwrap();
-    pad("in", "src").add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        let buffer = info.buffer_mut().unwrap().make_mut();
+    let put = |buffer: &mut gst::BufferRef| {
         people_meta::set_scene(buffer, scene());
         people_meta::add_tensors(buffer, answer());
-        gst::PadProbeReturn::Ok
-    });
-    let seen = Arc::new(Mutex::new(None));
-    let sink = seen.clone();
-    pad("out", "sink").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let buffer = info.buffer().unwrap();
-        *sink.lock().unwrap() = Some((people_meta::scene(buffer), people_meta::tensors(buffer)));
-        gst::PadProbeReturn::Ok
-    });
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let bus = pipeline.bus().unwrap();
-    let last = bus.timed_pop_filtered(
-        gst::ClockTime::from_seconds(20),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
-    pipeline.set_state(gst::State::Null).unwrap();
-    let last = last.expect("neither EOS nor an error within 20 s");
-    assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{elements}: {last:?}");
-    let seen = seen.lock().unwrap().take();
-    seen.expect("the frame arrives")
+    };
+    common::through(elements, put, |buffer| {
+        (people_meta::scene(buffer), people_meta::tensors(buffer))
+    })
 }
 
 #[test]
