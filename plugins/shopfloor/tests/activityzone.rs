@@ -32,6 +32,24 @@ fn zone(stations: &str, more: &str) -> String {
     )
 }
 
+/// The one error with which the element refuses to start.
+fn refusal(properties: &[(&str, &str)]) -> String {
+    init();
+    let element = gst::ElementFactory::make("activityzone").build().unwrap();
+    for (name, value) in properties {
+        element.set_property(name, value);
+    }
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err(), "{properties:?}");
+    let errors = texts(&bus, gst::MessageType::Error);
+    element.set_state(gst::State::Null).unwrap();
+    let [error] = &*errors else {
+        panic!("{properties:?}: {errors:?}")
+    };
+    error.clone()
+}
+
 fn states(bus: &gst::Bus) -> Vec<(String, String, u64)> {
     let messages = structures(bus, "shopfloor-activity");
     messages
@@ -117,7 +135,6 @@ fn frames_without_people_pass_as_they_are() {
 
 #[test]
 fn stations_that_cannot_be_read_stop_the_start() {
-    init();
     for (stations, named) in [
         ("/no/such/kitchen.json", "/no/such/kitchen.json"),
         (
@@ -126,36 +143,15 @@ fn stations_that_cannot_be_read_stop_the_start() {
         ),
         (r#"{"stations": [{"name": "bench", "polygon": }]}"#, "line 1"),
     ] {
-        let element = gst::ElementFactory::make("activityzone")
-            .property("stations", stations)
-            .build()
-            .unwrap();
-        let bus = gst::Bus::new();
-        element.set_bus(Some(&bus));
-        assert!(element.set_state(gst::State::Paused).is_err(), "{stations}");
-        let errors = texts(&bus, gst::MessageType::Error);
-        assert!(errors.len() == 1 && errors[0].contains(named), "{stations}: {errors:?}");
-        element.set_state(gst::State::Null).unwrap();
+        let error = refusal(&[("stations", stations)]);
+        assert!(error.contains(named), "{stations}: {error}");
     }
 }
 
 #[test]
 fn a_wrong_keypoint_is_named() {
-    init();
-    let element = gst::ElementFactory::make("activityzone")
-        .property("stations", BENCH)
-        .property("keypoints", "left_wrist,left_thumb")
-        .build()
-        .unwrap();
-    let bus = gst::Bus::new();
-    element.set_bus(Some(&bus));
-    assert!(element.set_state(gst::State::Paused).is_err());
-    let errors = texts(&bus, gst::MessageType::Error);
-    assert!(
-        errors[0].contains("left_thumb") && errors[0].contains("left_wrist"),
-        "{errors:?}"
-    );
-    element.set_state(gst::State::Null).unwrap();
+    let error = refusal(&[("stations", BENCH), ("keypoints", "left_wrist,left_thumb")]);
+    assert!(error.contains("left_thumb") && error.contains("left_wrist"), "{error}");
 }
 
 #[test]
@@ -287,21 +283,9 @@ fn a_stop_ends_the_log() {
 
 #[test]
 fn a_log_that_cannot_be_opened_stops_the_start() {
-    init();
-    let element = gst::ElementFactory::make("activityzone")
-        .property("events-location", "/no/such/folder/activity.jsonl")
-        .build()
-        .unwrap();
-    let bus = gst::Bus::new();
-    element.set_bus(Some(&bus));
-    assert!(element.set_state(gst::State::Paused).is_err());
-    let errors = texts(&bus, gst::MessageType::Error);
-    assert!(
-        errors.len() == 1 && errors[0].contains("/no/such/folder/activity.jsonl"),
-        "{errors:?}"
-    );
-    assert!(errors[0].contains("set events-location="), "{errors:?}");
-    element.set_state(gst::State::Null).unwrap();
+    let error = refusal(&[("events-location", "/no/such/folder/activity.jsonl")]);
+    assert!(error.contains("/no/such/folder/activity.jsonl"), "{error}");
+    assert!(error.contains("set events-location="), "{error}");
 }
 
 #[test]
