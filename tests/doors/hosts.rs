@@ -29,7 +29,12 @@ fn check(host: &Path, time: &str) {
 /// Built with the tests, beside their folder.
 fn rust_host() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().join("examples/host")
+    let host = test.parent().and_then(Path::parent).unwrap().join("examples/host");
+    assert!(
+        host.exists(),
+        "`cargo build -p shopfloor-tests --examples` makes it, as `cargo test` does"
+    );
+    host
 }
 
 #[test]
