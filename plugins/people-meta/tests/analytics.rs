@@ -140,6 +140,8 @@ fn they_go_where_people_go() {
         ("videorate ! video/x-raw,framerate=5/1", here),
         ("jpegenc ! jpegdec", here),
         ("jpegenc ! decodebin", here),
+        ("x264enc ! h264parse ! avdec_h264", here),
+        ("x264enc ! decodebin", here),
         ("videoconvert ! video/x-raw,format=BGRx", here),
         (
             "videoscale ! video/x-raw,width=128,height=96",

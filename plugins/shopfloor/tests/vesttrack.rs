@@ -125,3 +125,26 @@ fn people_are_regions_of_interest_unless_unwanted() {
         .unwrap();
     assert!(regions(&without).is_empty());
 }
+
+#[cfg(feature = "analytics")]
+#[test]
+fn people_are_in_gstreamers_analytics_unless_unwanted() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let analytics = |buffer: &gst::BufferRef| {
+        let metas = buffer.iter_meta::<gst::Meta>();
+        metas
+            .filter(|meta| meta.api().name() == "GstAnalyticsRelationMetaAPI")
+            .count()
+    };
+    let once = harness
+        .push_and_pull(frame_of(0, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert_eq!(analytics(&once), 1);
+    let twice = harness.push_and_pull(once).unwrap();
+    assert_eq!(analytics(&twice), 1);
+    harness.element().unwrap().set_property("roi-metas", false);
+    let without = harness
+        .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert_eq!(analytics(&without), 0);
+}
