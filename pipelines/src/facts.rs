@@ -2,6 +2,7 @@
 //! seconds at the end.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,6 +19,10 @@ pub fn read_event(message: &gst::StructureRef) -> Result<Option<Event>> {
             previous: state(message, "previous")?,
             lasted: time(message, "lasted")?,
             totals: totals(message)?,
+        },
+        "shopfloor-handover" => EventKind::Handover {
+            from: text(message, "from")?.map(Into::into),
+            lasted: time(message, "lasted")?,
         },
         "shopfloor-totals" => EventKind::Totals {
             state: state(message, "state")?,
@@ -72,16 +77,28 @@ struct Account {
     totals: Totals,
     /// Who was named, and how long each was active.
     workers: BTreeMap<String, Duration>,
+    /// What others than the last worker did of the present activity.
+    handed_over: Duration,
 }
 
 impl Account {
-    fn note(&mut self, worker: Option<&VestName>, ended: Activity, lasted: Duration, totals: Totals) {
-        self.totals = totals;
+    fn hand_over(&mut self, from: Option<&VestName>, lasted: Duration) {
+        self.handed_over += lasted;
+        self.worked(from, lasted);
+    }
+
+    fn end(&mut self, worker: Option<&VestName>, state: Activity, lasted: Duration) {
+        let others = mem::take(&mut self.handed_over);
+        let own = match state {
+            Activity::Active => lasted.saturating_sub(others),
+            _ => Duration::ZERO,
+        };
+        self.worked(worker, own);
+    }
+
+    fn worked(&mut self, worker: Option<&VestName>, lasted: Duration) {
         if let Some(worker) = worker {
-            let active = self.workers.entry(worker.to_string()).or_default();
-            if ended == Activity::Active {
-                *active += lasted;
-            }
+            *self.workers.entry(worker.to_string()).or_default() += lasted;
         }
     }
 }
@@ -89,19 +106,23 @@ impl Account {
 impl Ledger {
     /// Keeps what an event says.
     pub fn note(&mut self, tenant: &str, event: &Event) {
-        // A change ends the previous state; the end of the stream ends the last one.
-        let (ended, lasted, totals) = match event.kind {
-            EventKind::Start => return,
+        let account = self.0.entry((tenant.to_owned(), event.station.to_string()));
+        let account = account.or_default();
+        match &event.kind {
+            EventKind::Start => {}
+            EventKind::Handover { from, lasted } => account.hand_over(from.as_ref(), *lasted),
+            // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
-                previous,
+                previous: state,
                 lasted,
                 totals,
                 ..
-            } => (previous, lasted, totals),
-            EventKind::Totals { state, lasted, totals } => (state, lasted, totals),
-        };
-        let account = self.0.entry((tenant.to_owned(), event.station.to_string()));
-        account.or_default().note(event.worker.as_ref(), ended, lasted, totals);
+            }
+            | EventKind::Totals { state, lasted, totals } => {
+                account.totals = *totals;
+                account.end(event.worker.as_ref(), *state, *lasted);
+            }
+        }
     }
 
     /// Seconds in each state, a row a station; where several workers worked, a row for each below it. `None`
@@ -120,7 +141,7 @@ impl Ledger {
             "absent s",
             "unknown s",
         ]);
-        for ((tenant, station), Account { totals, workers }) in &self.0 {
+        for ((tenant, station), Account { totals, workers, .. }) in &self.0 {
             let times = [totals.active, totals.idle, totals.absent, totals.unknown];
             let only = workers.keys().next().filter(|_| workers.len() == 1);
             let names = [tenant.as_str(), station, only.map_or("anyone", String::as_str)].map(str::to_owned);
@@ -155,6 +176,7 @@ mod tests {
             .field("worker", "red")
             .field("state", "active")
             .field("previous", "idle")
+            .field("from", "blue")
             .field("running-time", 12_300_000_000u64)
             .field("lasted", 2_000_000_000u64)
             .field("active", 4_000_000_000u64)
@@ -165,6 +187,7 @@ mod tests {
     }
 
     const ACTIVITY: &str = "shopfloor-activity";
+    const HANDOVER: &str = "shopfloor-handover";
     const TOTALS: &str = "shopfloor-totals";
 
     fn note(ledger: &mut Ledger, tenant: &str, message: &gst::Structure) {
@@ -174,10 +197,12 @@ mod tests {
     #[test]
     fn messages_are_events() {
         let event = |name| read_event(&message(name, "bench 1")).unwrap();
-        let lines = ["shopfloor-start", ACTIVITY, TOTALS].map(|name| event(name).unwrap().to_json(Some("demo")) + "\n");
+        let lines = ["shopfloor-start", ACTIVITY, HANDOVER, TOTALS]
+            .map(|name| event(name).unwrap().to_json(Some("demo")) + "\n");
         expect![[r#"
             {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"start","stream":"demo"}
             {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"change","state":"active","previous":"idle","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}
+            {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"handover","from":"blue","lasted":2.0,"stream":"demo"}
             {"schema":"shopfloor-activity/1","time":12.3,"station":"bench 1","worker":"red","kind":"totals","state":"active","lasted":2.0,"totals":{"active":4.0,"idle":8.0,"absent":0.3,"unknown":0.0},"stream":"demo"}
         "#]].assert_eq(&lines.concat());
         assert_eq!(event("shopfloor-stations"), None);
@@ -188,6 +213,25 @@ mod tests {
         let mut structure = message(ACTIVITY, "bench 1");
         structure.remove_field("worker");
         assert_eq!(read_event(&structure).unwrap().unwrap().worker, None);
+    }
+
+    #[test]
+    fn who_hands_over_has_worked_until_then() {
+        let mut ledger = Ledger::default();
+        for (name, lasted) in [(HANDOVER, 2), (HANDOVER, 3), (TOTALS, 9)] {
+            let mut message = message(name, "bench 1");
+            message.set("lasted", lasted * 1_000_000_000u64);
+            note(&mut ledger, "demo", &message);
+        }
+        expect![[r#"
+            ┌─────────────────────────────────────────────────────────────┐
+            │ station   worker   active s   idle s   absent s   unknown s │
+            ╞═════════════════════════════════════════════════════════════╡
+            │ bench 1   anyone        4.0      8.0        0.3         0.0 │
+            │           blue          5.0                                 │
+            │           red           4.0                                 │
+            └─────────────────────────────────────────────────────────────┘"#]]
+        .assert_eq(&ledger.table().unwrap().to_string());
     }
 
     #[test]

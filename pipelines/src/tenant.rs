@@ -163,7 +163,8 @@ impl Watch {
         let Some(Ok(Some(event))) = event else { return };
         let mut active = lock(&self.active);
         match event.kind {
-            EventKind::Change {
+            EventKind::Handover { .. }
+            | EventKind::Change {
                 state: Activity::Active,
                 ..
             } => active.insert(event.station),

@@ -22,7 +22,7 @@ fn verdicts(lines: &[String]) -> Vec<bool> {
     verdicts.lines().map(|verdict| verdict == "ok").collect()
 }
 
-fn events() -> [Event; 3] {
+fn events() -> [Event; 4] {
     let (lasted, totals) = (Duration::from_millis(1500), Totals::default());
     let kinds = [
         EventKind::Start,
@@ -31,6 +31,10 @@ fn events() -> [Event; 3] {
             previous: Activity::Active,
             lasted,
             totals,
+        },
+        EventKind::Handover {
+            from: Some("blue".into()),
+            lasted,
         },
         EventKind::Totals {
             state: Activity::Idle,
@@ -89,21 +93,22 @@ fn every_kind_of_line_is_in_the_schema() {
 
 #[test]
 fn the_schema_refuses_what_is_no_such_line() {
-    let change: Value = serde_json::from_str(&events()[1].to_json(None)).unwrap();
+    let [_, change, handover, _] = events().map(|event| serde_json::from_str::<Value>(&event.to_json(None)).unwrap());
     let set = |field: &str, value: Value| {
         let mut line = change.clone();
         line[field] = value;
         line.to_string()
     };
-    let without = |field: &str| {
-        let mut line = change.clone();
+    let without = |line: &Value, field: &str| {
+        let mut line = line.clone();
         line.as_object_mut().unwrap().remove(field);
         line.to_string()
     };
     let fields = [
         "schema", "time", "station", "worker", "kind", "state", "previous", "lasted", "totals",
     ];
-    let mut lines: Vec<String> = fields.map(without).into();
+    let mut lines: Vec<String> = fields.map(|field| without(&change, field)).into();
+    lines.extend(["from", "lasted"].map(|field| without(&handover, field)));
     lines.extend([
         set("schema", json!("shopfloor-activity/2")),
         set("kind", json!("begin")),

@@ -44,7 +44,7 @@ pub struct Line {
 }
 
 /// What a line says about its station.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum What {
     /// It is watched from now on, and absent so far.
@@ -55,6 +55,14 @@ pub enum What {
         state: State,
         /// The state until now.
         previous: State,
+        /// How long that had lasted.
+        #[serde(deserialize_with = "seconds")]
+        lasted: Duration,
+    },
+    /// It stayed active by another's hand.
+    Handover {
+        /// Whose it was until now.
+        from: Option<String>,
         /// How long that had lasted.
         #[serde(deserialize_with = "seconds")]
         lasted: Duration,
@@ -199,7 +207,7 @@ mod tests {
         let [start, change, end] = &log.lines[..] else {
             panic!("{log:?}")
         };
-        assert_eq!((start.what, start.time), (What::Start, Duration::from_millis(500)));
+        assert_eq!((&start.what, start.time), (&What::Start, Duration::from_millis(500)));
         assert_eq!((&start.worker, &start.stream), (&None, &None));
         assert_eq!(
             change.what,

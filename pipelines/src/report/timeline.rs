@@ -104,7 +104,7 @@ struct Station {
     row: Row,
     /// Whose hands count, where not everybody's do.
     assigned: Option<String>,
-    /// The state that lasts, since when, and who was named as it began.
+    /// The state that lasts, since when, and who works.
     open: Option<(State, Duration, Option<String>)>,
     /// What it says about workers, by their names.
     claims: Vec<(String, Span)>,
@@ -142,7 +142,7 @@ impl Run {
     fn finish(mut self) -> Stream {
         let unfinished = self.stations.iter().any(|station| station.open.is_some());
         for station in &mut self.stations {
-            station.close(self.to, None);
+            station.close(self.to);
         }
         Stream {
             name: self.name,
@@ -158,31 +158,35 @@ impl Run {
 impl Station {
     /// Returns the earliest time that the line tells about.
     fn take(&mut self, line: &Line) -> Duration {
-        let (ended, lasted) = match line.what {
+        let (state, lasted, worker, next) = match &line.what {
             What::Start => {
-                self.close(line.time, None);
+                self.close(line.time);
                 self.assigned.clone_from(&line.worker);
                 self.open = Some((State::Absent, line.time, None));
                 return line.time;
             }
             What::Other => return line.time,
-            What::Change { previous, lasted, .. } => (previous, lasted),
-            What::Totals { state, lasted } => (state, lasted),
+            What::Change {
+                state,
+                previous,
+                lasted,
+            } => (*previous, *lasted, &line.worker, Some(*state)),
+            What::Handover { from, lasted } => (State::Active, *lasted, from, Some(State::Active)),
+            What::Totals { state, lasted } => (*state, *lasted, &line.worker, None),
         };
-        // A log that somebody cut off at its front still says how long the state has lasted.
-        let began = || (ended, line.time.saturating_sub(lasted), None);
-        let (_, since, named) = self.open.take().unwrap_or_else(began);
-        self.open = Some((ended, since, named));
-        let until = self.close(line.time, line.worker.as_ref());
-        if let What::Change { state, .. } = line.what {
-            self.open = Some((state, until, line.worker.clone()));
-        }
+        // A log that somebody cut off at its front still says how long the state has lasted, and whose it was.
+        let began = || (line.time.saturating_sub(lasted), worker.clone());
+        let open = self.open.take().map(|(_, since, worker)| (since, worker));
+        let (since, worker) = open.unwrap_or_else(began);
+        self.open = Some((state, since, worker));
+        let until = self.close(line.time);
+        self.open = next.map(|state| (state, until, line.worker.clone()));
         since
     }
 
-    /// Ends the state that lasts, with whoever is named at its end, and returns when that is.
-    fn close(&mut self, time: Duration, worker: Option<&String>) -> Duration {
-        let Some((state, from, named)) = self.open.take() else {
+    /// Ends the state that lasts, and returns when that is.
+    fn close(&mut self, time: Duration) -> Duration {
+        let Some((state, from, worker)) = self.open.take() else {
             return time;
         };
         if time <= from {
@@ -191,11 +195,7 @@ impl Station {
         let names: Vec<String> = match (&self.assigned, state) {
             (_, State::Unknown) => Vec::new(),
             (Some(assigned), _) => vec![assigned.clone()],
-            (None, State::Active) => {
-                let named: BTreeSet<_> = named.iter().chain(worker).cloned().collect();
-                let nobody = named.is_empty().then(|| VISITOR.to_owned());
-                named.into_iter().chain(nobody).collect()
-            }
+            (None, State::Active) => vec![worker.unwrap_or_else(|| VISITOR.to_owned())],
             (None, State::Idle | State::Absent) => Vec::new(),
         };
         let span = Span {

@@ -13,6 +13,9 @@
 //! hand stays active while they coast; once they are seen again, or gone, the time since the hand was last seen
 //! inside decides. Coasting never makes a station active.
 //!
+//! At a station of everybody's the worker is the one whose hand is inside: of several, the one who was there before. When
+//! another's hand takes over while the station is active, that is an event too.
+//!
 //! A frame without inference is no evidence: it changes no state. But once the last evidence is older than
 //! [`unknown_after`](ActivityOptions::unknown_after), also because no frames came at all, the station has been
 //! **unknown** from that age on, until the next evidence.
@@ -26,6 +29,7 @@
 //! [`ActivityTracker::reset`], or time that goes backwards, as after a flushing seek, ends a stream and begins a new
 //! one with everything at zero.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +94,7 @@ impl ActivityTracker {
     /// Changes the stations from the next frame on. A station that is the same as before, by name, polygon and vest,
     /// keeps its state and totals; the others begin anew with that frame.
     pub fn set_stations(&mut self, stations: Stations) {
-        let mut old = std::mem::take(&mut self.stations);
+        let mut old = mem::take(&mut self.stations);
         let keep = |station: &Arc<Station>| {
             let kept = old.iter().position(|progress| progress.station == *station);
             kept.map_or_else(|| Progress::new(station.clone()), |index| old.remove(index))
@@ -123,7 +127,7 @@ impl ActivityTracker {
             people: &scene.people,
             options: &self.options,
         };
-        let mut events = std::mem::take(&mut self.ended);
+        let mut events = mem::take(&mut self.ended);
         let stations = &mut self.stations;
         let until_now = stations
             .iter_mut()
@@ -145,7 +149,7 @@ impl ActivityTracker {
         let unknown_after = self.options.unknown_after;
         let advance = |progress: &mut Progress| progress.advance(time.max(progress.latest?), unknown_after);
         let changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
-        let before = std::mem::take(&mut self.ended);
+        let before = mem::take(&mut self.ended);
         self.reset();
         before.into_iter().chain(changes).chain(self.ended.drain(..)).collect()
     }
@@ -212,6 +216,8 @@ struct Progress {
     worked: Option<Duration>,
     /// The track of the person whose hand that was.
     hand: Option<u64>,
+    /// While active: since when the worker is the one who works.
+    taken_over: Duration,
 }
 
 impl Progress {
@@ -227,6 +233,7 @@ impl Progress {
             seen: None,
             worked: None,
             hand: None,
+            taken_over: Duration::ZERO,
         }
     }
 
@@ -276,7 +283,10 @@ impl Progress {
         }) {
             self.worked = Some(frame.time);
             self.hand = track_id(person);
-            self.worker = person.worker().cloned();
+            let from = mem::replace(&mut self.worker, person.worker().cloned());
+            if self.activity == Activity::Active && from != self.worker {
+                return Some(self.hand_over(from, frame.time));
+            }
         }
         let hand_coasts = self.activity == Activity::Active
             && self.hand.is_some()
@@ -293,15 +303,21 @@ impl Progress {
         )
     }
 
+    fn hand_over(&mut self, from: Option<VestName>, time: Duration) -> Event {
+        let lasted = time - mem::replace(&mut self.taken_over, time);
+        self.event(time, self.worker.clone(), EventKind::Handover { from, lasted })
+    }
+
     fn enter(&mut self, state: Activity, time: Duration) -> Option<Event> {
         if state == self.activity {
             return None;
         }
-        let previous = std::mem::replace(&mut self.activity, state);
+        let previous = mem::replace(&mut self.activity, state);
+        self.taken_over = time;
         let change = EventKind::Change {
             state,
             previous,
-            lasted: time - std::mem::replace(&mut self.since, time),
+            lasted: time - mem::replace(&mut self.since, time),
             totals: self.totals,
         };
         Some(self.event(time, self.worker.clone(), change))

@@ -59,6 +59,14 @@ pub enum EventKind {
         /// The time in each state until now.
         totals: Totals,
     },
+    /// Another's hand took over while it stayed active: the worker is the one who works there from now on.
+    Handover {
+        /// Who worked there until now.
+        from: Option<VestName>,
+        /// For how long.
+        #[serde(serialize_with = "seconds")]
+        lasted: Duration,
+    },
     /// It is watched no longer: the stream or the station ended.
     Totals {
         /// The last state.
@@ -102,13 +110,21 @@ mod tests {
             lasted,
             totals,
         });
+        let from = Some("blue".into());
+        let handover = event(EventKind::Handover { from, lasted });
         let state = Activity::Unknown;
         let end = event(EventKind::Totals { state, lasted, totals });
-        let lines = [(start, None), (change, Some("yard \"2\"")), (end, None)];
+        let lines = [
+            (start, None),
+            (change, Some("yard \"2\"")),
+            (handover, None),
+            (end, None),
+        ];
         let lines = lines.map(|(event, stream)| event.to_json(stream) + "\n");
         expect![[r#"
             {"schema":"shopfloor-activity/1","time":12.5,"station":"cutting \"board\"","worker":null,"kind":"start"}
             {"schema":"shopfloor-activity/1","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"change","state":"active","previous":"idle","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005},"stream":"yard \"2\""}
+            {"schema":"shopfloor-activity/1","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"handover","from":"blue","lasted":3.5}
             {"schema":"shopfloor-activity/1","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"totals","state":"unknown","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005}}
         "#]].assert_eq(&lines.concat());
     }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use expect_test::expect;
 use flate2::read::GzDecoder;
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::EventKind;
@@ -120,6 +121,7 @@ fn the_demo_on_its_truth() {
 
     let mut tracker = ActivityTracker::new(stations.clone(), ActivityOptions::default());
     let mut events: HashMap<String, Vec<(Duration, Activity, Activity)>> = HashMap::new();
+    let mut handovers = String::new();
     for (i, frame) in truth.iter().enumerate() {
         let people = frame.people.iter().map(TruthPerson::person).collect();
         let mut scene = Scene {
@@ -127,17 +129,23 @@ fn the_demo_on_its_truth() {
             ..Scene::default()
         };
         for event in tracker.update(FRAME * i as u32, SIZE, &mut scene) {
-            let EventKind::Change { state, previous, .. } = event.kind else {
-                assert_eq!((i, event.kind), (0, EventKind::Start));
-                continue;
-            };
-            let edges = events.entry(event.station.to_string()).or_default();
-            edges.push((event.time, previous, state));
+            match &event.kind {
+                EventKind::Change { state, previous, .. } => {
+                    let edges = events.entry(event.station.to_string()).or_default();
+                    edges.push((event.time, *previous, *state));
+                }
+                EventKind::Handover { .. } => handovers += &(event.to_json(None) + "\n"),
+                _ => assert_eq!((i, &event.kind), (0, &EventKind::Start)),
+            }
         }
         for (view, states) in scene.stations.iter().zip(&expected) {
             assert_eq!(view.activity, states[i], "{} at frame {i}", view.station.name);
         }
     }
+
+    expect![[r#"
+        {"schema":"shopfloor-activity/1","time":58.9,"station":"tool crib","worker":"orange","kind":"handover","from":"red","lasted":0.8}
+    "#]].assert_eq(&handovers);
 
     let ends = tracker.finish(FRAME * truth.len() as u32);
     assert_eq!(ends.len(), stations.iter().count());

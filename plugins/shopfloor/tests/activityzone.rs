@@ -272,6 +272,33 @@ fn the_log_has_every_event_when_it_happens() {
 }
 
 #[test]
+fn a_takeover_is_told() {
+    let stations = BENCH.replace(r#""vest": "red", "#, "");
+    let (mut harness, bus) = harness(&zone(&stations, ""));
+    let worker = |n: u64| Person {
+        track: Some(Track {
+            id: n,
+            worker: ["red", "blue"].get(n as usize).map(|name| (*name).into()),
+            ..Track::default()
+        }),
+        ..worker(INSIDE)
+    };
+    for n in 0..3 {
+        harness.push_and_pull(frame_of(n, vec![worker(n)])).unwrap();
+    }
+    let handover = |n: u64| {
+        gst::Structure::builder("shopfloor-handover")
+            .field("station", "bench")
+            .field_if_some("worker", (n == 1).then_some("blue"))
+            .field("running-time", (FRAME * n).nseconds())
+            .field("from", if n == 1 { "red" } else { "blue" })
+            .field("lasted", FRAME.nseconds())
+            .build()
+    };
+    assert_eq!(structures(&bus, "shopfloor-handover"), [1, 2].map(handover));
+}
+
+#[test]
 fn a_stop_ends_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("activity.jsonl");

@@ -6,8 +6,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-/// A log of lines `TIME STATION WORKER start`, `… PREVIOUS>STATE` and `… STATE.` for the end, `-` for nobody; a tenant
-/// may stand before them, as `tenant:`.
+/// A log of lines `TIME STATION WORKER start`, `… PREVIOUS>STATE`, `… <FROM` for a handover and `… STATE.` for the end,
+/// `-` for nobody; a tenant may stand before them, as `tenant:`.
 fn log(text: &str) -> Log {
     let mut latest = BTreeMap::new();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -20,13 +20,18 @@ fn log(text: &str) -> Log {
         };
         let time = Duration::from_secs(time.parse().unwrap());
         let lasted = time.saturating_sub(latest.insert(station.to_owned(), time).unwrap_or_default());
+        let name = |name: &str| Some(name).filter(|name| *name != "-").map(str::to_owned);
         let state = |name: &str| serde_json::from_value(serde_json::json!(name)).unwrap();
         Line {
             time,
             stream,
             station: station.to_owned(),
-            worker: Some(worker).filter(|worker| *worker != "-").map(str::to_owned),
+            worker: name(worker),
             what: match (what.split_once('>'), what.strip_suffix('.')) {
+                _ if what.starts_with('<') => What::Handover {
+                    from: name(&what[1..]),
+                    lasted,
+                },
                 (Some((previous, next)), _) => What::Change {
                     state: state(next),
                     previous: state(previous),
@@ -91,15 +96,16 @@ fn at_anybodys_station_only_who_is_active_counts() {
          3 till red idle>active
          5 till red active>idle
          7 till red idle>active
+         8 till blue <red
          9 till blue active>idle
          10 till - idle>active
          11 till - active>unknown
          20 till - unknown.",
         expect![[r#"
             [] 0-20
-            at till: 0-2 Absent() 2-3 Idle() 3-5 Active(red) 5-7 Idle() 7-9 Active(blue+red) 9-10 Idle() 10-11 Active(visitor) 11-20 Unknown()
-            by red: 3-5 Active(till) 7-9 Active(till) 11-20 Unknown()
-            by blue: 7-9 Active(till) 11-20 Unknown()
+            at till: 0-2 Absent() 2-3 Idle() 3-5 Active(red) 5-7 Idle() 7-8 Active(red) 8-9 Active(blue) 9-10 Idle() 10-11 Active(visitor) 11-20 Unknown()
+            by red: 3-5 Active(till) 7-8 Active(till) 11-20 Unknown()
+            by blue: 8-9 Active(till) 11-20 Unknown()
             by visitor: 10-11 Active(till) 11-20 Unknown()
         "#]],
     );

@@ -12,7 +12,11 @@ use proptest::test_runner::TestCaseError;
 use crate::film::{ANYONE, FRAME, RED, SIZE, line, options, play, scene, states, tracker};
 
 fn check(film: &str, expected: &Expect) {
-    let mut tracker = tracker(RED);
+    check_at(RED, film, expected);
+}
+
+fn check_at(stations: &str, film: &str, expected: &Expect) {
+    let mut tracker = tracker(stations);
     let (mut events, _) = play(&mut tracker, Duration::from_secs(10), film);
     events.append(&mut tracker.finish(Duration::from_secs(10) + FRAME * film.len() as u32));
     expected.assert_eq(&events.iter().map(line).collect::<String>());
@@ -57,6 +61,34 @@ fn before_the_first_inference_nothing_is_known() {
         10.3 bench unknown→idle after 0.3
         10.5 bench idle for 0.2; active, idle, absent, unknown: [0.0, 0.2, 0.0, 0.3]
     "#]],
+    );
+}
+
+#[test]
+fn at_anybodys_station_a_takeover_is_told() {
+    check_at(
+        ANYONE,
+        "RRBBbRVV",
+        &expect![[r#"
+        10 bench begins
+        10 bench absent→active after 0
+        10.2 bench blue after 0.2 by red
+        10.5 bench red after 0.3 by blue
+        10.6 bench nobody after 0.1 by red
+        10.8 bench active for 0.8; active, idle, absent, unknown: [0.8, 0.0, 0.0, 0.0]
+    "#]],
+    );
+    // who comes once the station is idle, begins
+    check_at(
+        ANYONE,
+        "RrrrrB",
+        &expect![[r#"
+            10 bench begins
+            10 bench absent→active after 0
+            10.4 bench active→idle after 0.4
+            10.5 bench idle→active after 0.1
+            10.6 bench active for 0.1; active, idle, absent, unknown: [0.5, 0.1, 0.0, 0.0]
+        "#]],
     );
 }
 
@@ -177,10 +209,17 @@ proptest! {
         let mut now = start;
         let mut state = Activity::Absent;
         let mut since = start;
+        let mut taken_over = start;
         let mut closed = [Duration::ZERO; Activity::ALL.len()];
         let mut follow = |events: &[Event], now: Duration| -> Result<Activity, TestCaseError> {
             for event in events {
+                if let EventKind::Handover { from, lasted } = &event.kind {
+                    prop_assert_ne!(from, &event.worker);
+                    prop_assert_eq!((state, *lasted), (Activity::Active, event.time - taken_over));
+                    taken_over = event.time;
+                }
                 let EventKind::Change { state: next, previous, lasted, totals } = &event.kind else { continue };
+                taken_over = event.time;
                 prop_assert_eq!(*previous, state);
                 prop_assert_ne!(*next, state);
                 prop_assert!(since <= event.time && event.time <= now);

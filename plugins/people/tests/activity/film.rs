@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::{Event, EventKind};
-use people::{Activity, Inference, Joint, Keypoint, Person, Point, Pose, Scene, SkipReason, StationView, Track};
+use people::{
+    Activity, Inference, Joint, Keypoint, Person, Point, Pose, Scene, SkipReason, StationView, Track, VestName,
+};
 
 pub const SIZE: (u32, u32) = (200, 100);
 pub const FRAME: Duration = Duration::from_millis(100);
@@ -115,6 +117,10 @@ pub fn line(event: &Event) -> String {
             lasted,
             ..
         } => format!("{}→{} after {}", previous.name(), state.name(), seconds(*lasted)),
+        EventKind::Handover { from, lasted } => {
+            let name = |worker: &Option<VestName>| worker.as_deref().unwrap_or("nobody").to_owned();
+            format!("{} after {} by {}", name(&event.worker), seconds(*lasted), name(from))
+        }
         EventKind::Totals { state, lasted, totals } => {
             let times = [totals.active, totals.idle, totals.absent, totals.unknown].map(seconds);
             let lasted = seconds(*lasted);

@@ -10,6 +10,7 @@ pub fn of(event: &Event) -> gst::Structure {
     let name = match event.kind {
         EventKind::Start => "shopfloor-start",
         EventKind::Change { .. } => "shopfloor-activity",
+        EventKind::Handover { .. } => "shopfloor-handover",
         EventKind::Totals { .. } => "shopfloor-totals",
     };
     let message = gst::Structure::builder(name)
@@ -27,6 +28,10 @@ pub fn of(event: &Event) -> gst::Structure {
             let message = message.field("state", state.name()).field("previous", previous.name());
             with_times(message, *lasted, totals)
         }
+        EventKind::Handover { from, lasted } => message
+            .field_if_some("from", from.as_deref())
+            .field("lasted", nanoseconds(*lasted))
+            .build(),
         EventKind::Totals { state, lasted, totals } => {
             with_times(message.field("state", state.name()), *lasted, totals)
         }

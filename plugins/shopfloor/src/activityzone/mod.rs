@@ -8,7 +8,9 @@
 //! - `shopfloor-start`: the station is watched from now on, absent at first; `worker` is the one it is assigned to
 //! - `shopfloor-activity`: its state changed; with `state`, `previous` (strings), `lasted`, `active`, `idle`, `absent`,
 //!   `unknown` (guint64, nanoseconds)
-//! - `shopfloor-totals`: the stream, or the station, ended; the fields are the same but for `previous`
+//! - `shopfloor-handover`: at a station of everybody's, `worker` took over from `from` (a string; neither field is there
+//!   for who wears no vest), who had been working for `lasted`; the station stayed active
+//! - `shopfloor-totals`: the stream, or the station, ended; the fields are those of `shopfloor-activity` but for `previous`
 //!
 //! `events-location` names a file for the same as lines of JSON; `docs/activity.schema.json` has their form.
 //!
