@@ -175,8 +175,6 @@ function told(span, kind) {
     const who = span.names.map(escaped);
     if (kind === "worker" && who.length) {
         lines.push("at " + who.join(" and "));
-    } else if (span.state === "active" && who.length > 1) {
-        lines.push(who.join(" and ") + "; when the one took over from the other is not in the log");
     } else if (who.length) {
         lines.push("worker: " + who.join());
     }
