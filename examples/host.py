@@ -19,9 +19,12 @@ from gi.repository import GLib, Gst, GstVideo
 
 
 def people(buffer):
-    """The regions of interest that vesttrack has put on the frame; it numbers them from 1."""
+    """The regions of interest that vesttrack has put on the frame; it numbers them from 1, with GstAnalytics from 0."""
     find = GstVideo.buffer_get_video_region_of_interest_meta_id
-    return itertools.takewhile(lambda region: region, (find(buffer, number) for number in itertools.count(1)))
+    first = find(buffer, 0)
+    if first and first.get_param("detection"):
+        yield first
+    yield from itertools.takewhile(lambda region: region, (find(buffer, number) for number in itertools.count(1)))
 
 
 def keypoints(region):

@@ -1,8 +1,8 @@
 //! People as GstAnalyticsRelationMeta, which GStreamer has since 1.24: cargo feature `analytics`.
 //!
-//! Each person who has a region of interest is an object detection of the type `person`. Once there is a track, a
-//! tracking is related to it, lost while the person is hidden, and a classification of one label is contained in it: the
-//! worker's vest, `none` for a visitor.
+//! Each person who has a region of interest is an object detection of the type `person`, by the id of the region. Once
+//! there is a track, a tracking is related to it, lost while the person is hidden, and a classification of one label is
+//! contained in it: the worker's vest, `none` for a visitor.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use gst_analytics::{
     AnalyticsMetaRefMutExt, AnalyticsRelationMeta, AnalyticsRelationMetaClassificationExt, AnalyticsRelationMetaODExt,
     AnalyticsRelationMetaTrackingExt, AnalyticsTrackingMtd, RelTypes,
 };
-use people::{Track, VestScores};
+use people::{Person, Scene, Track, VestScores};
 
 use crate::people::scene;
 use crate::roi;
@@ -29,36 +29,39 @@ pub struct Analytics {
 }
 
 impl Analytics {
-    /// Adds the buffer's people to its relation meta, before [`set_rois`](crate::set_rois). What can be added there
-    /// cannot be taken away, so on a frame with regions of ours, of a vesttrack before, the meta is begun anew.
+    /// Adds the buffer's people to its relation meta, and as [`set_rois`](crate::set_rois) does, by the same ids. What can
+    /// be added there cannot be taken away, so on a frame with regions of ours, of a vesttrack before, the meta is begun
+    /// anew.
     ///
     /// # Errors
-    /// GStreamer could not find room for them.
+    /// GStreamer could not find room for all there. They are regions then all the same.
     pub fn attach(&mut self, buffer: &mut gst::BufferRef, frame_size: (u32, u32)) -> Result<(), glib::BoolError> {
         if roi::has_rois(buffer) {
             remove(buffer);
         }
         let Some(people) = scene(buffer) else { return Ok(()) };
-        let (frame, now) = (roi::frame(frame_size), buffer.pts().unwrap_or_default());
+        match detect(buffer, &people, frame_size) {
+            Ok(detections) => {
+                roi::set_numbered(buffer, frame_size, detections.iter().map(|(id, _)| *id as i32));
+                self.describe(buffer, &detections)
+            }
+            Err(error) => {
+                roi::set_rois(buffer, frame_size);
+                Err(error)
+            }
+        }
+    }
+
+    /// What is known of each detection.
+    fn describe(&mut self, buffer: &mut gst::BufferRef, detections: &[(u32, &Person)]) -> Result<(), glib::BoolError> {
+        let now = buffer.pts().unwrap_or_default();
         self.seen
             .retain(|_, (_, last)| last.saturating_add(MEMORY) >= now && *last <= now);
-        if buffer.meta::<AnalyticsRelationMeta>().is_none() {
-            AnalyticsRelationMeta::add(buffer);
-        }
-        for person in &people.people {
-            let Some((x, y, w, h)) = roi::pixels(person, &frame) else {
-                continue;
-            };
-            let Some(mut relations) = buffer.meta_mut::<AnalyticsRelationMeta>() else {
-                break;
-            };
-            let kind = glib::Quark::from_str("person");
-            let detection = relations
-                .add_od_mtd(kind, x as i32, y as i32, w as i32, h as i32, person.score)?
-                .id();
+        for (id, person) in detections {
             if let Some(track) = &person.track {
-                classify(&mut relations, detection, track)?;
-                self.track(buffer, detection, track, now)?;
+                self.track(buffer, *id, track, now)?;
+                // last, since DL Streamer 2025.2's Python trips over a meta that ends in anything else
+                classify(&mut relations_of(buffer)?, *id, track)?;
             }
         }
         Ok(())
@@ -75,9 +78,7 @@ impl Analytics {
         if track.coasted == 0 {
             *last = now;
         }
-        let Some(mut relations) = buffer.meta_mut::<AnalyticsRelationMeta>() else {
-            return Ok(());
-        };
+        let mut relations = relations_of(buffer)?;
         let tracking = relations.add_tracking_mtd(track.id, *first)?.id();
         relations.set_relation(RelTypes::RELATE_TO, detection, tracking)?;
         if let Some(mut tracking) = relations.mtd_mut::<AnalyticsTrackingMtd>(tracking) {
@@ -88,6 +89,34 @@ impl Analytics {
         }
         Ok(())
     }
+}
+
+fn relations_of(buffer: &mut gst::BufferRef) -> Result<Relations<'_>, glib::BoolError> {
+    if buffer.meta::<AnalyticsRelationMeta>().is_none() {
+        AnalyticsRelationMeta::add(buffer);
+    }
+    let relations = buffer.meta_mut::<AnalyticsRelationMeta>();
+    relations.ok_or_else(|| glib::bool_error!("a buffer takes no GstAnalyticsRelationMeta"))
+}
+
+/// Adds a detection for each person who is in the frame, and returns their ids, one after the other.
+fn detect<'a>(
+    buffer: &mut gst::BufferRef,
+    people: &'a Scene,
+    frame_size: (u32, u32),
+) -> Result<Vec<(u32, &'a Person)>, glib::BoolError> {
+    let mut relations = relations_of(buffer)?;
+    let frame = roi::frame(frame_size);
+    let visible = people
+        .people
+        .iter()
+        .filter_map(|person| Some((person, roi::pixels(person, &frame)?)));
+    let detections = visible.map(|(person, (x, y, w, h))| {
+        let kind = glib::Quark::from_str("person");
+        let detection = relations.add_od_mtd(kind, x as i32, y as i32, w as i32, h as i32, person.score)?;
+        Ok((detection.id(), person))
+    });
+    detections.collect()
 }
 
 fn classify(relations: &mut Relations, detection: u32, track: &Track) -> Result<(), glib::BoolError> {

@@ -1,14 +1,15 @@
 //! People as `GstVideoRegionOfInterestMeta`, for C, Python and everything that reads DL Streamer's metadata.
 //!
-//! Each person whose box is in the frame becomes a region of the type `person`, numbered from 1 in `id`, so that
-//! `gst_buffer_get_video_region_of_interest_meta_id` finds all of them, also from Python. Its params, in the shape that
+//! Each person whose box is in the frame becomes a region of the type `person`. In `id` they are numbered one after the
+//! other, so that `gst_buffer_get_video_region_of_interest_meta_id` finds all of them, also from Python: from 1 or, with
+//! the feature `analytics`, as their detections there, which is how DL Streamer puts the two together. Its params, in the shape that
 //! DL Streamer documents for its own elements:
 //!
 //! | structure | fields |
 //! |---|---|
 //! | `detection` | `x_min`, `y_min`, `x_max`, `y_max`: the box as fractions of the frame; `confidence` (doubles); `label_id` = 0; `element_id` |
 //! | `object_id` | `id` (int): the track; absent until someone has one |
-//! | `classification` | with `object_id`: `label`: the worker's vest, `none` for a visitor; `confidence` (double); `label_id` (int); `attribute_name` = `vest`; `model_name` |
+//! | `classification` | with `object_id`: `label`: the worker's vest, `none` for a visitor; `confidence` (double); `label_id` (int); `type` = `classification_result`; `attribute_name` = `vest`; `model_name` |
 //! | `keypoints` | where a pose is known: `format` = `keypoints`, `dims` = \[17, 2\] (uints), `precision` = 10 (FP32), `data_buffer`: x and y of each as fractions of the region; `confidence` (floats); `point_names`; `point_connections`: pairs of names |
 //!
 //! All numbers but the region's own are fractions, so they are the same after a scaling. GStreamer scales the regions
@@ -33,6 +34,11 @@ const FP32: i32 = 10;
 /// Puts a region on the buffer for each of its people, in place of those that were put on it before; `frame_size` is
 /// (width, height) in pixels. Regions of others stay.
 pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
+    set_numbered(buffer, frame_size, 1..);
+}
+
+/// [`set_rois`] with the regions' ids.
+pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), ids: impl IntoIterator<Item = i32>) {
     remove(buffer, is_ours);
     let Some(people) = scene(buffer) else { return };
     let frame = frame(frame_size);
@@ -40,7 +46,7 @@ pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
         .people
         .iter()
         .filter_map(|person| Some((person, pixels(person, &frame)?)));
-    for ((person, rect), id) in visible.zip(1..) {
+    for ((person, rect), id) in visible.zip(ids) {
         let mut region = VideoRegionOfInterestMeta::add(buffer, "person", rect);
         region.set_id(id);
         region.add_param(detection(person, &frame));
@@ -144,6 +150,7 @@ fn classification(person: &Person, track: &people::Track) -> gst::Structure {
     let labels = person.vest.as_ref().map(|vest| &vest.labels[..]).unwrap_or_default();
     let label_id = labels.iter().position(|known| **known == *label);
     gst::Structure::builder("classification")
+        .field("type", "classification_result")
         .field("attribute_name", "vest")
         .field("label", label)
         .field_if_some("label_id", label_id.map(|id| id as i32))

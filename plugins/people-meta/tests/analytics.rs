@@ -8,6 +8,7 @@ use gst_analytics::{
     AnalyticsClassificationMtd, AnalyticsMetaRefExt, AnalyticsODMtd, AnalyticsRelationMeta, AnalyticsRelationMetaODExt,
     AnalyticsTrackingMtd, RelTypes,
 };
+use gst_video::VideoRegionOfInterestMeta;
 use people::{Person, Rect, Scene, Track};
 use people_meta::Analytics;
 
@@ -39,7 +40,24 @@ fn put(analytics: &mut Analytics, buffer: &mut gst::BufferRef, people: Vec<Perso
         },
     );
     analytics.attach(buffer, SIZE).unwrap();
-    people_meta::set_rois(buffer, SIZE);
+}
+
+/// Whether each detection of a person is a region by the same id, as DL Streamer's readers want it.
+fn are_regions(buffer: &gst::BufferRef) -> bool {
+    let region = |region: gst::MetaRef<VideoRegionOfInterestMeta>| (region.id(), region.rect());
+    let regions: Vec<_> = buffer.iter_meta::<VideoRegionOfInterestMeta>().map(region).collect();
+    let relations = buffer.meta::<AnalyticsRelationMeta>().unwrap();
+    let people = relations
+        .iter::<AnalyticsODMtd>()
+        .filter(|detection| detection.obj_type().unwrap().as_str() == "person");
+    let detection = |detection: gst_analytics::AnalyticsMtdRef<AnalyticsODMtd>| {
+        let at = detection.location().unwrap();
+        (
+            detection.id() as i32,
+            (at.x as u32, at.y as u32, at.w as u32, at.h as u32),
+        )
+    };
+    people.map(detection).eq(regions)
 }
 
 fn frame(seconds: u64) -> gst::Buffer {
@@ -96,6 +114,7 @@ fn people_are_detections_with_tracks_and_vests() {
         lines(&first),
         ["person 8,16 16x24 0.75; 1 1-1; red 0.5", "person 30,16 16x24 0.75"]
     );
+    assert!(are_regions(&first));
     let people = vec![person(8.0, track(1, Some("red"), 1)), person(30.0, track(2, None, 0))];
     put(&mut analytics, second.make_mut(), people);
     assert_eq!(
@@ -117,6 +136,7 @@ fn what_others_wrote_stays_and_ours_is_renewed() {
         .unwrap();
     put(&mut analytics, buffer.make_mut(), vec![person(8.0, None)]);
     assert_eq!(lines(&buffer), ["forklift 1,2 3x4 0.5", "person 8,16 16x24 0.75"]);
+    assert!(are_regions(&buffer));
     put(&mut analytics, buffer.make_mut(), vec![person(30.0, None)]);
     assert_eq!(lines(&buffer), ["person 30,16 16x24 0.75"]);
 }

@@ -85,6 +85,7 @@ fn a_region_says_what_is_known() {
     let vest = region.param("classification").unwrap();
     assert_eq!(vest.get::<&str>("label").unwrap(), "red");
     assert_eq!(vest.get::<&str>("attribute_name").unwrap(), "vest");
+    assert_eq!(vest.get::<&str>("type").unwrap(), "classification_result");
     assert_eq!(
         (
             vest.get::<i32>("label_id").unwrap(),

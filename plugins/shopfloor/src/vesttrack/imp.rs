@@ -193,6 +193,7 @@ impl BaseTransformImpl for VestTrack {
             if let Err(error) = state.analytics.attach(buffer, state.size) {
                 gst::warning!(CAT, imp = self, "GstAnalytics metas are not whole: {error}");
             }
+            #[cfg(not(feature = "analytics"))]
             people_meta::set_rois(buffer, state.size);
         }
         Ok(gst::FlowSuccess::Ok)
