@@ -106,13 +106,8 @@ fn detect<'a>(
     frame_size: (u32, u32),
 ) -> Result<Vec<(u32, &'a Person)>, glib::BoolError> {
     let mut relations = relations_of(buffer)?;
-    let frame = roi::frame(frame_size);
-    let visible = people
-        .people
-        .iter()
-        .filter_map(|person| Some((person, roi::pixels(person, &frame)?)));
-    let detections = visible.map(|(person, (x, y, w, h))| {
-        let kind = glib::Quark::from_str("person");
+    let kind = glib::Quark::from_str("person");
+    let detections = roi::visible(people, roi::frame(frame_size)).map(|(person, (x, y, w, h))| {
         let detection = relations.add_od_mtd(kind, x as i32, y as i32, w as i32, h as i32, person.score)?;
         Ok((detection.id(), person))
     });

@@ -2,8 +2,8 @@
 //!
 //! Each person whose box is in the frame becomes a region of the type `person`. In `id` they are numbered one after the
 //! other, so that `gst_buffer_get_video_region_of_interest_meta_id` finds all of them, also from Python: from 1 or, with
-//! the feature `analytics`, as their detections there, which is how DL Streamer puts the two together. Its params, in the shape that
-//! DL Streamer documents for its own elements:
+//! the feature `analytics`, as their detections there, which is how DL Streamer puts the two together. Its params, in
+//! the shape that DL Streamer documents for its own elements:
 //!
 //! | structure | fields |
 //! |---|---|
@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
 use people::skeleton::{BONES, NAMES};
-use people::{Joint, Person, Pose, Rect, VestScores};
+use people::{Joint, Person, Pose, Rect, Scene, VestScores};
 
 use crate::people::{PeopleMeta, scene};
 
@@ -42,11 +42,7 @@ pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), 
     remove(buffer, is_ours);
     let Some(people) = scene(buffer) else { return };
     let frame = frame(frame_size);
-    let visible = people
-        .people
-        .iter()
-        .filter_map(|person| Some((person, pixels(person, &frame)?)));
-    for ((person, rect), id) in visible.zip(ids) {
+    for ((person, rect), id) in visible(&people, frame).zip(ids) {
         let mut region = VideoRegionOfInterestMeta::add(buffer, "person", rect);
         region.set_id(id);
         region.add_param(detection(person, &frame));
@@ -66,13 +62,21 @@ pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), 
     }
 }
 
+/// The people who are in the frame at all, each with the region: x, y, width and height in whole pixels.
+pub(crate) fn visible(people: &Scene, frame: Rect) -> impl Iterator<Item = (&Person, (u32, u32, u32, u32))> {
+    people
+        .people
+        .iter()
+        .filter_map(move |person| Some((person, pixels(person, &frame)?)))
+}
+
 /// The frame as a box.
 pub(crate) fn frame((width, height): (u32, u32)) -> Rect {
     Rect::new(0.0, 0.0, width as f32, height as f32)
 }
 
-/// The person's region in whole pixels: x, y, width and height, unless nothing of it is in the frame.
-pub(crate) fn pixels(person: &Person, frame: &Rect) -> Option<(u32, u32, u32, u32)> {
+/// The person's region, unless nothing of it is in the frame.
+fn pixels(person: &Person, frame: &Rect) -> Option<(u32, u32, u32, u32)> {
     let visible = person.bbox.intersection(frame);
     let (x, y) = (visible.left.round(), visible.top.round());
     let (w, h) = (visible.right.round() - x, visible.bottom.round() - y);
