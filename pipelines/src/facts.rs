@@ -87,7 +87,8 @@ impl Account {
         self.worked(from, lasted);
     }
 
-    fn end(&mut self, worker: Option<&VestName>, state: Activity, lasted: Duration) {
+    fn end(&mut self, worker: Option<&VestName>, state: Activity, lasted: Duration, totals: Totals) {
+        self.totals = totals;
         let others = mem::take(&mut self.handed_over);
         let own = match state {
             Activity::Active => lasted.saturating_sub(others),
@@ -106,11 +107,12 @@ impl Account {
 impl Ledger {
     /// Keeps what an event says.
     pub fn note(&mut self, tenant: &str, event: &Event) {
-        let account = self.0.entry((tenant.to_owned(), event.station.to_string()));
-        let account = account.or_default();
+        let key = || (tenant.to_owned(), event.station.to_string());
         match &event.kind {
             EventKind::Start => {}
-            EventKind::Handover { from, lasted } => account.hand_over(from.as_ref(), *lasted),
+            EventKind::Handover { from, lasted } => {
+                self.0.entry(key()).or_default().hand_over(from.as_ref(), *lasted);
+            }
             // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
                 previous: state,
@@ -119,8 +121,8 @@ impl Ledger {
                 ..
             }
             | EventKind::Totals { state, lasted, totals } => {
-                account.totals = *totals;
-                account.end(event.worker.as_ref(), *state, *lasted);
+                let account = self.0.entry(key()).or_default();
+                account.end(event.worker.as_ref(), *state, *lasted, *totals);
             }
         }
     }
@@ -253,6 +255,8 @@ mod tests {
     fn the_table_has_a_row_a_station() {
         let mut ledger = Ledger::default();
         assert!(ledger.table().is_none());
+        note(&mut ledger, "demo", &message("shopfloor-start", "bench 1"));
+        assert!(ledger.table().is_none(), "a start says nothing of seconds");
         let mut bench = message(ACTIVITY, "bench 1");
         note(&mut ledger, "demo", &bench);
         bench.set("active", 15_500_000_000u64);
