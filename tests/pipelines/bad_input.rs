@@ -11,6 +11,7 @@ use gst::prelude::*;
 use shopfloor_tests::root;
 use tempfile::TempDir;
 
+use crate::end;
 use crate::grpc::Server;
 use crate::launch::gst_launch_with;
 use crate::program::Program;
@@ -270,16 +271,6 @@ fn sizes_and_formats() {
     ));
 }
 
-/// The message that ends a pipeline: an error or the end of its stream.
-fn end(pipeline: &impl IsA<gst::Element>) -> gst::MessageType {
-    let last = [gst::MessageType::Error, gst::MessageType::Eos];
-    let message = pipeline
-        .bus()
-        .unwrap()
-        .timed_pop_filtered(gst::ClockTime::from_seconds(60), &last);
-    message.expect("an end within 60 s").type_()
-}
-
 /// Things that are no video.
 #[test]
 fn other_streams() {
@@ -298,7 +289,7 @@ fn other_streams() {
         let pipeline = gst::parse::launch(&format!("{source} ! {LINE}")).unwrap();
         // refused at once, or by a message
         let _ = pipeline.set_state(gst::State::Playing);
-        assert_eq!(end(&pipeline), gst::MessageType::Error, "{source}");
+        assert_eq!(end(&pipeline, 60).type_(), gst::MessageType::Error, "{source}");
         pipeline.set_state(gst::State::Null).unwrap();
         let weak = pipeline.downgrade();
         drop(pipeline);
@@ -351,7 +342,7 @@ fn properties() {
     ] {
         infer.set_property_from_str(name, value);
     }
-    assert_eq!(end(&pipeline), gst::MessageType::Eos);
+    assert_eq!(end(&pipeline, 60).type_(), gst::MessageType::Eos);
     pipeline.set_state(gst::State::Null).unwrap();
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use gst::prelude::*;
 use shopfloor_tests::root;
 
+use crate::end;
+
 /// Numbers that look random and are the same each time (a linear congruential generator, Knuth's MMIX constants).
 struct Dice(u64);
 
@@ -29,16 +31,6 @@ fn pipeline() -> gst::Pipeline {
         root().join("media/vests.mp4").display()
     );
     gst::parse::launch(&launch).unwrap().downcast().unwrap()
-}
-
-/// What ends a pipeline, at last.
-fn end(pipeline: &gst::Pipeline) -> gst::Message {
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message = pipeline
-        .bus()
-        .unwrap()
-        .timed_pop_filtered(gst::ClockTime::from_seconds(120), &ends);
-    message.expect("neither EOS nor an error within two minutes")
 }
 
 #[test]
@@ -70,7 +62,7 @@ fn flushing_seeks_keep_the_order() {
             gst::ClockTime::from_seconds(72),
         )
         .unwrap();
-    let last = end(&pipeline);
+    let last = end(&pipeline, 120);
     pipeline.set_state(gst::State::Null).unwrap();
     assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{last:?}");
     let times = times.lock().unwrap();
