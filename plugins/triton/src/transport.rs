@@ -7,14 +7,16 @@ use crate::{Contract, Done, Endpoint, Error, Log, Request, SharedRegion, Statist
 
 /// An open way to a Triton.
 pub(crate) enum Transport {
-    InProcess(in_process::Host),
+    InProcess(Box<in_process::Host>),
     Grpc(grpc::Client),
 }
 
 impl Transport {
     pub(crate) fn open(endpoint: &Endpoint, log: Log) -> Result<Self, Error> {
         match endpoint {
-            Endpoint::InProcess(endpoint) => in_process::Host::start(endpoint, log).map(Self::InProcess),
+            Endpoint::InProcess(endpoint) => {
+                in_process::Host::start(endpoint, log).map(|host| Self::InProcess(Box::new(host)))
+            }
             Endpoint::Grpc(endpoint) => grpc::Client::connect(endpoint).map(Self::Grpc),
         }
     }

@@ -107,7 +107,6 @@ api! {
     fn ServerDelete(server: *mut TritonServer) -> Outcome;
     fn ServerLoadModel(server: *mut TritonServer, name: *const c_char) -> Outcome;
     fn ServerUnloadModel(server: *mut TritonServer, name: *const c_char) -> Outcome;
-    fn ServerModelIndex(server: *mut TritonServer, flags: u32, index: *mut *mut TritonMessage) -> Outcome;
     fn ServerModelMetadata(
         server: *mut TritonServer, name: *const c_char, version: i64, metadata: *mut *mut TritonMessage,
     ) -> Outcome;

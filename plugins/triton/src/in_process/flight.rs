@@ -52,9 +52,7 @@ impl Drop for Flight {
         if let Some(deadline) = self.deadline {
             state.deadlines.remove(&(deadline, self.id));
         }
-        if state.flying.is_empty() {
-            self.table.landed.notify_all();
-        }
+        self.table.landed.notify_all();
     }
 }
 
@@ -62,7 +60,7 @@ impl Drop for Flight {
 #[derive(Default)]
 pub(super) struct Flights {
     state: Mutex<State>,
-    /// No flight is left.
+    /// There is a flight less.
     landed: Condvar,
     /// There is an earlier deadline, or the watch ends.
     sooner: Condvar,
@@ -71,7 +69,8 @@ pub(super) struct Flights {
 #[derive(Default)]
 struct State {
     next_id: u64,
-    flying: HashMap<u64, Weak<Flight>>,
+    /// Each with its model.
+    flying: HashMap<u64, (Arc<str>, Weak<Flight>)>,
     deadlines: BTreeSet<(Instant, u64)>,
     ended: bool,
 }
@@ -96,11 +95,11 @@ impl Flights {
             table,
             deadline,
             done: Mutex::new(Some(done)),
-            model,
+            model: Arc::clone(&model),
             outputs,
             handle,
         });
-        state.flying.insert(id, Arc::downgrade(&flight));
+        state.flying.insert(id, (model, Arc::downgrade(&flight)));
         if let Some(deadline) = deadline {
             state.deadlines.insert((deadline, id));
             if state.deadlines.first() == Some(&(deadline, id)) {
@@ -124,19 +123,34 @@ impl Flights {
         }
     }
 
-    /// Waits until no flight is left, at most `limit`; whether that is so.
-    pub(super) fn wait(&self, limit: Duration) -> bool {
-        let state = lock(&self.state);
-        let busy = |state: &mut State| !state.flying.is_empty();
-        let (state, _) = self
+    /// Waits until no flight is left, at most until `limit`; whether that is so.
+    pub(super) fn wait(&self, limit: Instant) -> bool {
+        self.wait_for(|_| true, limit)
+    }
+
+    /// As [`Self::wait`], for the flights of one model.
+    pub(super) fn wait_for_model(&self, model: &str, limit: Instant) -> bool {
+        self.wait_for(|other| other == model, limit)
+    }
+
+    fn wait_for(&self, waited_for: impl Fn(&str) -> bool, limit: Instant) -> bool {
+        let left = limit.saturating_duration_since(Instant::now());
+        let busy = |state: &mut State| state.flying.values().any(|(model, _)| waited_for(model));
+        let (state, timeout) = self
             .landed
-            .wait_timeout_while(state, limit, busy)
+            .wait_timeout_while(lock(&self.state), left, busy)
             .unwrap_or_else(PoisonError::into_inner);
-        state.flying.is_empty()
+        drop(state);
+        !timeout.timed_out()
     }
 
     fn flying(&self) -> Vec<Arc<Flight>> {
-        lock(&self.state).flying.values().filter_map(Weak::upgrade).collect()
+        let state = lock(&self.state);
+        state
+            .flying
+            .values()
+            .filter_map(|(_, flight)| flight.upgrade())
+            .collect()
     }
 
     /// Ends flights at their deadlines, until [`Watch`] ends.
@@ -157,7 +171,7 @@ impl Flights {
                 continue;
             }
             state.deadlines.remove(&(deadline, id));
-            let flight = state.flying.get(&id).and_then(Weak::upgrade);
+            let flight = state.flying.get(&id).and_then(|(_, flight)| flight.upgrade());
             drop(state); // neither a user's closure nor the end of a flight may meet the lock
             if let Some(flight) = flight {
                 flight.expire();

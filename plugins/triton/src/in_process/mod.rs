@@ -7,17 +7,17 @@ mod holds;
 mod library;
 mod outputs;
 mod server;
+mod threads;
 
+use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
 use std::fs;
+use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
-
-use serde::Deserialize;
 
 use crate::buffer::Pool;
 use crate::done::Done;
@@ -28,21 +28,28 @@ use flight::{Flights, Watch};
 use holds::Holds;
 use outputs::Allocator;
 use server::{Options, RawServer};
+use threads::{Threads, Tid};
 
 /// How long an end may take: what executes is finished first.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Held while a server starts: Triton sets up what its servers share without a lock of its own.
-static STARTING: Mutex<()> = Mutex::new(());
+/// How long a model that is let go may keep us waiting for its last requests.
+const UNLOAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many servers have been started. Held while one starts: Triton sets up what they share without a lock of its own.
+static STARTED: Mutex<u64> = Mutex::new(0);
 
 /// A running in-process server.
 pub(crate) struct Host {
     server: RawServer,
     allocator: Allocator,
+    threads: Threads,
     flights: Arc<Flights>,
     watch: Watch,
     endpoint: InProcess,
     holds: Mutex<Holds>,
+    /// Threads that take models down.
+    ending: Mutex<HashSet<Tid>>,
 }
 
 /// What Triton says about a model, in JSON.
@@ -59,7 +66,7 @@ impl Host {
                 repository: endpoint.repository.clone(),
             });
         }
-        let _starting = lock(&STARTING);
+        let mut started = lock(&STARTED);
         let api = library::load(&endpoint.home)?;
         let failed = |failure: Failure| Error::ServerStart {
             reason: failure.message,
@@ -74,18 +81,23 @@ impl Host {
             }
             Ok((RawServer::new(&options)?, Allocator::new(api)?))
         };
-        let (server, allocator) = start().map_err(failed)?;
-        let flights = Arc::new(Flights::default());
-        let watch = Watch::new(&flights).map_err(|error| Error::ServerStart {
+        let no_thread = |error: io::Error| Error::ServerStart {
             reason: error.to_string(),
-        })?;
+        };
+        *started += 1;
+        let threads = Threads::new(format!("triton-{started}"));
+        let (server, allocator) = threads.run(start).map_err(no_thread)?.map_err(failed)?;
+        let flights = Arc::new(Flights::default());
+        let watch = Watch::new(&flights).map_err(no_thread)?;
         Ok(Self {
             server,
             allocator,
+            threads,
             flights,
             watch,
             endpoint: endpoint.clone(),
             holds: Mutex::default(),
+            ending: Mutex::default(),
         })
     }
 
@@ -98,8 +110,10 @@ impl Host {
                 available,
             });
         }
+        let before = self.threads.alive();
         self.server.load(model).map_err(|failure| load_error(model, failure))?;
-        lock(&self.holds).hold(model, self.steps(model));
+        let came = &self.threads.alive() - &before;
+        lock(&self.holds).hold(model, self.steps(model), &came);
         Ok(())
     }
 
@@ -114,11 +128,31 @@ impl Host {
         all
     }
 
-    /// Lets a model go once its last request has; one that is a step of a loaded ensemble goes with that.
+    /// Lets a model go, once its last request has gone and its threads sleep; one that is a step of a loaded ensemble
+    /// goes with that.
+    ///
+    /// Not to be called from a request's `done`, which it would wait for.
     pub(crate) fn unload(&self, model: &str) {
-        for model in lock(&self.holds).release(model) {
-            let _ = self.server.unload(&model); // fails only for what is not loaded
-        }
+        let released = lock(&self.holds).release(model);
+        let limit = Instant::now() + UNLOAD_TIMEOUT;
+        self.flights.wait_for_model(model, limit);
+        self.threads.wait_for_rest(released.threads, limit);
+        self.take_down(|| {
+            for model in &released.models {
+                let _ = self.server.unload(model); // fails only for what is not loaded
+            }
+        });
+    }
+
+    /// Does `work`, with which models go: each on a thread that Triton starts for it and tells nobody about.
+    fn take_down<T: Send>(&self, work: impl Fn() -> T + Sync) -> T {
+        let before = self.threads.alive();
+        let done = self.threads.run(&work).unwrap_or_else(|_no_thread| work());
+        let alive = self.threads.alive();
+        let mut ending = lock(&self.ending);
+        ending.retain(|thread| alive.contains(thread));
+        ending.extend(&alive - &before);
+        done
     }
 
     /// Describes a loaded model; the words do not differ between its versions.
@@ -167,9 +201,9 @@ impl Host {
     pub(crate) fn close(self) {
         self.flights.cancel();
         let limit = Instant::now() + EXIT_TIMEOUT;
-        if self.flights.wait(EXIT_TIMEOUT) {
+        let landed = self.flights.wait(limit);
+        if landed && self.stop(limit) {
             drop(self.watch);
-            self.server.wait_for_unloads(limit);
             drop(self.server);
             drop(self.allocator);
         } else {
@@ -178,35 +212,22 @@ impl Host {
             mem::forget((self.server, self.allocator));
         }
     }
-}
 
-impl RawServer {
-    /// Waits for models to be gone. Stopping the server waits for them, too, but looks only once a second.
-    fn wait_for_unloads(&self, limit: Instant) {
-        while self.unloading() && Instant::now() < limit {
-            thread::sleep(Duration::from_millis(1)); // Triton has no way to tell
-        }
-        // The thread that unloaded the last model says so just before its last step, which still needs the server.
-        thread::sleep(Duration::from_millis(5));
-    }
-
-    fn unloading(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Entry {
-            #[serde(default)]
-            state: String,
-        }
-        let index = self
-            .index()
-            .ok()
-            .and_then(|json| serde_json::from_str::<Vec<Entry>>(&json).ok());
-        index.is_some_and(|entries| entries.iter().any(|entry| entry.state == "UNLOADING"))
+    /// Stops the server and waits for the models to be gone; whether they are.
+    fn stop(&self, limit: Instant) -> bool {
+        let gone = || {
+            let ending = lock(&self.ending).clone();
+            self.threads.wait_for_end(&ending, limit)
+        };
+        gone(); // Triton waits, too, but looks only once a second
+        let stopped = self.take_down(|| self.server.stop()).is_ok();
+        stopped && gone() // a thread says that its model is gone just before its last step, which needs the server
     }
 }
 
 /// The names of the repository's models: its directories with a configuration.
 fn models(repository: &Path) -> Result<Vec<String>, Error> {
-    let missing = |error: std::io::Error| Error::RepositoryMissing {
+    let missing = |error: io::Error| Error::RepositoryMissing {
         repository: repository.into(),
         reason: error.to_string(),
     };

@@ -130,7 +130,7 @@ impl RawServer {
         }
     }
 
-    /// Returns at once; the model goes when its last request has.
+    /// Returns at once; the model goes when its last request has, on a thread of Triton's.
     pub(super) fn unload(&self, model: &str) -> Result<(), Failure> {
         let model = c_string(model)?;
         // SAFETY: the server lives; Triton copies the name.
@@ -140,10 +140,11 @@ impl RawServer {
         }
     }
 
-    /// JSON: every model of the repository, with the state of those that are or were loaded.
-    pub(super) fn index(&self) -> Result<String, Failure> {
+    /// Waits for what is in flight and for the models to go, at most the exit timeout. After a failure something still
+    /// runs in there: then the server is to be left alone rather than dropped.
+    pub(super) fn stop(&self) -> Result<(), Failure> {
         // SAFETY: the server lives.
-        self.json(|message| unsafe { (self.api.ServerModelIndex)(self.as_ptr(), 0, message) })
+        unsafe { self.api.check((self.api.ServerStop)(self.as_ptr())) }
     }
 
     /// JSON: KServe v2 model metadata. `version` is one that is served, or -1 for any.
@@ -194,15 +195,7 @@ impl RawServer {
 }
 
 impl Drop for RawServer {
-    /// Waits for what is in flight and for the models to go, at most the exit timeout.
     fn drop(&mut self) {
-        // SAFETY: ours, and dropped once.
-        let stopped = unsafe { self.api.check((self.api.ServerStop)(self.as_ptr())) };
-        // When stopping timed out, something still runs in there: then the server is left alone rather than pulled away
-        // from under it.
-        if stopped.is_err() {
-            return;
-        }
         let mut shared = lock(&SHARED);
         shared.stopped.push(Stopped {
             api: self.api,
@@ -228,7 +221,7 @@ struct Shared {
     stopped: Vec<Stopped>,
 }
 
-/// A server without models, which is deleted when dropped.
+/// A server that is deleted when dropped; one that was not stopped stops then.
 struct Stopped {
     api: &'static Api,
     raw: NonNull<TritonServer>,
@@ -239,7 +232,7 @@ unsafe impl Send for Stopped {}
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        // SAFETY: ours, stopped, and dropped once; a failure to free has no remedy.
+        // SAFETY: ours, and dropped once; a failure to free has no remedy.
         let _ = unsafe { self.api.check((self.api.ServerDelete)(self.raw.as_ptr())) };
     }
 }
