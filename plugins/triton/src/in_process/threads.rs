@@ -3,7 +3,8 @@
 //! They tell when a model may be let go, which Triton does not. A model's thread takes its instance off a list for each
 //! piece of work, loading among them, says that the work is done, and then puts the instance back. Who ends the thread
 //! between the two reads the last entry of an empty list: `TritonBackendThread::StopBackendThread` in Triton core's
-//! `backend_model_instance.cc`. In between a thread runs or wants to run; one that has been seen asleep is past it.
+//! `backend_model_instance.cc`, in 2.51 as in the main branch of 2026. In between, a thread runs or wants to; one that
+//! has been seen asleep is past it.
 
 use std::collections::HashSet;
 use std::io;
