@@ -69,7 +69,7 @@ pub(super) struct Flights {
 #[derive(Default)]
 struct State {
     next_id: u64,
-    /// Each with its model.
+    /// Each with its model, which is not to be asked of the flight: it may end while it is asked, and needs this lock then.
     flying: HashMap<u64, (Arc<str>, Weak<Flight>)>,
     deadlines: BTreeSet<(Instant, u64)>,
     ended: bool,

@@ -18,7 +18,6 @@ pub(super) struct Holds {
 }
 
 /// A model that has to stay.
-#[derive(Default)]
 struct Held {
     /// How often it is used or a step.
     holders: usize,

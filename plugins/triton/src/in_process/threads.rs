@@ -48,26 +48,17 @@ impl Threads {
 
     /// Waits until each of `threads` has been asleep, or has ended; at most until `limit`.
     pub(super) fn wait_for_rest(&self, mut threads: HashSet<Tid>, limit: Instant) {
-        loop {
+        wait_until(limit, || {
             let awake = self.states().into_iter().filter(|(_, asleep)| !asleep);
             let awake: HashSet<_> = awake.map(|(thread, _)| thread).collect();
             threads.retain(|thread| awake.contains(thread));
-            if threads.is_empty() || Instant::now() >= limit {
-                return;
-            }
-            thread::sleep(LOOK);
-        }
+            threads.is_empty()
+        });
     }
 
     /// Waits until `threads` have ended, at most until `limit`; whether they have.
     pub(super) fn wait_for_end(&self, threads: &HashSet<Tid>, limit: Instant) -> bool {
-        while !self.alive().is_disjoint(threads) {
-            if Instant::now() >= limit {
-                return false;
-            }
-            thread::sleep(LOOK);
-        }
-        true
+        wait_until(limit, || self.alive().is_disjoint(threads))
     }
 
     /// Those that there are, and whether each is asleep.
@@ -80,6 +71,17 @@ impl Threads {
         };
         states().unwrap_or_default()
     }
+}
+
+/// Looks until `done`, at most until `limit`; whether it is.
+fn wait_until(limit: Instant, mut done: impl FnMut() -> bool) -> bool {
+    while !done() {
+        if Instant::now() >= limit {
+            return false;
+        }
+        thread::sleep(LOOK);
+    }
+    true
 }
 
 #[cfg(test)]
