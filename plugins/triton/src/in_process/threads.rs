@@ -100,6 +100,8 @@ mod tests {
         let threads = Threads::new("test-name".into());
         let (wake, asleep) = mpsc::channel::<()>();
         let thread = threads.run(|| thread::spawn(move || asleep.recv())).unwrap();
+        // The one that ran this may be seen for a moment after it has been joined.
+        wait_until(Instant::now() + LONG, || threads.alive().len() < 2);
         let alive = threads.alive();
         assert_eq!(alive.len(), 1);
         assert!(Threads::new("test-other".into()).alive().is_empty());
