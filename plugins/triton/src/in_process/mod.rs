@@ -135,7 +135,9 @@ impl Host {
     pub(crate) fn unload(&self, model: &str) {
         let released = lock(&self.holds).release(model);
         let limit = Instant::now() + UNLOAD_TIMEOUT;
-        self.flights.wait_for_model(model, limit);
+        for model in &released.models {
+            self.flights.wait_for_model(model, limit);
+        }
         self.threads.wait_for_rest(released.threads, limit);
         self.take_down(|| {
             for model in &released.models {
