@@ -6,16 +6,15 @@
 // A fuzz target is a program of its own and calls one of them.
 #![allow(dead_code)]
 
-use std::sync::Arc;
-
-use people::decode::{DecodeOptions, Output, PoseLayout, f32_tensor, people, vest_scores};
-use people::letterbox::{Fit, Letterbox};
 use people::station_file::Stations;
-use people::{Person, Rect, VestName};
+
 use shopfloor::launch::{Parameters, expand, parse_parameter};
 use shopfloor::report::log;
 use shopfloor::report::timeline::{Row, streams};
 use triton::Contract;
+use vision::Rect;
+use vision::decode::{DecodeOptions, Detection, PoseLayout, TensorView, class_probabilities, f32_tensor, people};
+use vision::letterbox::{Fit, Letterbox};
 
 /// A station file.
 pub fn stations(bytes: &[u8]) {
@@ -98,24 +97,28 @@ pub fn tensors(bytes: &[u8]) {
         return;
     };
     let letterbox = letterbox(fit, scale);
-    let labels: Arc<[VestName]> = ["none", "red", "blue"].map(Into::into).into();
+    const CLASSES: usize = 3;
     let layout = PoseLayout::ALL.get(usize::from(kind)).copied();
     match (layout, kind) {
         (Some(layout), _) => pose(layout, claim, data, &letterbox),
         (None, 4) => {
-            let shape = [rows(data, labels.len()), labels.len() as i64];
-            let Ok(logits) = f32_tensor(&claimed(&shape, claim), whole(data, labels.len())) else {
+            let shape = [rows(data, CLASSES), CLASSES as i64];
+            let Ok(logits) = f32_tensor(&claimed(&shape, claim), whole(data, CLASSES)) else {
                 return;
             };
-            for vest in vest_scores(logits.view(), &labels).into_iter().flatten().flatten() {
-                let sum: f32 = vest.probabilities.iter().sum();
+            for vest in class_probabilities(logits.view(), CLASSES)
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let sum: f32 = vest.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-3, "{vest:?}");
             }
         }
         _ => {
-            let outputs = parts(data, count, claim, labels.len() as i64);
+            let outputs = parts(data, count, claim, CLASSES as i64);
             let outputs: Vec<_> = outputs.iter().map(Part::output).collect();
-            if let Ok(found) = people(&outputs, &letterbox, &labels) {
+            if let Ok(found) = people(&outputs, &letterbox, CLASSES) {
                 check(&found, usize::from(count));
             }
         }
@@ -154,7 +157,7 @@ fn pose(layout: PoseLayout, claim: u8, data: &[u8], letterbox: &Letterbox) {
 }
 
 /// Whoever reads people relies on this.
-fn check(found: &[Person], most: usize) {
+fn check(found: &[Detection], most: usize) {
     assert!(found.len() <= most);
     for person in found {
         let Rect {
@@ -218,8 +221,8 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn output(&self) -> Output<'_> {
-        Output {
+    fn output(&self) -> TensorView<'_> {
+        TensorView {
             name: self.name,
             shape: &self.shape,
             data: self.data,

@@ -32,7 +32,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["-h"], 0, "--window");
     check("scripts/demo", &["-h"], 0, "utilisation.html");
     check("scripts/fuzz", &["--help"], 0, "fuzz/corpus");
-    check("scripts/make-echarts", &["--help"], 0, "pipelines/assets/echarts");
+    check("scripts/make-echarts", &["--help"], 0, "cli/assets/echarts");
     check("scripts/test", &["--help"], 0, "clippy");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
@@ -134,7 +134,7 @@ fn the_charts_are_those_that_their_script_fetches() {
     let checksum = script.lines().find_map(|line| line.strip_prefix("checksum="));
     let checksum = checksum.expect("the script knows the checksum");
     let output = Command::new("sha256sum")
-        .arg(root.join("pipelines/assets/echarts/echarts.min.js"))
+        .arg(root.join("cli/assets/echarts/echarts.min.js"))
         .output()
         .expect("sha256sum runs");
     let found = String::from_utf8_lossy(&output.stdout);

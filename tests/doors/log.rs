@@ -36,7 +36,7 @@ fn events() -> [Event; 4] {
             from: Some("blue".into()),
             lasted,
         },
-        EventKind::Totals {
+        EventKind::End {
             state: Activity::Idle,
             lasted,
             totals,

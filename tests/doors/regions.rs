@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use people::{Joint, Person, Rect, Scene};
+use people::{Person, Scene};
 use serde::Deserialize;
 use shopfloor_tests::root;
+use vision::{Keypoint, Rect};
 
 use crate::{FRAMES, clip, init, output_of, run};
 
@@ -54,9 +55,9 @@ fn check(region: &Region, person: &Person) {
     assert_eq!(region.track, track.map(|track| track.id));
     let vest = track.map(|track| track.worker.as_deref().unwrap_or("none"));
     assert_eq!(region.vest.as_deref(), vest);
-    let joints = if person.pose.is_some() { Joint::COUNT } else { 0 };
+    let joints = if person.pose.is_some() { Keypoint::COUNT } else { 0 };
     assert_eq!(region.keypoints.len(), joints);
-    for (joint, keypoint) in Joint::ALL.iter().zip(person.pose.iter().flatten()) {
+    for (joint, keypoint) in Keypoint::ALL.iter().zip(person.pose.iter().flatten()) {
         let expected = [keypoint.point.x, keypoint.point.y, keypoint.confidence];
         assert!(
             is_near(&region.keypoints[joint.name()], &expected, 0.1),

@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
 use ndarray::ArrayView3;
-use people::decode::{self, DecodeOptions, Output, PoseLayout};
-use people::letterbox::Letterbox;
-use people::{Inference, Person, VestName};
+use people::{Inference, Person};
 use shopfloor_tests::root;
 use triton::{Endpoint, InProcess, Input, Model, Request, Server, Task};
+use vision::decode::{self, DecodeOptions, Detection, PoseLayout, TensorView};
+use vision::letterbox::Letterbox;
 
 use crate::decoupled::{self, FRAMES, Run};
 use crate::truth;
@@ -100,7 +100,6 @@ fn model(name: &str) -> Arc<Model> {
 #[test]
 fn the_step_detect_decides_as_the_decoder_does() {
     let model = model("worker_detect");
-    let labels: Arc<[VestName]> = Arc::from([VestName::from("none")]);
     let options = DecodeOptions {
         score_threshold: 0.2,
         max_people: 16,
@@ -120,8 +119,8 @@ fn the_step_detect_decides_as_the_decoder_does() {
             .decode(tensor.into_dyn(), &Letterbox::default(), &options)
             .unwrap();
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let got = detect(&model, &[1, n as i64, 57], &bytes, &labels);
-        let plain = |people: Vec<Person>| {
+        let got = detect(&model, &[1, n as i64, 57], &bytes);
+        let plain = |people: Vec<Detection>| {
             people
                 .into_iter()
                 .map(|p| (p.bbox, p.score, p.pose))
@@ -153,7 +152,7 @@ fn row(random: &mut impl FnMut() -> f32) -> [f32; 57] {
 }
 
 /// What the step finds, with vests that do not matter.
-fn detect(model: &Model, shape: &[i64], rows: &[u8], labels: &Arc<[VestName]>) -> Vec<Person> {
+fn detect(model: &Model, shape: &[i64], rows: &[u8]) -> Vec<Detection> {
     let mut data = model.buffer(rows.len());
     data.copy_from_slice(rows);
     let spec = &model.contract().inputs[0];
@@ -169,18 +168,18 @@ fn detect(model: &Model, shape: &[i64], rows: &[u8], labels: &Arc<[VestName]>) -
     let people = reply.outputs[0].shape[0];
     let vests = vec![0; 4 * people as usize];
     let shape = [people, 1];
-    let vests = Output {
+    let vests = TensorView {
         name: "vests",
         shape: &shape,
         data: &vests,
     };
-    let outputs = reply.outputs.iter().map(|output| Output {
+    let outputs = reply.outputs.iter().map(|output| TensorView {
         name: &output.name,
         shape: &output.shape,
         data: &output.data,
     });
     let outputs: Vec<_> = outputs.chain([vests]).collect();
-    decode::people(&outputs, &Letterbox::default(), labels).unwrap()
+    decode::people(&outputs, &Letterbox::default(), 1).unwrap()
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
-use people::{Person, Rect, Scene};
+use people::{Person, Scene};
 use serde::Deserialize;
 use shopfloor_tests::root;
+use vision::Rect;
 
 #[derive(Deserialize)]
 struct Frame {
@@ -30,7 +31,7 @@ pub struct Score {
     pub vests: f32,
 }
 
-/// Detections (coasted people do not count) against the truth, matched greedily at IoU 0.5, best score first.
+/// Detections (frames_since_update people do not count) against the truth, matched greedily at IoU 0.5, best score first.
 pub fn score(scenes: &[Arc<Scene>]) -> Score {
     let file = File::open(root().join("media/vests_truth.json.gz")).unwrap();
     let truth: Vec<Frame> = serde_json::from_reader(GzDecoder::new(file)).unwrap();

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `FRAME.png` is a frame of media/vests.mp4 as 8-bit RGB, at any size; `PEOPLE.json` is that frame's entry of
-//! media/vests_truth.json.gz, in pixels of 768×576. The second person is shown as coasted, the third as a visitor.
+//! media/vests_truth.json.gz, in pixels of 768×576. The second person is shown as frames_since_update, the third as a visitor.
 
 use std::error::Error;
 use std::fs::File;
@@ -13,11 +13,10 @@ use std::io::{BufReader, BufWriter};
 use std::time::Duration;
 
 use draw::{Painter, PlaneMut, Style, Surface};
-use people::image::{Colorimetry, PixelFormat};
-use people::{
-    Activity, Inference, Keypoint, Person, Point, Rect, Scene, SkipReason, Station, StationView, Totals, Track,
-};
+use people::{Activity, Inference, Person, Scene, SkipReason, Station, StationStatus, Totals, Track};
 use serde_json::Value;
+use vision::image::{Colorimetry, PixelFormat};
+use vision::{KeypointDetection, Point, Rect};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -73,7 +72,7 @@ fn person((index, truth): (usize, &Value), (sx, sy): (f32, f32)) -> Person {
     let corner = |i: usize| number(&truth["box"][i]);
     let keypoint = |i: usize| {
         let k = &truth["kpts"][i];
-        Keypoint {
+        KeypointDetection {
             point: Point::new(number(&k[0]) * sx, number(&k[1]) * sy),
             confidence: number(&k[2]),
         }
@@ -88,14 +87,14 @@ fn person((index, truth): (usize, &Value), (sx, sy): (f32, f32)) -> Person {
             id: truth["id"].as_u64().unwrap_or(0),
             worker: vest.map(Into::into),
             confidence: 0.9,
-            coasted: u32::from(index == 1) * 3,
+            frames_since_update: u32::from(index == 1) * 3,
         }),
     }
 }
 
 /// Three stations: somebody's and active, somebody's and idle, anyone's.
-fn stations() -> Vec<StationView> {
-    let view = |name: &str, vest: Option<&str>, corners: &[(f32, f32)], activity, seconds| StationView {
+fn stations() -> Vec<StationStatus> {
+    let view = |name: &str, vest: Option<&str>, corners: &[(f32, f32)], activity, seconds| StationStatus {
         station: Station {
             name: name.into(),
             polygon: corners.iter().map(|(x, y)| Point::new(*x, *y)).collect(),

@@ -7,8 +7,9 @@
 use std::time::{Duration, Instant};
 
 use draw::{Painter, PlaneMut, Style, Surface};
-use people::image::{Colorimetry, PixelFormat};
-use people::{Activity, Keypoint, Person, Point, Rect, Scene, Station, StationView, Totals, Track};
+use people::{Activity, Person, Scene, Station, StationStatus, Totals, Track};
+use vision::image::{Colorimetry, PixelFormat};
+use vision::{KeypointDetection, Point, Rect};
 
 const SIZE: (usize, usize) = (1920, 1080);
 
@@ -82,7 +83,7 @@ fn person(index: usize, vest: Option<&str>) -> Person {
         (30, 96),
     ];
     let (left, top) = (60.0 + 180.0 * index as f32, 200.0 + 60.0 * (index % 5) as f32);
-    let pose = JOINTS.map(|(x, y)| Keypoint {
+    let pose = JOINTS.map(|(x, y)| KeypointDetection {
         point: Point::new(left + f32::from(x) * 1.5, top + f32::from(y) * 4.2),
         confidence: 0.6,
     });
@@ -95,16 +96,16 @@ fn person(index: usize, vest: Option<&str>) -> Person {
             id: index as u64,
             worker: vest.map(Into::into),
             confidence: 0.9,
-            coasted: 0,
+            frames_since_update: 0,
         }),
     }
 }
 
 /// A slanted station of about 400×400 pixels, somebody working there.
-fn station(index: usize) -> StationView {
+fn station(index: usize) -> StationStatus {
     let left = 0.06 + 0.31 * index as f32;
     let polygon = [(0.0, 0.4), (0.2, 0.37), (0.23, 0.73), (0.02, 0.78)];
-    StationView {
+    StationStatus {
         station: Station {
             name: format!("bench {}", index + 1).into(),
             polygon: polygon.map(|(x, y)| Point::new(left + x, y)).into(),

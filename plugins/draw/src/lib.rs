@@ -7,8 +7,8 @@
 //!
 //! ```
 //! use draw::{Canvas, Color, Mask, PlaneMut, Surface};
-//! use people::Point;
-//! use people::image::{Colorimetry, PixelFormat};
+//! use vision::Point;
+//! use vision::image::{Colorimetry, PixelFormat};
 //!
 //! let mut bytes = vec![0; 64 * 48];
 //! let plane = PlaneMut { data: &mut bytes, stride: 64 };
@@ -19,7 +19,7 @@
 //! canvas.mask.disc(Point::new(32.0, 24.0), 6.0);
 //! canvas.fill(Color::WHITE, 1.0);
 //! assert_eq!(bytes[24 * 64 + 32], 235); // white, in limited range
-//! # Ok::<_, people::image::ImageError>(())
+//! # Ok::<_, vision::image::ImageError>(())
 //! ```
 #![forbid(unsafe_code)]
 

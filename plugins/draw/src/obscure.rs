@@ -1,6 +1,6 @@
 //! Making a face unrecognisable, in place, whatever the format.
 
-use people::Point;
+use vision::Point;
 
 use crate::Surface;
 

@@ -2,7 +2,7 @@
 
 use std::f32::consts::FRAC_PI_2;
 
-use people::{Point, Rect};
+use vision::{Point, Rect};
 
 use crate::Mask;
 use crate::mask::unite;

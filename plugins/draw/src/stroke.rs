@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use people::Point;
+use vision::Point;
 
 use crate::Mask;
 use crate::mask::unite;

@@ -1,6 +1,6 @@
 //! A raw frame that can be drawn on: its planes, mutable, with their strides.
 
-use people::image::{Colorimetry, ImageError, PixelFormat, check_plane};
+use vision::image::{Colorimetry, ImageError, PixelFormat, check_plane};
 
 use crate::Color;
 

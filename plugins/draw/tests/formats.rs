@@ -4,8 +4,8 @@ mod common;
 
 use common::Frame;
 use draw::{Canvas, Color, Typeface};
-use people::Point;
-use people::image::{ColorMatrix, ColorRange, Colorimetry, PixelFormat};
+use vision::Point;
+use vision::image::{ColorMatrix, ColorRange, Colorimetry, PixelFormat};
 
 const SIZES: [(usize, usize); 5] = [(64, 48), (63, 47), (37, 24), (33, 1), (1, 1)];
 const ORANGE: Color = Color([255, 138, 31]);

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use common::Frame;
 use draw::{Painter, Style, color};
-use people::image::PixelFormat;
-use people::{
-    Activity, Inference, Joint, Keypoint, Person, Point, Rect, Scene, SkipReason, Station, StationView, Totals, Track,
-};
+use people::{Activity, Inference, Person, Scene, SkipReason, Station, StationStatus, Totals, Track};
 use proptest::prelude::*;
+use vision::image::PixelFormat;
+use vision::{Keypoint, KeypointDetection, Point, Rect};
 
 const SIZE: (usize, usize) = (384, 288);
 const FLOOR: [u8; 3] = [90, 96, 88];
@@ -45,17 +44,17 @@ fn everywhere() -> Rect {
 
 /// A worker whose hands are at (140, 150) and (180, 150).
 fn worker(vest: &str) -> Person {
-    let mut pose = [Keypoint::default(); Joint::COUNT];
+    let mut pose = [KeypointDetection::default(); Keypoint::COUNT];
     for (joint, x, y) in [
-        (Joint::Nose, 160.0, 92.0),
-        (Joint::LeftEye, 163.0, 89.0),
-        (Joint::RightEye, 157.0, 89.0),
-        (Joint::LeftElbow, 185.0, 130.0),
-        (Joint::LeftWrist, 180.0, 150.0),
-        (Joint::RightElbow, 135.0, 130.0),
-        (Joint::RightWrist, 140.0, 150.0),
+        (Keypoint::Nose, 160.0, 92.0),
+        (Keypoint::LeftEye, 163.0, 89.0),
+        (Keypoint::RightEye, 157.0, 89.0),
+        (Keypoint::LeftElbow, 185.0, 130.0),
+        (Keypoint::LeftWrist, 180.0, 150.0),
+        (Keypoint::RightElbow, 135.0, 130.0),
+        (Keypoint::RightWrist, 140.0, 150.0),
     ] {
-        pose[joint as usize] = Keypoint {
+        pose[joint as usize] = KeypointDetection {
             point: Point::new(x, y),
             confidence: 0.4,
         };
@@ -69,14 +68,14 @@ fn worker(vest: &str) -> Person {
             id: 1,
             worker: Some(vest.into()),
             confidence: 0.9,
-            coasted: 0,
+            frames_since_update: 0,
         }),
     }
 }
 
-fn coasted() -> Person {
+fn frames_since_update() -> Person {
     let mut person = worker("red");
-    person.track.as_mut().unwrap().coasted = 4;
+    person.track.as_mut().unwrap().frames_since_update = 4;
     person
 }
 
@@ -87,8 +86,8 @@ fn scene(people: Vec<Person>) -> Scene {
     }
 }
 
-fn bench(activity: Activity) -> StationView {
-    StationView {
+fn bench(activity: Activity) -> StationStatus {
+    StationStatus {
         station: Station {
             name: "bench 1".into(),
             polygon: [(0.5, 0.5), (0.8, 0.5), (0.8, 0.75), (0.5, 0.75)]
@@ -109,7 +108,7 @@ fn bench(activity: Activity) -> StationView {
 fn an_empty_scene_and_a_style_of_nothing_leave_the_frame() {
     let untouched = Frame::simple(PixelFormat::Rgb, SIZE, FLOOR);
     assert_eq!(paint(&Scene::default(), &Style::default()), untouched);
-    let mut full = scene(vec![worker("red"), coasted()]);
+    let mut full = scene(vec![worker("red"), frames_since_update()]);
     full.stations.push(bench(Activity::Active));
     assert_eq!(paint(&full, &PLAIN), untouched);
 }
@@ -140,7 +139,7 @@ fn coasted_people_are_dashed_and_have_no_skeleton() {
     };
     let (seen, predicted) = (
         paint(&scene(vec![worker("red")]), &style),
-        paint(&scene(vec![coasted()]), &style),
+        paint(&scene(vec![frames_since_update()]), &style),
     );
     let (inside, edge) = (
         Rect::new(126.0, 86.0, 194.0, 234.0),
@@ -273,7 +272,7 @@ fn redacted_faces_are_flat_in_every_format() {
     for format in PixelFormat::ALL {
         for person in [
             worker("red"),
-            coasted(),
+            frames_since_update(),
             Person {
                 pose: None,
                 ..worker("red")
@@ -313,18 +312,18 @@ fn silly_point() -> impl Strategy<Value = Point> {
 prop_compose! {
     fn silly_person()(
         edges in prop::array::uniform4(silly()),
-        points in prop::collection::vec(silly_point(), Joint::COUNT),
+        points in prop::collection::vec(silly_point(), Keypoint::COUNT),
         confidence in -0.5_f32..1.5,
         posed in any::<bool>(),
         track in prop::option::of((any::<u64>(), prop::option::of(".{0,40}"), 0_u32..3)),
     ) -> Person {
-        let joint = |i: usize| Keypoint { point: points[i], confidence };
+        let joint = |i: usize| KeypointDetection { point: points[i], confidence };
         Person {
             bbox: Rect::new(edges[0], edges[1], edges[2], edges[3]),
             score: confidence,
             pose: posed.then(|| std::array::from_fn(joint)),
             vest: None,
-            track: track.map(|(id, worker, coasted)| Track { id, worker: worker.map(Into::into), confidence, coasted }),
+            track: track.map(|(id, worker, frames_since_update)| Track { id, worker: worker.map(Into::into), confidence, frames_since_update }),
         }
     }
 }
@@ -335,10 +334,10 @@ prop_compose! {
         name in ".{0,60}",
         seconds in any::<u64>(),
         activity in prop::sample::select(Activity::ALL.to_vec()),
-    ) -> StationView {
+    ) -> StationStatus {
         let polygon = polygon.into_iter().map(|p| Point::new(p.x / 300.0, p.y / 200.0)).collect();
         let lasted = Duration::from_secs(seconds);
-        StationView {
+        StationStatus {
             station: Station { name: name.into(), polygon, vest: None }.into(),
             activity,
             worker: None,

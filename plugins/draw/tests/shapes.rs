@@ -4,9 +4,9 @@ mod common;
 
 use common::Frame;
 use draw::{Canvas, Color};
-use people::image::{ColorRange, Colorimetry, PixelFormat};
-use people::{Point, Rect};
 use proptest::prelude::*;
+use vision::image::{ColorRange, Colorimetry, PixelFormat};
+use vision::{Point, Rect};
 
 const SIZE: (usize, usize) = (24, 18);
 /// Samples across and down a pixel.

@@ -13,8 +13,8 @@ use gst_analytics::{
 };
 use people::{Person, Scene, Track, VestScores};
 
-use crate::people::scene;
 use crate::roi;
+use crate::scene::scene;
 
 /// How long the first sight of a track that is seen no more is remembered: longer than any track lives unseen.
 const MEMORY: gst::ClockTime = gst::ClockTime::from_seconds(60);
@@ -75,7 +75,7 @@ impl Analytics {
         now: gst::ClockTime,
     ) -> Result<(), glib::BoolError> {
         let (first, last) = self.seen.entry(track.id).or_insert((now, now));
-        if track.coasted == 0 {
+        if track.frames_since_update == 0 {
             *last = now;
         }
         let mut relations = relations_of(buffer)?;
@@ -83,7 +83,7 @@ impl Analytics {
         relations.set_relation(RelTypes::RELATE_TO, detection, tracking)?;
         if let Some(mut tracking) = relations.mtd_mut::<AnalyticsTrackingMtd>(tracking) {
             tracking.update_last_seen(*last)?;
-            if track.coasted > 0 {
+            if track.frames_since_update > 0 {
                 tracking.set_lost()?;
             }
         }

@@ -12,13 +12,13 @@
 #[cfg(feature = "analytics")]
 mod analytics;
 mod carrier;
-mod people;
+mod model_output;
 mod roi;
-mod tensor;
+mod scene;
 
 #[cfg(feature = "analytics")]
 pub use analytics::Analytics;
 pub use carrier::Meta;
-pub use people::{PeopleMeta, scene, scene_mut, set_scene};
+pub use model_output::{ModelOutputMeta, add_model_output, model_outputs, take_model_outputs};
 pub use roi::set_rois;
-pub use tensor::{Tensor, TensorMeta, Tensors, add_tensors, take_tensors, tensors};
+pub use scene::{SceneMeta, scene, scene_mut, set_scene};

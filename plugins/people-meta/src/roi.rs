@@ -21,10 +21,11 @@ use std::sync::LazyLock;
 
 use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
-use people::skeleton::{BONES, NAMES};
-use people::{Joint, Person, Pose, Rect, Scene, VestScores};
+use people::{Person, Scene, VestScores};
+use vision::skeleton::{KEYPOINT_NAMES, SKELETON};
+use vision::{Keypoint, Pose, Rect};
 
-use crate::people::{PeopleMeta, scene};
+use crate::scene::{SceneMeta, scene};
 
 /// What `detection` says in `element_id`, and how a region is known to be of this module.
 const ELEMENT: &str = "vesttrack";
@@ -56,9 +57,9 @@ pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), 
         }
     }
     // Metas follow a buffer in their order, and `follow` needs the regions to have followed.
-    let carried = buffer.meta_mut::<PeopleMeta>().map(|meta| meta.remove());
+    let carried = buffer.meta_mut::<SceneMeta>().map(|meta| meta.remove());
     if let Some(Ok(())) = carried {
-        PeopleMeta::add(buffer, people);
+        SceneMeta::add(buffer, people);
     }
 }
 
@@ -165,9 +166,9 @@ fn classification(person: &Person, track: &people::Track) -> gst::Structure {
 }
 
 fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> gst::Structure {
-    static POINT_NAMES: LazyLock<gst::Array> = LazyLock::new(|| gst::Array::new(NAMES));
+    static POINT_NAMES: LazyLock<gst::Array> = LazyLock::new(|| gst::Array::new(KEYPOINT_NAMES));
     static CONNECTIONS: LazyLock<gst::Array> =
-        LazyLock::new(|| gst::Array::new(BONES.iter().flat_map(|(from, to)| [from.name(), to.name()])));
+        LazyLock::new(|| gst::Array::new(SKELETON.iter().flat_map(|(from, to)| [from.name(), to.name()])));
     let fractions = pose.iter().flat_map(|keypoint| {
         let x = (keypoint.point.x - left as f32) / width as f32;
         let y = (keypoint.point.y - top as f32) / height as f32;
@@ -176,7 +177,7 @@ fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> g
     let fractions: Vec<u8> = fractions.collect();
     gst::Structure::builder("keypoints")
         .field("format", "keypoints")
-        .field("dims", gst::Array::new([Joint::COUNT as u32, 2]))
+        .field("dims", gst::Array::new([Keypoint::COUNT as u32, 2]))
         .field("precision", FP32)
         .field("data_buffer", glib::Variant::array_from_fixed_array(&fractions))
         .field(

@@ -9,8 +9,9 @@ use gst_analytics::{
     AnalyticsTrackingMtd, RelTypes,
 };
 use gst_video::VideoRegionOfInterestMeta;
-use people::{Person, Rect, Scene, Track};
+use people::{Person, Scene, Track};
 use people_meta::Analytics;
+use vision::Rect;
 
 fn person(left: f32, track: Option<Track>) -> Person {
     Person {
@@ -21,12 +22,12 @@ fn person(left: f32, track: Option<Track>) -> Person {
     }
 }
 
-fn track(id: u64, worker: Option<&str>, coasted: u32) -> Option<Track> {
+fn track(id: u64, worker: Option<&str>, frames_since_update: u32) -> Option<Track> {
     Some(Track {
         id,
         worker: worker.map(Into::into),
         confidence: 0.5,
-        coasted,
+        frames_since_update,
     })
 }
 

@@ -4,11 +4,12 @@ mod common;
 
 use common::SIZE;
 use gst_video::VideoRegionOfInterestMeta;
-use people::{Keypoint, Person, Point, Pose, Rect, Scene, Track, VestScores};
+use people::{Person, Scene, Track, VestScores};
+use vision::{KeypointDetection, Point, Pose, Rect};
 
 fn person(bbox: Rect) -> Person {
     let mut pose = Pose::default();
-    pose[9] = Keypoint {
+    pose[9] = KeypointDetection {
         point: Point::new(12.0, 30.0),
         confidence: 0.5,
     };
@@ -24,7 +25,7 @@ fn person(bbox: Rect) -> Person {
             id: 7,
             worker: Some("red".into()),
             confidence: 0.5,
-            coasted: 0,
+            frames_since_update: 0,
         }),
     }
 }
@@ -102,7 +103,7 @@ fn a_region_says_what_is_known() {
     assert_eq!(dims, [17, 2]);
     assert_eq!(array("point_names")[9].get::<&str>().unwrap(), "left_wrist");
     assert_eq!(array("confidence")[9].get::<f32>().unwrap(), 0.5);
-    assert_eq!(array("point_connections").len(), 2 * people::skeleton::BONES.len());
+    assert_eq!(array("point_connections").len(), 2 * vision::skeleton::SKELETON.len());
     assert_eq!(array("point_connections")[1].get::<&str>().unwrap(), "left_eye");
     let data = keypoints.get::<gst::glib::Variant>("data_buffer").unwrap();
     let data = data.fixed_array::<u8>().unwrap();
@@ -169,7 +170,7 @@ fn regions_are_renewed_and_others_stay() {
     people_meta::set_rois(buffer, SIZE);
     let rects: Vec<_> = regions(buffer).into_iter().map(|(rect, _)| rect).collect();
     assert_eq!(rects, [(1, 2, 3, 4), (8, 16, 16, 24)]);
-    assert_eq!(buffer.iter_meta::<people_meta::PeopleMeta>().count(), 1);
+    assert_eq!(buffer.iter_meta::<people_meta::SceneMeta>().count(), 1);
 }
 
 /// The regions and the person's box behind `elements`.

@@ -4,13 +4,14 @@ mod common;
 
 use std::sync::Arc;
 
-use people::letterbox::Letterbox;
-use people::{Keypoint, Person, Point, Pose, Rect, Scene};
-use people_meta::{Tensor, Tensors};
+use people::{Person, Scene};
+use vision::letterbox::Letterbox;
+use vision::{KeypointDetection, Point, Pose, Rect};
+use vision::{ModelOutput, OutputTensor};
 
 fn scene() -> Scene {
     let mut pose = Pose::default();
-    pose[9] = Keypoint {
+    pose[9] = KeypointDetection {
         point: Point::new(12.0, 30.0),
         confidence: 0.5,
     };
@@ -26,8 +27,8 @@ fn scene() -> Scene {
     }
 }
 
-fn answer() -> Tensors {
-    Tensors {
+fn answer() -> ModelOutput {
+    ModelOutput {
         model: "m".into(),
         letterbox: Letterbox {
             scale_x: 2.0,
@@ -36,24 +37,24 @@ fn answer() -> Tensors {
             offset_y: 5.0,
             ..Letterbox::default()
         },
-        tensors: vec![Tensor {
+        tensors: vec![OutputTensor {
             name: "o".into(),
             datatype: "FP32",
             shape: vec![1],
             data: bytes::Bytes::from_static(&[0; 4]),
         }],
-        ..Tensors::default()
+        ..ModelOutput::default()
     }
 }
 
 /// What is on a frame with metas behind `elements`.
-fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<Tensors>>) {
+fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<ModelOutput>>) {
     let put = |buffer: &mut gst::BufferRef| {
         people_meta::set_scene(buffer, scene());
-        people_meta::add_tensors(buffer, answer());
+        people_meta::add_model_output(buffer, answer());
     };
     common::through(elements, put, |buffer| {
-        (people_meta::scene(buffer), people_meta::tensors(buffer))
+        (people_meta::scene(buffer), people_meta::model_outputs(buffer))
     })
 }
 
@@ -134,15 +135,15 @@ fn one_branch_of_a_tee_does_not_see_the_others_changes() {
     assert_eq!(people_meta::scene(&buffer).unwrap().people.len(), 1);
     assert_eq!(people_meta::scene(&other).unwrap().people.len(), 0);
     people_meta::set_scene(other.make_mut(), scene());
-    assert_eq!(other.iter_meta::<people_meta::PeopleMeta>().count(), 1);
+    assert_eq!(other.iter_meta::<people_meta::SceneMeta>().count(), 1);
 }
 
 #[test]
 fn tensors_are_taken_whole() {
     gst::init().unwrap();
     let mut buffer = gst::Buffer::new();
-    people_meta::add_tensors(buffer.make_mut(), answer());
-    people_meta::add_tensors(buffer.make_mut(), answer());
-    assert_eq!(people_meta::take_tensors(buffer.make_mut()).len(), 2);
-    assert!(people_meta::tensors(&buffer).is_empty());
+    people_meta::add_model_output(buffer.make_mut(), answer());
+    people_meta::add_model_output(buffer.make_mut(), answer());
+    assert_eq!(people_meta::take_model_outputs(buffer.make_mut()).len(), 2);
+    assert!(people_meta::model_outputs(&buffer).is_empty());
 }

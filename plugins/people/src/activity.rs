@@ -35,13 +35,14 @@ use std::time::Duration;
 
 use crate::event::{Event, EventKind};
 use crate::station_file::Stations;
-use crate::{Activity, Inference, Joint, Person, Point, Scene, Station, StationView, Totals, VestName};
+use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName};
+use vision::{Keypoint, Point};
 
 /// What makes a station active, and for how long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivityOptions {
     /// The joints that count as hands. Default: wrists and elbows.
-    pub joints: Vec<Joint>,
+    pub joints: Vec<Keypoint>,
     /// How sure the network must be of a joint, 0..1. Default: 0.2, see [`ActivityOptions::default`].
     pub min_keypoint_confidence: f32,
     /// How long active outlasts the hand, and idle the person. Default: 1 s.
@@ -59,7 +60,12 @@ impl Default for ActivityOptions {
     /// The hold time bridges ten missed frames at 10 fps, and a hand that reaches for a tool.
     fn default() -> Self {
         Self {
-            joints: vec![Joint::LeftElbow, Joint::RightElbow, Joint::LeftWrist, Joint::RightWrist],
+            joints: vec![
+                Keypoint::LeftElbow,
+                Keypoint::RightElbow,
+                Keypoint::LeftWrist,
+                Keypoint::RightWrist,
+            ],
             min_keypoint_confidence: 0.2,
             hold_time: Duration::from_secs(1),
             unknown_after: Duration::from_secs(2),
@@ -144,7 +150,7 @@ impl ActivityTracker {
     }
 
     /// Counts the time up to `time`, the end of the stream, and ends it: returns what has happened since the latest
-    /// frame, the last of each station its [`EventKind::Totals`]. A `time` before the latest frame counts nothing.
+    /// frame, the last of each station its [`EventKind::End`]. A `time` before the latest frame counts nothing.
     pub fn finish(&mut self, time: Duration) -> Vec<Event> {
         let unknown_after = self.options.unknown_after;
         let advance = |progress: &mut Progress| progress.advance(time.max(progress.latest?), unknown_after);
@@ -155,7 +161,7 @@ impl ActivityTracker {
     }
 
     /// Where every station stands at the latest frame, in order.
-    pub fn views(&self) -> Vec<StationView> {
+    pub fn views(&self) -> Vec<StationStatus> {
         self.stations.iter().map(Progress::view).collect()
     }
 }
@@ -191,7 +197,7 @@ impl Frame<'_> {
 }
 
 fn is_coasting(person: &Person) -> bool {
-    person.track.as_ref().is_some_and(|track| track.coasted > 0)
+    person.track.as_ref().is_some_and(|track| track.frames_since_update > 0)
 }
 
 fn track_id(person: &Person) -> Option<u64> {
@@ -326,7 +332,7 @@ impl Progress {
     /// The sums, if the station has been watched at all.
     fn end(&self) -> Option<Event> {
         let latest = self.latest?;
-        let totals = EventKind::Totals {
+        let totals = EventKind::End {
             state: self.activity,
             lasted: latest - self.since,
             totals: self.totals,
@@ -343,8 +349,8 @@ impl Progress {
         }
     }
 
-    fn view(&self) -> StationView {
-        StationView {
+    fn view(&self) -> StationStatus {
+        StationStatus {
             station: self.station.clone(),
             activity: self.activity,
             worker: self.worker.clone(),

@@ -67,8 +67,9 @@ pub enum EventKind {
         #[serde(serialize_with = "seconds")]
         lasted: Duration,
     },
-    /// It is watched no longer: the stream or the station ended.
-    Totals {
+    /// The station is no longer watched: the stream ended or the station was removed.
+    #[serde(rename = "totals")]
+    End {
         /// The last state.
         state: Activity,
         /// How long `state` lasted.
@@ -113,7 +114,7 @@ mod tests {
         let from = Some("blue".into());
         let handover = event(EventKind::Handover { from, lasted });
         let state = Activity::Unknown;
-        let end = event(EventKind::Totals { state, lasted, totals });
+        let end = event(EventKind::End { state, lasted, totals });
         let lines = [
             (start, None),
             (change, Some("yard \"2\"")),

@@ -9,7 +9,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use crate::Rect;
+use vision::Rect;
 
 /// 0.999 quantile of the chi-square distribution with 4 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical
 /// Methods, table 1.3.6.7.4): a person's own detection lies farther off once in a thousand frames.

@@ -9,21 +9,14 @@
 
 pub mod activity;
 pub mod assignment;
-pub mod decode;
 pub mod event;
-pub mod geometry;
-pub mod image;
 pub mod kalman;
-pub mod letterbox;
-pub mod nms;
+pub mod polygon_editor;
 pub mod scene;
-pub mod skeleton;
-pub mod sketch;
+
 pub mod station;
 pub mod station_file;
 pub mod tracker;
 
-pub use geometry::{Point, Rect};
 pub use scene::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
-pub use skeleton::{Joint, Keypoint, Pose};
-pub use station::{Activity, Station, StationView, Totals};
+pub use station::{Activity, Station, StationStatus, Totals};

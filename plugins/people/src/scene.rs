@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{Pose, Rect, StationView};
+use crate::StationStatus;
+use vision::{Pose, Rect};
 
 /// A vest's colour as the model's label file spells it, e.g. `red`; it is the worker's identity.
 pub type VestName = Arc<str>;
@@ -15,7 +16,7 @@ pub struct Scene {
     /// The people, in no particular order.
     pub people: Vec<Person>,
     /// The stations and their states, in the order of the station file; filled by `activityzone`.
-    pub stations: Vec<StationView>,
+    pub stations: Vec<StationStatus>,
 }
 
 /// What became of a frame's inference.
@@ -94,6 +95,6 @@ pub struct Track {
     pub worker: Option<VestName>,
     /// How sure the identity is, 0..1.
     pub confidence: f32,
-    /// Frames since the person was last detected: 0 is seen now, more is a predicted ("coasted") box.
-    pub coasted: u32,
+    /// Frames since the person was last detected: 0 is seen now, more is a predicted ("frames_since_update") box.
+    pub frames_since_update: u32,
 }

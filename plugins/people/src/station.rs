@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Point, VestName};
+use crate::VestName;
+use vision::Point;
 
 /// How near to an edge, in frames, a point is still on it: a hundredth of a pixel of a frame 10,000 wide.
 const ON_EDGE: f64 = 1e-6;
@@ -241,7 +242,7 @@ pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S
 
 /// A station as it stands at one frame.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StationView {
+pub struct StationStatus {
     /// Which one.
     pub station: Arc<Station>,
     /// Its state.

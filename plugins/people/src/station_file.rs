@@ -17,7 +17,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::station::{PolygonError, check_polygon};
-use crate::{Point, Station, VestName, VestScores};
+use crate::{Station, VestName, VestScores};
+use vision::Point;
 
 /// The stations of a file, in its order; their names are unique.
 #[derive(Clone, Debug, Default, PartialEq)]

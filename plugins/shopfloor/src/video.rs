@@ -2,7 +2,7 @@
 
 use draw::{PlaneMut, Surface};
 use gst_video::prelude::*;
-use people::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, PixelFormat, Plane};
+use vision::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, PixelFormat, Plane};
 
 /// Raw video in system memory, in the formats that we read and draw on.
 pub fn caps() -> gst::Caps {

@@ -4,7 +4,8 @@ mod common;
 
 use common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
 use gst::prelude::*;
-use people::{Activity, Person, Point, Track};
+use people::{Activity, Person, Track};
+use vision::Point;
 
 const BENCH: &str =
     r#"{"stations": [{"name": "bench", "vest": "red", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]}"#;
@@ -16,7 +17,7 @@ fn worker(wrist: Point) -> Person {
         id: 1,
         worker: Some("red".into()),
         confidence: 1.0,
-        coasted: 0,
+        frames_since_update: 0,
     };
     Person {
         track: Some(track),

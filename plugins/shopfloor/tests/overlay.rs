@@ -4,8 +4,9 @@ mod common;
 
 use common::{HEIGHT, WIDTH, caps, frame, harness, harness_with, init, person};
 use gst::prelude::*;
-use people::image::PixelFormat;
-use people::{Point, Scene};
+use people::Scene;
+use vision::Point;
+use vision::image::PixelFormat;
 
 fn with_people(mut buffer: gst::Buffer) -> gst::Buffer {
     let scene = Scene {

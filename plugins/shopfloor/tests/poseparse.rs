@@ -3,9 +3,10 @@
 mod common;
 
 use common::{frame, harness, texts};
-use people::letterbox::Letterbox;
-use people::{Inference, Rect, Scene, SkipReason};
-use people_meta::{Tensor, Tensors};
+use people::{Inference, Scene, SkipReason};
+use vision::Rect;
+use vision::letterbox::Letterbox;
+use vision::{ModelOutput, OutputTensor};
 
 const ROW: usize = 57;
 
@@ -19,9 +20,9 @@ fn rows(people: &[[f32; 5]]) -> Vec<f32> {
     people.iter().copied().flat_map(row).collect()
 }
 
-fn tensors(values: &[f32], columns: usize) -> Tensors {
+fn tensors(values: &[f32], columns: usize) -> ModelOutput {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    Tensors {
+    ModelOutput {
         model: "pose".into(),
         letterbox: Letterbox {
             scale_x: 2.0,
@@ -31,22 +32,25 @@ fn tensors(values: &[f32], columns: usize) -> Tensors {
             width: 640.0,
             height: 560.0,
         },
-        tensors: vec![Tensor {
+        tensors: vec![OutputTensor {
             name: "output".into(),
             datatype: "FP32",
             shape: vec![1, (values.len() / columns) as i64, columns as i64],
             data: data.into(),
         }],
-        ..Tensors::default()
+        ..ModelOutput::default()
     }
 }
 
-fn parsed(launch: &str, tensors: Tensors) -> Scene {
+fn parsed(launch: &str, tensors: ModelOutput) -> Scene {
     let (mut harness, _bus) = harness(launch);
     let mut buffer = frame(0);
-    people_meta::add_tensors(buffer.get_mut().unwrap(), tensors);
+    people_meta::add_model_output(buffer.get_mut().unwrap(), tensors);
     let buffer = harness.push_and_pull(buffer).unwrap();
-    assert!(people_meta::tensors(&buffer).is_empty(), "tensors leave the buffer");
+    assert!(
+        people_meta::model_outputs(&buffer).is_empty(),
+        "tensors leave the buffer"
+    );
     Scene::clone(&people_meta::scene(&buffer).expect("people come on it"))
 }
 
@@ -68,7 +72,7 @@ fn threshold_nms_and_letterbox() {
 
 #[test]
 fn the_threshold_is_the_users_then_the_contracts() {
-    let recommended = || Tensors {
+    let recommended = || ModelOutput {
         score_threshold: Some(0.2),
         ..tensors(&rows(&PEOPLE), ROW)
     };
@@ -96,7 +100,7 @@ fn regions_are_gathered() {
     let (mut harness, _bus) = harness("poseparse");
     let mut buffer = frame(0);
     for x in [100.0, 400.0] {
-        people_meta::add_tensors(
+        people_meta::add_model_output(
             buffer.get_mut().unwrap(),
             tensors(&rows(&[[x, 140.0, 40.0, 100.0, 0.9]]), ROW),
         );
@@ -124,7 +128,7 @@ fn frames_without_tensors_pass_as_they_are() {
 fn a_model_that_finds_no_people_is_named() {
     let (mut harness, bus) = harness("poseparse");
     let mut buffer = frame(0);
-    people_meta::add_tensors(buffer.get_mut().unwrap(), tensors(&[0.0; 24], 8));
+    people_meta::add_model_output(buffer.get_mut().unwrap(), tensors(&[0.0; 24], 8));
     assert_eq!(harness.push(buffer), Err(gst::FlowError::Error));
     let errors = texts(&bus, gst::MessageType::Error);
     assert_eq!(errors.len(), 1);

@@ -4,7 +4,8 @@ mod common;
 
 use common::{frame, frame_of, harness, person};
 use gst::prelude::*;
-use people::{Inference, Point, Scene, SkipReason};
+use people::{Inference, Scene, SkipReason};
+use vision::Point;
 
 const NOWHERE: Point = Point::new(0.0, 0.0);
 
@@ -58,7 +59,10 @@ fn a_hidden_worker_coasts_and_a_flush_forgets() {
     let hidden = harness.push_and_pull(frame_of(5, vec![])).unwrap();
     let scene = people_meta::scene(&hidden).unwrap();
     assert_eq!(
-        (scene.people.len(), scene.people[0].track.as_ref().unwrap().coasted),
+        (
+            scene.people.len(),
+            scene.people[0].track.as_ref().unwrap().frames_since_update
+        ),
         (1, 1)
     );
 

@@ -1,6 +1,6 @@
 //! What every part of the picture is drawn with: canvas, typeface and sizes.
 
-use people::Rect;
+use vision::Rect;
 
 use crate::{Canvas, Color, Typeface};
 

@@ -1,6 +1,7 @@
 //! Where a person's face is, to be blurred: too much rather than too little.
 
-use people::{Joint, Person, Point, Rect};
+use people::Person;
+use vision::{Keypoint, Point, Rect};
 
 use crate::Surface;
 
@@ -22,13 +23,17 @@ pub(super) fn redact(surface: &mut Surface, people: &[Person], threshold: f32) {
 
 /// The head by nose, eyes and ears; by the top of the box when the pose is missing, predicted or shows no face.
 fn head(person: &Person, threshold: f32) -> Head {
-    let coasted = person.track.as_ref().is_some_and(|t| t.coasted > 0);
-    let by_pose = if coasted { None } else { head_of_pose(person, threshold) };
+    let frames_since_update = person.track.as_ref().is_some_and(|t| t.frames_since_update > 0);
+    let by_pose = if frames_since_update {
+        None
+    } else {
+        head_of_pose(person, threshold)
+    };
     by_pose.unwrap_or_else(|| head_of_box(person.bbox))
 }
 
 fn head_of_pose(person: &Person, threshold: f32) -> Option<Head> {
-    use Joint::*;
+    use Keypoint::*;
     let pose = person.pose.as_ref()?;
     let seen: Vec<Point> = [Nose, LeftEye, RightEye, LeftEar, RightEar]
         .into_iter()
@@ -75,18 +80,19 @@ fn head_of_box(bbox: Rect) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use people::{Keypoint, Track};
+    use people::Track;
+    use vision::KeypointDetection;
 
     use super::*;
 
     fn person() -> Person {
-        let mut pose = [Keypoint::default(); Joint::COUNT];
+        let mut pose = [KeypointDetection::default(); Keypoint::COUNT];
         for (joint, x, y) in [
-            (Joint::Nose, 50.0, 20.0),
-            (Joint::LeftEar, 56.0, 18.0),
-            (Joint::RightEar, 44.0, 18.0),
+            (Keypoint::Nose, 50.0, 20.0),
+            (Keypoint::LeftEar, 56.0, 18.0),
+            (Keypoint::RightEar, 44.0, 18.0),
         ] {
-            pose[joint as usize] = Keypoint {
+            pose[joint as usize] = KeypointDetection {
                 point: Point::new(x, y),
                 confidence: 0.5,
             };
@@ -111,7 +117,7 @@ mod tests {
         assert!(by_box.center.y - by_box.radius_y < 8.0 && by_box.center.y + by_box.radius_y > 30.0);
         let mut coasting = person();
         coasting.track = Some(Track {
-            coasted: 2,
+            frames_since_update: 2,
             ..Track::default()
         });
         assert_eq!(head(&coasting, 0.2), by_box);

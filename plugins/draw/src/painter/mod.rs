@@ -6,7 +6,8 @@ mod persons;
 mod plates;
 mod stations;
 
-use people::{Inference, Person, Point, Scene, SkipReason};
+use people::{Inference, Person, Scene, SkipReason};
+use vision::Point;
 
 use crate::{Canvas, Color, Mask, Surface, Typeface};
 use brush::{Brush, Look, SHADE, Words};

@@ -1,7 +1,8 @@
 //! People: box and skeleton in the vest's colour, and a name plate.
 
-use people::skeleton::BONES;
-use people::{Joint, Person, Point, Pose, Rect, VestScores};
+use people::{Person, VestScores};
+use vision::skeleton::SKELETON;
+use vision::{Keypoint, Point, Pose, Rect};
 
 use super::Style;
 use super::brush::{Brush, Look, SHADE, Words, shortened};
@@ -13,7 +14,7 @@ use crate::{Color, Mask, Typeface};
 /// Longest name on a plate, in characters.
 const MAX_NAME: usize = 20;
 
-/// What coasted people's lines and plates are multiplied with.
+/// What frames_since_update people's lines and plates are multiplied with.
 const FAINT: f32 = 0.6;
 
 /// Box and skeleton of one person: first a dark rim under all lines, then the bones, then all that has the vest's colour.
@@ -22,19 +23,19 @@ const FAINT: f32 = 0.6;
 pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
     let (line, rim) = (brush.look.line, brush.look.rim);
     let color = color_of(person, brush.guesses);
-    let coasted = is_coasted(person);
-    let strength = if coasted { FAINT } else { 1.0 };
+    let frames_since_update = is_coasted(person);
+    let strength = if frames_since_update { FAINT } else { 1.0 };
     let radius = (brush.look.text * 0.4).min(person.bbox.width().min(person.bbox.height()) / 4.0);
     let path = rounded(crisp(person.bbox, line), radius);
     let outline = |mask: &mut Mask, width: f32| {
-        if coasted && style.boxes {
+        if frames_since_update && style.boxes {
             // caps reach into the gaps: rim and line get the same period
             mask.dashes(&path, true, width, 4.0 * line, 5.0 * line - width);
         } else if style.boxes {
             mask.polyline(&path, true, width);
         }
     };
-    let pose = person.pose.as_ref().filter(|_| style.skeletons && !coasted);
+    let pose = person.pose.as_ref().filter(|_| style.skeletons && !frames_since_update);
     let skeleton = pose.map(|pose| Skeleton::new(pose, person.bbox.height(), brush.look, style.joint_threshold));
     outline(brush.canvas.mask, line + 2.0 * rim);
     if let Some(skeleton) = &skeleton {
@@ -69,7 +70,7 @@ pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person],
 }
 
 fn is_coasted(person: &Person) -> bool {
-    person.track.as_ref().is_some_and(|t| t.coasted > 0)
+    person.track.as_ref().is_some_and(|t| t.frames_since_update > 0)
 }
 
 /// The vest that decides colour and name: the tracker's word, where there is no tracker the model's best guess.
@@ -118,14 +119,14 @@ struct Skeleton {
 impl Skeleton {
     fn new(pose: &Pose, height: f32, look: Look, threshold: f32) -> Self {
         let line = (height * 0.013).clamp(look.line * 0.6, look.line * 1.5);
-        let seen = |joint: Joint| {
+        let seen = |joint: Keypoint| {
             let keypoint = pose[joint as usize];
             (keypoint.confidence >= threshold).then_some(keypoint.point)
         };
-        let bones = BONES.into_iter().filter(|(a, _)| !is_face(*a));
+        let bones = SKELETON.into_iter().filter(|(a, _)| !is_face(*a));
         // a small face would vanish under its five joints
         let faces = height >= 12.0 * look.text;
-        let joints = Joint::ALL.into_iter().filter(|joint| faces || !is_face(*joint));
+        let joints = Keypoint::ALL.into_iter().filter(|joint| faces || !is_face(*joint));
         Self {
             bones: bones.filter_map(|(a, b)| Some((seen(a)?, seen(b)?))).collect(),
             joints: joints.filter_map(|j| Some((seen(j)?, joint_radius(j, line)))).collect(),
@@ -160,12 +161,12 @@ impl Skeleton {
     }
 }
 
-fn is_face(joint: Joint) -> bool {
-    (joint as u8) < Joint::LeftShoulder as u8
+fn is_face(joint: Keypoint) -> bool {
+    (joint as u8) < Keypoint::LeftShoulder as u8
 }
 
-fn joint_radius(joint: Joint, line: f32) -> f32 {
-    use Joint::*;
+fn joint_radius(joint: Keypoint, line: f32) -> f32 {
+    use Keypoint::*;
     match joint {
         LeftWrist | RightWrist => 2.2 * line,
         LeftElbow | RightElbow => 1.8 * line,

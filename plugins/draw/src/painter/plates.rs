@@ -1,6 +1,6 @@
 //! Where labels go: near what they name, inside the frame, not over one another.
 
-use people::{Point, Rect};
+use vision::{Point, Rect};
 
 /// The plates of one frame.
 #[derive(Debug)]

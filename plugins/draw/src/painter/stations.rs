@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use people::{Activity, Point, Rect, StationView};
+use people::{Activity, StationStatus};
+use vision::{Point, Rect};
 
 use super::brush::{Brush, SHADE, Words, shortened};
 use super::plates::Plates;
@@ -19,7 +20,7 @@ const ANYONE: Color = Color::hex(0xdf_e6ee);
 const FILLING: f32 = 0.24;
 
 /// Outline and filling of one station.
-pub(super) fn area(brush: &mut Brush, view: &StationView) {
+pub(super) fn area(brush: &mut Brush, view: &StationStatus) {
     let (line, rim) = (brush.look.line, brush.look.rim);
     let corners = corners_of(brush, view);
     let color = color_of(view);
@@ -46,7 +47,7 @@ pub(super) fn area(brush: &mut Brush, view: &StationView) {
 }
 
 /// The plates of all stations, beside them: what happens inside is what one wants to see.
-pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationView]) {
+pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationStatus]) {
     let areas: Vec<_> = views.iter().map(|view| bounds(&corners_of(brush, view))).collect();
     plates.keep_clear.clone_from(&areas);
     for (view, area) in views.iter().zip(areas) {
@@ -55,7 +56,7 @@ pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationVie
 }
 
 /// The polygon in frame pixels.
-fn corners_of(brush: &Brush, view: &StationView) -> Vec<Point> {
+fn corners_of(brush: &Brush, view: &StationStatus) -> Vec<Point> {
     let frame = brush.frame();
     view.station
         .polygon
@@ -65,7 +66,7 @@ fn corners_of(brush: &Brush, view: &StationView) -> Vec<Point> {
 }
 
 /// The assigned worker's colour; else, while somebody works there, that one's.
-fn color_of(view: &StationView) -> Color {
+fn color_of(view: &StationStatus) -> Color {
     let working = view.worker.as_ref().filter(|_| view.activity == Activity::Active);
     view.station
         .vest
@@ -82,7 +83,7 @@ fn bounds(corners: &[Point]) -> Rect {
 }
 
 /// A dark plate with the station's colour along its left side: the name, and under it state, seconds and total.
-fn label(brush: &mut Brush, plates: &mut Plates, view: &StationView, area: Rect) {
+fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rect) {
     const DIM: Color = Color::hex(0xaa_b4bf);
     let frame = brush.frame();
     let visible = area.intersection(&frame);

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use draw::{Canvas, Mask, PlaneMut, Surface};
-use people::image::{Colorimetry, PixelFormat};
+use vision::image::{Colorimetry, PixelFormat};
 
 /// A frame with `padding` bytes of 0xa5 after each row.
 #[derive(Clone, Debug, PartialEq)]

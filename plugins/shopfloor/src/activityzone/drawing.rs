@@ -1,4 +1,4 @@
-//! `draw=true`: the mouse edits the stations; what a stroke means is `people::sketch`'s.
+//! `draw=true`: the mouse edits the stations; what a stroke means is `people::polygon_editor`'s.
 //!
 //! Video sinks send clicks upstream as navigation events in frame coordinates. What was drawn is in force at once, goes
 //! into the station file where there is one, and is told on the bus: an element message `shopfloor-stations` with the
@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use gst::subclass::prelude::*;
 use gst_video::NavigationEvent;
-use people::sketch::Stroke;
-use people::{Activity, Point, Station, StationView, Totals};
+use people::polygon_editor::EditAction;
+use people::{Activity, Station, StationStatus, Totals};
+use vision::Point;
 
 use super::imp::{ActivityZone, State};
 
@@ -53,28 +54,28 @@ impl ActivityZone {
 }
 
 /// What an event means as a stroke, if anything.
-fn stroke(event: &gst::EventRef, (width, height): (u32, u32)) -> Option<Stroke> {
+fn stroke(event: &gst::EventRef, (width, height): (u32, u32)) -> Option<EditAction> {
     if width == 0 || height == 0 {
         return None; // no caps yet, so no picture to click on
     }
     let at = |x: f64, y: f64| Point::new(x as f32 / width as f32, y as f32 / height as f32);
     match NavigationEvent::parse(event).ok()? {
-        NavigationEvent::MouseButtonPress { button: 1, x, y, .. } => Some(Stroke::Corner(at(x, y))),
-        NavigationEvent::MouseButtonPress { button: 2, .. } => Some(Stroke::Undo),
-        NavigationEvent::MouseButtonPress { button: 3, x, y, .. } => Some(Stroke::Finish(at(x, y))),
-        NavigationEvent::KeyPress { key, .. } if key == "BackSpace" => Some(Stroke::Undo),
+        NavigationEvent::MouseButtonPress { button: 1, x, y, .. } => Some(EditAction::Corner(at(x, y))),
+        NavigationEvent::MouseButtonPress { button: 2, .. } => Some(EditAction::Undo),
+        NavigationEvent::MouseButtonPress { button: 3, x, y, .. } => Some(EditAction::Finish(at(x, y))),
+        NavigationEvent::KeyPress { key, .. } if key == "BackSpace" => Some(EditAction::Undo),
         _ => None,
     }
 }
 
 /// The polygon in the making, so that the picture shows it.
-pub(super) fn preview(corners: &[Point]) -> Option<StationView> {
+pub(super) fn preview(corners: &[Point]) -> Option<StationStatus> {
     let station = Station {
         name: "drawing".into(),
         polygon: corners.to_vec(),
         vest: None,
     };
-    (!corners.is_empty()).then(|| StationView {
+    (!corners.is_empty()).then(|| StationStatus {
         station: Arc::new(station),
         activity: Activity::Absent,
         worker: None,

@@ -9,7 +9,7 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::Event;
-use people::sketch::Sketch;
+use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 
 use super::log::Log;
@@ -35,7 +35,7 @@ pub(super) struct State {
     pub(super) tracker: Option<ActivityTracker>,
     pub(super) source: Option<Source>,
     log: Option<Log>,
-    pub(super) sketch: Sketch,
+    pub(super) sketch: PolygonEditor,
     pub(super) size: (u32, u32),
     /// Running time at which the latest frame ends.
     end: Duration,

@@ -11,7 +11,7 @@ pub fn of(event: &Event) -> gst::Structure {
         EventKind::Start => "shopfloor-start",
         EventKind::Change { .. } => "shopfloor-activity",
         EventKind::Handover { .. } => "shopfloor-handover",
-        EventKind::Totals { .. } => "shopfloor-totals",
+        EventKind::End { .. } => "shopfloor-totals",
     };
     let message = gst::Structure::builder(name)
         .field("station", &*event.station)
@@ -32,9 +32,7 @@ pub fn of(event: &Event) -> gst::Structure {
             .field_if_some("from", from.as_deref())
             .field("lasted", nanoseconds(*lasted))
             .build(),
-        EventKind::Totals { state, lasted, totals } => {
-            with_times(message.field("state", state.name()), *lasted, totals)
-        }
+        EventKind::End { state, lasted, totals } => with_times(message.field("state", state.name()), *lasted, totals),
     }
 }
 

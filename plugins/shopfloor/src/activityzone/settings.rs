@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use people::Joint;
 use people::activity::ActivityOptions;
+use vision::Keypoint;
 
 /// The properties' values.
 #[derive(Clone, Debug)]
@@ -45,10 +45,10 @@ impl Settings {
             .map(str::trim)
             .filter(|name| !name.is_empty());
         let joints = joints.map(|name| {
-            Joint::from_name(name).ok_or_else(|| {
+            Keypoint::from_name(name).ok_or_else(|| {
                 format!(
                     "keypoints: expected COCO names such as left_wrist, comma-separated; got '{name}'; known are {}",
-                    people::skeleton::NAMES.join(", ")
+                    vision::skeleton::KEYPOINT_NAMES.join(", ")
                 )
             })
         });

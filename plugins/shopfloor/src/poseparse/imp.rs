@@ -1,4 +1,4 @@
-//! The GObject of `poseparse`; decoding is `people::decode`'s.
+//! The GObject of `poseparse`; decoding is `vision::decode`'s.
 
 use std::sync::{LazyLock, Mutex};
 
@@ -6,9 +6,9 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
-use people::decode::{self, DecodeError, DecodeOptions, PoseLayout};
 use people::{Inference, Person, Scene};
-use people_meta::Tensors;
+use vision::ModelOutput;
+use vision::decode::{DecodeError, DecodeOptions, PoseLayout};
 
 use crate::video;
 
@@ -130,7 +130,7 @@ impl BaseTransformImpl for PoseParse {
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let settings = self.settings.lock().unwrap().clone();
-        let answers = people_meta::take_tensors(buffer);
+        let answers = people_meta::take_model_outputs(buffer);
         if answers.is_empty() {
             return Ok(gst::FlowSuccess::Ok);
         }
@@ -159,16 +159,7 @@ impl BaseTransformImpl for PoseParse {
 }
 
 /// The people in one region's tensors, in frame pixels.
-fn parse(tensors: &Tensors, settings: &Settings) -> Result<Vec<Person>, DecodeError> {
-    let shapes: Vec<(&str, &[i64])> = tensors.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect();
-    let (layout, index) = match settings
-        .layout
-        .chosen()
-        .or_else(|| PoseLayout::from_name(&tensors.layout))
-    {
-        Some(layout) => (layout, layout.find(&shapes)?),
-        None => PoseLayout::detect(&shapes)?,
-    };
+fn parse(tensors: &ModelOutput, settings: &Settings) -> Result<Vec<Person>, DecodeError> {
     let options = DecodeOptions {
         score_threshold: match settings.score_threshold {
             0.0 => tensors.score_threshold.unwrap_or(SCORE_THRESHOLD),
@@ -177,10 +168,5 @@ fn parse(tensors: &Tensors, settings: &Settings) -> Result<Vec<Person>, DecodeEr
         iou_threshold: settings.iou_threshold,
         max_people: settings.max_people as usize,
     };
-    let tensor = &tensors.tensors[index];
-    layout.decode(
-        decode::f32_tensor(&tensor.shape, &tensor.data)?.view(),
-        &tensors.letterbox,
-        &options,
-    )
+    inference::scene::poses(tensors, settings.layout.chosen(), &options)
 }

@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// An output that does not mean what the contract says.
     #[error(transparent)]
-    Decode(#[from] people::decode::DecodeError),
+    Decode(#[from] vision::decode::DecodeError),
 }
 
 impl Error {

@@ -7,8 +7,8 @@
 //! of this puts a converter, or a decoder and a converter, before it when the caps say so.
 //!
 //! - A **people** model (`worker_ensemble`, the default) answers with people and their vests: the frame bears a
-//!   `PeopleMeta` at once.
-//! - A **pose** model's outputs leave as a `TensorMeta` for each region, which `poseparse` turns into people.
+//!   `SceneMeta` at once.
+//! - A **pose** model's outputs leave as a `ModelOutputMeta` for each region, which `poseparse` turns into people.
 //! - A **vest** model (`inference-region=people`) gives each person on the buffer its vest probabilities.
 //!
 //! What the model wants (size, layout, type, scale, colour order, letterbox) comes from its own configuration.

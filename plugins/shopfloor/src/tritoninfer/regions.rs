@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use people::{Inference, Rect, Scene, SkipReason, VestName, decode};
-use people_meta::Tensors;
+use people::{Inference, Scene, SkipReason, VestName};
 use triton::Task;
+use vision::decode::PoseLayout;
+use vision::{ModelOutput, Rect};
 
 use super::error::Error;
 use super::session::{Answer, Session};
@@ -59,19 +60,20 @@ pub fn attach(
                 Task::Pose {
                     layout,
                     score_threshold,
-                } => (layout.as_deref().unwrap_or_default(), *score_threshold),
-                _ => ("", None),
+                } => (layout.as_deref().and_then(PoseLayout::from_name), *score_threshold),
+                _ => (None, None),
             };
-            let (model, layout): (Arc<str>, Arc<str>) = (contract.model.as_str().into(), layout.into());
-            for region in answer {
-                let tensors = Tensors {
-                    model: model.clone(),
-                    layout: layout.clone(),
-                    score_threshold,
-                    letterbox: region.letterbox,
-                    tensors: region.tensors,
-                };
-                people_meta::add_tensors(buffer, tensors);
+            let model: Arc<str> = contract.model.as_str().into();
+            for output in answer {
+                people_meta::add_model_output(
+                    buffer,
+                    ModelOutput {
+                        model: model.clone(),
+                        layout,
+                        score_threshold,
+                        ..output
+                    },
+                );
             }
             Ok(())
         }
@@ -80,17 +82,8 @@ pub fn attach(
 
 /// The answer is people already, with their vests.
 fn attach_people(buffer: &mut gst::BufferRef, labels: &Arc<[VestName]>, answer: &Answer) -> Result<(), Error> {
-    let mut people = Vec::new();
-    for region in answer {
-        let outputs = region.tensors.iter().map(|tensor| decode::Output {
-            name: &tensor.name,
-            shape: &tensor.shape,
-            data: &tensor.data,
-        });
-        people.extend(decode::people(&outputs.collect::<Vec<_>>(), &region.letterbox, labels)?);
-    }
     let scene = Scene {
-        people,
+        people: inference::scene::people(answer, labels)?,
         ..Scene::default()
     };
     people_meta::set_scene(buffer, scene);
@@ -104,17 +97,10 @@ fn attach_vests(
     output: &str,
     answer: &Answer,
 ) -> Result<(), Error> {
-    let mut scores = Vec::with_capacity(answer.len());
-    for region in answer {
-        let Some(tensor) = region.tensors.iter().find(|tensor| &*tensor.name == output) else {
-            continue;
-        };
-        let logits = decode::f32_tensor(&tensor.shape, &tensor.data)?;
-        scores.extend(decode::vest_scores(logits.view(), labels)?);
-    }
+    let vests = inference::scene::vests(answer, output, labels)?;
     people_meta::scene_mut(buffer, |scene| {
-        for (person, scores) in scene.people.iter_mut().zip(scores) {
-            person.vest = scores;
+        for (person, vest) in scene.people.iter_mut().zip(vests) {
+            person.vest = vest;
         }
     });
     Ok(())

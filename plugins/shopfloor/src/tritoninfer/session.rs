@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use people::image::Image;
-use people::letterbox::{self, Letterbox, Sampler, TensorFormat};
-use people::{Rect, VestName};
-use people_meta::Tensor;
+use people::VestName;
 use triton::{Contract, Endpoint, ImageInput, Input, Model, Pool, Reply, Request, Task};
+use vision::Rect;
+use vision::image::Image;
+use vision::letterbox::{self, Letterbox, Sampler, TensorFormat};
+use vision::{ModelOutput, OutputTensor};
 
 use super::error::Error;
 use super::settings::Settings;
@@ -23,16 +24,7 @@ pub struct Session {
 }
 
 /// The model's answers for one frame, in the order of the regions asked for.
-pub type Answer = Vec<RegionAnswer>;
-
-/// The model's answer for one region.
-#[derive(Debug)]
-pub struct RegionAnswer {
-    /// How the region became the model's input.
-    pub letterbox: Letterbox,
-    /// The outputs, of this region alone.
-    pub tensors: Vec<Tensor>,
-}
+pub type Answer = Vec<ModelOutput>;
 
 impl Session {
     /// Connects, loads the model and reads its contract. Takes as long as the server takes to load the model.
@@ -209,9 +201,9 @@ fn tensor_format(input: &ImageInput) -> TensorFormat {
 fn split(reply: Reply, letterboxes: &[Letterbox]) -> Result<Answer, Error> {
     let mut answer: Answer = letterboxes
         .iter()
-        .map(|letterbox| RegionAnswer {
+        .map(|letterbox| ModelOutput {
             letterbox: *letterbox,
-            tensors: Vec::new(),
+            ..ModelOutput::default()
         })
         .collect();
     for output in reply.outputs {
@@ -228,7 +220,7 @@ fn split(reply: Reply, letterboxes: &[Letterbox]) -> Result<Answer, Error> {
             if letterboxes.len() > 1 {
                 shape[0] = 1;
             }
-            region.tensors.push(Tensor {
+            region.tensors.push(OutputTensor {
                 name: output.name.clone(),
                 datatype: output.datatype.name(),
                 shape,
@@ -328,12 +320,12 @@ mod tests {
     #[test]
     fn parts_are_gathered_in_order_and_told_once() {
         let region = |x| {
-            vec![RegionAnswer {
+            vec![ModelOutput {
                 letterbox: Letterbox {
                     offset_x: x,
                     ..Default::default()
                 },
-                tensors: vec![],
+                ..ModelOutput::default()
             }]
         };
         let (sender, receiver) = mpsc::channel();

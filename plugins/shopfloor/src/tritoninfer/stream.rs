@@ -6,7 +6,7 @@ use std::time::Instant;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use people::SkipReason;
-use people::letterbox::Sampler;
+use vision::letterbox::Sampler;
 
 use super::error::Error;
 use super::gate::Reply;

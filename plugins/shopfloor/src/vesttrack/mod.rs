@@ -1,7 +1,7 @@
 //! `vesttrack`: follows people through the frames and says which worker each one is, by the colour of the vest.
 //!
 //! A colour is at most one worker at a time; who wears none is a visitor with a track id. People who are hidden for a
-//! moment are carried on as predicted ("coasted") boxes.
+//! moment are carried on as predicted ("frames_since_update") boxes.
 //!
 //! From here on nothing changes about people any more, so this element attaches them in public forms too: as
 //! `GstVideoRegionOfInterestMeta` with the params `detection`, `object_id`, `classification` (the vest) and `keypoints`

@@ -4,7 +4,8 @@
 use std::sync::Once;
 
 use gst::prelude::*;
-use people::{Joint, Keypoint, Person, Point, Pose, Rect, Scene, VestName, VestScores};
+use people::{Person, Scene, VestName, VestScores};
+use vision::{Keypoint, KeypointDetection, Point, Pose, Rect};
 
 pub const WIDTH: u32 = 320;
 pub const HEIGHT: u32 = 240;
@@ -75,7 +76,7 @@ pub fn person(x: f32, vest: &str, wrist: Point) -> Person {
         .map(|label| if &**label == vest { 0.96 } else { 0.02 })
         .collect();
     let mut pose = Pose::default();
-    pose[Joint::LeftWrist as usize] = Keypoint {
+    pose[Keypoint::LeftWrist as usize] = KeypointDetection {
         point: wrist,
         confidence: 0.9,
     };

@@ -26,7 +26,7 @@ fn answers_in_any_order_frames_and_events_in_theirs() {
         let buffer = harness.pull().unwrap();
         assert_eq!(number(&buffer), n);
         assert_eq!(
-            people_meta::tensors(&buffer)[0].tensors[0].data[4..],
+            people_meta::model_outputs(&buffer)[0].tensors[0].data[4..],
             (n as f32 / 10.0).to_le_bytes()
         );
     }
@@ -153,7 +153,7 @@ fn new_caps_take_their_place() {
     assert!(harness.push_event(gst::event::Caps::new(&caps(32))));
     harness.push(frame_of_size(1, 32)).unwrap();
     script.take(2).into_iter().rev().for_each(|asked| asked.answer());
-    let scale = |buffer: &gst::BufferRef| people_meta::tensors(buffer)[0].letterbox.scale_x;
+    let scale = |buffer: &gst::BufferRef| people_meta::model_outputs(buffer)[0].letterbox.scale_x;
     assert_eq!(scale(&harness.pull().unwrap()), 1.0);
     assert_eq!(scale(&harness.pull().unwrap()), 0.5);
 }
@@ -225,7 +225,7 @@ fn a_full_server_lets_a_live_frame_pass() {
     script.take(1).remove(0).answer();
     let [first, second] = [harness.pull().unwrap(), harness.pull().unwrap()];
     assert_eq!((number(&first), number(&second)), (0, 1));
-    assert!(people_meta::scene(&first).is_none() && people_meta::tensors(&first).len() == 1);
+    assert!(people_meta::scene(&first).is_none() && people_meta::model_outputs(&first).len() == 1);
     assert_eq!(
         people_meta::scene(&second).unwrap().inference,
         people::Inference::Skipped(people::SkipReason::Overload)
@@ -240,7 +240,7 @@ fn every_third_frame_is_inferred() {
     }
     script.take(2).into_iter().for_each(|asked| asked.answer());
     let inferred: Vec<usize> = (0..6)
-        .map(|_| people_meta::tensors(&harness.pull().unwrap()).len())
+        .map(|_| people_meta::model_outputs(&harness.pull().unwrap()).len())
         .collect();
     assert_eq!(inferred, [1, 0, 0, 1, 0, 0]);
 }

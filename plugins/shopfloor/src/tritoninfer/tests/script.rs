@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use people::{Person, Rect, Scene};
+use people::{Person, Scene};
 use triton::{Contract, DataType, Done, Error, Model, Output, Reply, Request};
+use vision::Rect;
 
 use crate::tritoninfer::{TritonInfer, TritonInferCore};
 

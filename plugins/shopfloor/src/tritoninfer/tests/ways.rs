@@ -41,7 +41,9 @@ fn play(pipeline: &gst::Pipeline) -> Option<gst::message::Error<gst::Message>> {
 fn check(arrived: &Receiver<gst::Buffer>, frames: usize) {
     let arrived: Vec<_> = arrived.try_iter().collect();
     assert!(
-        arrived.iter().all(|buffer| people_meta::tensors(buffer).len() == 1),
+        arrived
+            .iter()
+            .all(|buffer| people_meta::model_outputs(buffer).len() == 1),
         "a frame was not inferred"
     );
     let times: Vec<_> = arrived.iter().map(|buffer| buffer.pts().unwrap()).collect();
@@ -94,7 +96,11 @@ fn one_kind_after_another() {
     assert!(play(&pipeline).is_none());
     let arrived: Vec<_> = arrived.try_iter().collect();
     assert_eq!(arrived.len(), 9 * ways.len());
-    assert!(arrived.iter().all(|buffer| people_meta::tensors(buffer).len() == 1));
+    assert!(
+        arrived
+            .iter()
+            .all(|buffer| people_meta::model_outputs(buffer).len() == 1)
+    );
 }
 
 #[test]

@@ -1,0 +1,238 @@
+//! One tenant: a pipeline made from a launch file, watched from outside by its bus, one pad and one property.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use gst::prelude::*;
+use people::Activity;
+use people::event::EventKind;
+
+use crate::facts;
+use crate::launch::Launch;
+use crate::picture::{Picture, Worth};
+use crate::plugin;
+use crate::progress::Standing;
+
+/// What the main loop is told.
+pub enum Event {
+    /// A message from the bus of the tenant with this index.
+    Bus(usize, gst::Message),
+    /// Somebody wants to stop.
+    Interrupt,
+}
+
+/// A pipeline and what is known about it.
+pub struct Tenant {
+    /// The launch file's name, numbered where files share it.
+    pub name: String,
+    pipeline: gst::Pipeline,
+    tracker: Option<gst::Element>,
+    watch: Arc<Watch>,
+}
+
+/// What streaming threads write down.
+#[derive(Default)]
+struct Watch {
+    frames: AtomicU64,
+    first: OnceLock<Instant>,
+    active: Mutex<BTreeSet<Arc<str>>>,
+    picture: Mutex<Picture>,
+}
+
+/// The data behind these locks is whole at every moment, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tenant {
+    /// Makes the pipeline; its bus messages go to `events` under `index`. Frames are offered for a picture
+    /// only if `pictures` says so.
+    pub fn new(launch: &Launch, name: String, index: usize, events: Sender<Event>, pictures: bool) -> Result<Self> {
+        let pipeline = parse(&launch.description)?;
+        let tracker = first_of(&pipeline, "vesttrack");
+        let watch = Arc::new(Watch::default());
+        let pad = counting_pad(&pipeline).context("the pipeline has neither an element of shopfloor nor a sink")?;
+        pad.add_probe(gst::PadProbeType::BUFFER, {
+            let (watch, tracker) = (watch.clone(), tracker.clone());
+            move |pad, info| {
+                watch.frames.fetch_add(1, Ordering::Relaxed);
+                watch.first.get_or_init(Instant::now);
+                if let (true, Some(buffer), Some(caps)) = (pictures, info.buffer(), pad.current_caps()) {
+                    let active = lock(&watch.active).len();
+                    let people = tracker
+                        .as_ref()
+                        .and_then(|tracker| stats(tracker)?.get::<u32>("people-now").ok());
+                    let worth = Worth {
+                        active,
+                        people: people.unwrap_or(0),
+                    };
+                    lock(&watch.picture).offer(worth, buffer, &caps);
+                }
+                gst::PadProbeReturn::Ok
+            }
+        });
+        let bus = pipeline.bus().context("the pipeline has no bus")?;
+        // Synchronous, so that a station counts as active from the very frame that made it so.
+        bus.set_sync_handler({
+            let watch = watch.clone();
+            move |_, message| {
+                watch.note(message);
+                // The main loop may have ended before the last message.
+                let _ = events.send(Event::Bus(index, message.clone()));
+                gst::BusSyncReply::Drop
+            }
+        });
+        Ok(Self {
+            name,
+            pipeline,
+            tracker,
+            watch,
+        })
+    }
+
+    /// Starts to play. What went wrong is usually said by an error message on the bus, too.
+    pub fn start(&self) -> Result<(), gst::StateChangeError> {
+        self.pipeline.set_state(gst::State::Playing).map(drop)
+    }
+
+    /// Asks for the end of the stream, so that files get finished; the bus tells when it is reached.
+    pub fn ask_to_end(&self) {
+        self.pipeline.send_event(gst::event::Eos::new());
+    }
+
+    /// Releases everything; the bus is silent afterwards.
+    pub fn stop(&self) {
+        // Going to NULL cannot fail.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+
+    /// Does what an application owes its pipeline after `message`.
+    pub fn serve(&self, message: &gst::Message) {
+        // None of these can be answered better than by the error message that follows a failure.
+        match message.view() {
+            gst::MessageView::Latency(_) => drop(self.pipeline.recalculate_latency()),
+            gst::MessageView::ClockLost(_) => {
+                let _ = self.pipeline.set_state(gst::State::Paused);
+                let _ = self.pipeline.set_state(gst::State::Playing);
+            }
+            gst::MessageView::RequestState(request) => {
+                let _ = self.pipeline.set_state(request.requested_state());
+            }
+            _ => {}
+        }
+    }
+
+    /// When the first frame came out.
+    pub fn first_frame(&self) -> Option<Instant> {
+        self.watch.first.get().copied()
+    }
+
+    /// How far it is.
+    pub fn standing(&self) -> Standing {
+        let time = |time: gst::ClockTime| Duration::from_nanos(time.nseconds());
+        let position = self.pipeline.query_position::<gst::ClockTime>().map(time);
+        Standing {
+            frames: self.watch.frames.load(Ordering::Relaxed),
+            playing: self.first_frame().map_or(Duration::ZERO, |first| first.elapsed()),
+            workers: self.tracker.as_ref().and_then(workers_seen),
+            position: position.zip(self.pipeline.query_duration::<gst::ClockTime>().map(time)),
+        }
+    }
+
+    /// Writes the best frame so far as a PNG.
+    pub fn save_picture(&self, path: &std::path::Path) -> Result<()> {
+        lock(&self.watch.picture).save(path)
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Watch {
+    /// Keeps track of the stations at work.
+    fn note(&self, message: &gst::Message) {
+        // The main loop reads it again, and complains if it cannot.
+        let event = message.structure().map(facts::read_event);
+        let Some(Ok(Some(event))) = event else { return };
+        let mut active = lock(&self.active);
+        match event.kind {
+            EventKind::Handover { .. }
+            | EventKind::Change {
+                state: Activity::Active,
+                ..
+            } => active.insert(event.station),
+            EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
+        };
+    }
+}
+
+fn parse(description: &str) -> Result<gst::Pipeline> {
+    let mut context = gst::ParseContext::new();
+    let element = gst::parse::launch_full(description, Some(&mut context), gst::ParseFlags::FATAL_ERRORS);
+    let element = element.map_err(|error| {
+        let remedy = if !error.matches(gst::ParseError::NoSuchElement) {
+            ""
+        } else if context
+            .missing_elements()
+            .iter()
+            .any(|name| plugin::ELEMENTS.contains(&name.as_str()))
+        {
+            plugin::REMEDY
+        } else {
+            "; install the GStreamer plugin that has it, or correct the name"
+        };
+        anyhow!("GStreamer cannot make this pipeline: {error}{remedy}")
+    })?;
+    // A description of a single element gives that element.
+    element.downcast::<gst::Pipeline>().or_else(|element| {
+        let pipeline = gst::Pipeline::new();
+        pipeline.add(&element)?;
+        Ok(pipeline)
+    })
+}
+
+fn first_of(pipeline: &gst::Pipeline, factory: &str) -> Option<gst::Element> {
+    pipeline
+        .iterate_all_by_element_factory_name(factory)
+        .into_iter()
+        .flatten()
+        .next()
+}
+
+/// Where frames are counted and pictures taken: behind the last of our elements, else at a sink.
+fn counting_pad(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
+    let ours = plugin::ELEMENTS
+        .iter()
+        .rev()
+        .find_map(|factory| first_of(pipeline, factory)?.static_pad("src"));
+    ours.or_else(|| {
+        pipeline
+            .iterate_sinks()
+            .into_iter()
+            .flatten()
+            .find_map(|sink| sink.static_pad("sink"))
+    })
+}
+
+fn stats(element: &gst::Element) -> Option<gst::Structure> {
+    element.find_property("stats")?;
+    element.property_value("stats").get().ok()
+}
+
+fn workers_seen(tracker: &gst::Element) -> Option<Vec<String>> {
+    let stats = stats(tracker)?;
+    let seen = stats.get::<&str>("workers-seen").ok()?;
+    Some(
+        seen.split(',')
+            .filter(|worker| !worker.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    )
+}

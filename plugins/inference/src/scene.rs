@@ -1,0 +1,90 @@
+//! The one place where a model's outputs become people: poses, vests, or both.
+
+use std::sync::Arc;
+
+use people::{Person, VestName, VestScores};
+use vision::ModelOutput;
+use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout};
+
+/// The people in one region's pose output, in frame pixels, best first.
+///
+/// `layout` is the layout of the output; `None` takes the one that the model's contract states, else detects it from names
+/// and shapes.
+///
+/// # Errors
+/// When no output has a known layout, or its tensor does not match the layout.
+pub fn poses(
+    output: &ModelOutput,
+    layout: Option<PoseLayout>,
+    options: &DecodeOptions,
+) -> Result<Vec<Person>, DecodeError> {
+    let shapes: Vec<(&str, &[i64])> = output.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect();
+    let (layout, index) = match layout.or(output.layout) {
+        Some(layout) => (layout, layout.find(&shapes)?),
+        None => PoseLayout::detect(&shapes)?,
+    };
+    let tensor = &output.tensors[index];
+    let values = decode::f32_tensor(&tensor.shape, &tensor.data)?;
+    let detections = layout.decode(values.view(), &output.letterbox, options)?;
+    Ok(detections
+        .into_iter()
+        .map(|detection| person(detection, None))
+        .collect())
+}
+
+/// The people, with their vests, in the outputs of a model of the task `people`; one output for each inferred region.
+///
+/// # Errors
+/// When an output is missing or has another shape than the task prescribes.
+pub fn people(outputs: &[ModelOutput], labels: &Arc<[VestName]>) -> Result<Vec<Person>, DecodeError> {
+    let mut people = Vec::new();
+    for output in outputs {
+        let tensors: Vec<_> = output.tensors.iter().map(|tensor| tensor.view()).collect();
+        let detections = decode::people(&tensors, &output.letterbox, labels.len())?;
+        people.extend(detections.into_iter().map(|detection| person(detection, Some(labels))));
+    }
+    Ok(people)
+}
+
+/// The vest of each person whose region was inferred, in the order of `outputs`; `tensor` is the name of the output that
+/// has the logits. `None` where the logits are not finite.
+///
+/// # Errors
+/// [`DecodeError::Classes`] when the logits are not `[1, labels]`.
+pub fn vests(
+    outputs: &[ModelOutput],
+    tensor: &str,
+    labels: &Arc<[VestName]>,
+) -> Result<Vec<Option<VestScores>>, DecodeError> {
+    let mut vests = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let Some(tensor) = output.tensors.iter().find(|candidate| &*candidate.name == tensor) else {
+            continue;
+        };
+        let logits = decode::f32_tensor(&tensor.shape, &tensor.data)?;
+        let probabilities = decode::class_probabilities(logits.view(), labels.len())?;
+        vests.extend(
+            probabilities
+                .into_iter()
+                .map(|probabilities| scores(probabilities, labels)),
+        );
+    }
+    Ok(vests)
+}
+
+fn person(detection: Detection, labels: Option<&Arc<[VestName]>>) -> Person {
+    Person {
+        bbox: detection.bbox,
+        score: detection.score,
+        pose: detection.pose,
+        vest: labels.and_then(|labels| scores(detection.classes, labels)),
+        track: None,
+    }
+}
+
+fn scores(probabilities: Option<Vec<f32>>, labels: &Arc<[VestName]>) -> Option<VestScores> {
+    probabilities.map(|probabilities| VestScores {
+        labels: Arc::clone(labels),
+        probabilities,
+    })
+}

@@ -1,0 +1,50 @@
+//! `ModelOutputMeta`: what a model responded with for one region of a frame.
+
+use std::sync::{Arc, OnceLock};
+
+use vision::ModelOutput;
+
+use crate::carrier::{Meta, Payload, Registration};
+
+/// The meta that carries one region's [`ModelOutput`]; a frame has one for each region that was inferred.
+pub type ModelOutputMeta = Meta<Arc<ModelOutput>>;
+
+impl Payload for Arc<ModelOutput> {
+    const API: &'static std::ffi::CStr = c"ShopfloorModelOutputMetaAPI";
+    const IMPLEMENTATION: &'static std::ffi::CStr = c"ShopfloorModelOutputMeta";
+
+    fn registration() -> &'static OnceLock<Registration> {
+        static REGISTRATION: OnceLock<Registration> = OnceLock::new();
+        &REGISTRATION
+    }
+
+    fn rescaled(&self, sx: f32, sy: f32) -> Self {
+        let mut output = ModelOutput::clone(self);
+        output.letterbox = output.letterbox.of_scaled_frame(sx, sy);
+        Arc::new(output)
+    }
+}
+
+/// The model outputs of a frame, one for each inferred region.
+pub fn model_outputs(buffer: &gst::BufferRef) -> Vec<Arc<ModelOutput>> {
+    buffer
+        .iter_meta::<ModelOutputMeta>()
+        .map(|meta| meta.value().clone())
+        .collect()
+}
+
+/// Adds one region's outputs to a frame.
+pub fn add_model_output(buffer: &mut gst::BufferRef, output: ModelOutput) {
+    ModelOutputMeta::add(buffer, Arc::new(output));
+}
+
+/// Removes all model outputs from a frame and returns them.
+pub fn take_model_outputs(buffer: &mut gst::BufferRef) -> Vec<Arc<ModelOutput>> {
+    let taken = model_outputs(buffer);
+    while let Some(meta) = buffer.meta_mut::<ModelOutputMeta>() {
+        if meta.remove().is_err() {
+            break;
+        }
+    }
+    taken
+}

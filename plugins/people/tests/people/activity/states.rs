@@ -1,0 +1,128 @@
+//! Which state a station is in, and who is named.
+
+use std::time::Duration;
+
+use people::activity::ActivityTracker;
+use people::station_file::Stations;
+use people::{Activity, Person, StationStatus};
+use vision::Keypoint;
+
+use super::film::{ANYONE, INSIDE, RED, SIZE, inferred, options, person, play, pose, scene, states, tracker};
+
+#[test]
+fn states_of_an_assigned_station() {
+    for (film, expected) in [
+        ("....", "...."),
+        ("rrrr", "iiii"),
+        ("rRrr", "iAAA"),
+        ("RRrrrrrr", "AAAAAiii"),       // active is held for 300 ms, at which it still is
+        ("R.....", "AAAA.."),           // a missed detection, then gone
+        ("rr......", "iiiii..."),       // idle is held too
+        ("R...R...", "AAAAAAAA"),       // no flicker
+        ("R.....r", "AAAA..i"),         //
+        ("R~~~~~~r", "AAAAAAAi"),       // coasting holds active, and ends with what is seen
+        ("R~~~~~~.", "AAAAAAAi"),       // in view until just now
+        ("R~~~~~~....", "AAAAAAAiii."), //
+        ("r~~~~~~~", "iiiiiiii"),       // coasting is in view, and cannot start active
+        ("~~", "ii"),                   //
+        ("Rrrrr~~~", "AAAAiiii"),       // nor go back to it
+        ("BbVv", "...."),               // others do not count
+        ("R-----r", "AAAAAAi"),         // skipped frames state what was known,
+        ("r--====--R", "iiiiii???A"),   // for as long as that is not too old, coasting people or not
+        ("R-------~.", "AAAAAA??ii"),   // nobody coasts at a station of which nothing was known
+        ("--==--", "??????"),           // nor is anything known before the first inference
+        ("-.", "?."),                   //
+        ("RVBVBVB", "AAAA..."),         //
+    ] {
+        let (_, views) = play(&mut tracker(RED), Duration::ZERO, film);
+        assert_eq!(states(&views), expected, "{film}");
+        assert!(views.iter().all(|view| view.worker.as_deref() == Some("red")), "{film}");
+    }
+}
+
+#[test]
+fn states_of_a_station_for_anyone() {
+    for (film, states_expected, workers) in [
+        ("....", "....", "????"),
+        ("rb..", "iiii", "????"),
+        ("rRrrrrbb", "iAAAAiii", "?rrrrrrr"), // the last one to work there stays named
+        ("RBbbbbb", "AAAAAii", "rbbbbbb"),    // handed over
+        ("VRvv", "AAAA", "?rrr"),             // a visitor has no name
+        ("RVvv", "AAAA", "r???"),
+        ("R^^^^^", "AAAAii", "rrrrrr"), // only the one whose hand it was holds it
+        ("R~~~~~", "AAAAAA", "rrrrrr"),
+    ] {
+        let (_, views) = play(&mut tracker(ANYONE), Duration::ZERO, film);
+        assert_eq!(states(&views), states_expected, "{film}");
+        let initial = |view: &StationStatus| {
+            view.worker
+                .as_ref()
+                .map_or('?', |worker| worker.chars().next().unwrap())
+        };
+        assert_eq!(views.iter().map(initial).collect::<String>(), workers, "{film}");
+    }
+}
+
+#[test]
+fn of_several_hands_the_first_stays_and_workers_come_before_visitors() {
+    let mut tracker = tracker(ANYONE);
+    for (film, expected) in [
+        ("V", None),
+        ("VBR", None),
+        ("BR", Some("blue")),
+        ("RB", Some("blue")),
+        ("RV", Some("red")),
+    ] {
+        let people = film.chars().flat_map(|letter| scene(letter).people).collect();
+        let mut scene = inferred(people);
+        tracker.update(Duration::ZERO, SIZE, &mut scene);
+        assert_eq!(scene.stations[0].worker.as_deref(), expected, "{film}");
+    }
+}
+
+#[test]
+fn joints_and_confidence_count() {
+    for (joint, confidence, expected) in [
+        (Keypoint::LeftWrist, 0.2, Activity::Active),
+        (Keypoint::RightWrist, 0.9, Activity::Active),
+        (Keypoint::LeftElbow, 0.2, Activity::Active),
+        (Keypoint::RightElbow, 0.2, Activity::Active),
+        (Keypoint::LeftWrist, 0.19, Activity::Idle),
+        (Keypoint::LeftWrist, f32::NAN, Activity::Idle),
+        (Keypoint::Nose, 0.9, Activity::Idle),
+        (Keypoint::LeftAnkle, 0.9, Activity::Idle),
+    ] {
+        let people = vec![person(1, Some("red"), Some(pose(joint, INSIDE, confidence)))];
+        let mut scene = inferred(people);
+        tracker(RED).update(Duration::ZERO, SIZE, &mut scene);
+        assert_eq!(scene.stations[0].activity, expected, "{joint:?} {confidence}");
+    }
+}
+
+#[test]
+fn people_without_tracks_count_where_anyone_does() {
+    let untracked = Person {
+        pose: Some(pose(Keypoint::LeftWrist, INSIDE, 0.5)),
+        ..Person::default()
+    };
+    for (stations, expected) in [(ANYONE, Activity::Active), (RED, Activity::Absent)] {
+        let mut scene = inferred(vec![untracked.clone()]);
+        tracker(stations).update(Duration::ZERO, SIZE, &mut scene);
+        assert_eq!(scene.stations[0].activity, expected);
+    }
+}
+
+#[test]
+fn a_frame_without_size_has_no_hands() {
+    let mut scene = scene('R');
+    tracker(RED).update(Duration::ZERO, (0, 0), &mut scene);
+    assert_eq!(scene.stations[0].activity, Activity::Idle);
+}
+
+#[test]
+fn without_stations_there_are_no_states() {
+    let mut tracker = ActivityTracker::new(Stations::default(), options());
+    let (events, views) = play(&mut tracker, Duration::ZERO, "rRr.-");
+    assert!(events.is_empty() && views.is_empty());
+    assert!(tracker.finish(Duration::from_secs(9)).is_empty());
+}

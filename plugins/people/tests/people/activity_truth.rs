@@ -1,0 +1,178 @@
+//! The demo's stations on the demo's truth: a perfect tracker's people through [`ActivityTracker`], against states
+//! worked out here in another way, over the whole video at once.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use expect_test::expect;
+use flate2::read::GzDecoder;
+use people::activity::{ActivityOptions, ActivityTracker};
+use people::event::EventKind;
+use people::station_file::Stations;
+use people::{Activity, Person, Scene, Station, Totals, Track};
+use serde::Deserialize;
+use vision::{Keypoint, KeypointDetection, Point, Pose};
+
+const SIZE: (u32, u32) = (768, 576);
+const FRAME: Duration = Duration::from_millis(100);
+/// The hold time in frames.
+const HOLD: usize = 10;
+
+#[derive(Deserialize)]
+struct TruthFrame {
+    people: Vec<TruthPerson>,
+}
+
+#[derive(Deserialize)]
+struct TruthPerson {
+    id: u64,
+    color: String,
+    kpts: [[f32; 3]; Keypoint::COUNT],
+}
+
+impl TruthPerson {
+    fn worker(&self) -> Option<&str> {
+        Some(self.color.as_str()).filter(|color| *color != "none")
+    }
+
+    fn person(&self) -> Person {
+        let keypoint = |[x, y, confidence]: [f32; 3]| KeypointDetection {
+            point: Point::new(x, y),
+            confidence,
+        };
+        let pose: Pose = self.kpts.map(keypoint);
+        let track = Track {
+            id: self.id,
+            worker: self.worker().map(Into::into),
+            confidence: 1.0,
+            frames_since_update: 0,
+        };
+        Person {
+            pose: Some(pose),
+            track: Some(track),
+            ..Person::default()
+        }
+    }
+}
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
+}
+
+fn truth() -> Vec<TruthFrame> {
+    let file = File::open(path("media/vests_truth.json.gz")).unwrap();
+    serde_json::from_reader(GzDecoder::new(file)).unwrap()
+}
+
+fn stations() -> Stations {
+    Stations::parse(&std::fs::read_to_string(path("pipelines/stations/demo.json")).unwrap()).unwrap()
+}
+
+/// Every edge of the demo's polygons, which are convex, has an inner point on the same side.
+fn is_in_convex(station: &Station, x: f32, y: f32) -> bool {
+    let (x, y) = (x / SIZE.0 as f32, y / SIZE.1 as f32);
+    let corners = &station.polygon;
+    let sides = (0..corners.len()).map(|i| {
+        let (a, b) = (corners[i], corners[(i + 1) % corners.len()]);
+        (b.x - a.x) * (y - a.y) - (b.y - a.y) * (x - a.x)
+    });
+    let sides: Vec<f32> = sides.collect();
+    sides.iter().all(|side| *side >= 0.0) || sides.iter().all(|side| *side <= 0.0)
+}
+
+/// Where `moments` is true, and for the hold time after.
+fn held(moments: &[bool]) -> Vec<bool> {
+    (0..moments.len())
+        .map(|i| moments[i.saturating_sub(HOLD)..=i].contains(&true))
+        .collect()
+}
+
+/// A station's state at each frame.
+fn reference(station: &Station, truth: &[TruthFrame]) -> Vec<Activity> {
+    let counts = |person: &&TruthPerson| station.vest.is_none() || person.worker() == station.vest.as_deref();
+    let hands = |person: &TruthPerson| {
+        let arms = &person.kpts[7..=10];
+        arms.iter()
+            .any(|[x, y, confidence]| *confidence >= 0.2 && is_in_convex(station, *x, *y))
+    };
+    let seen: Vec<bool> = truth
+        .iter()
+        .map(|frame| frame.people.iter().any(|person| counts(&person)))
+        .collect();
+    let worked: Vec<bool> = truth
+        .iter()
+        .map(|frame| frame.people.iter().filter(counts).any(hands))
+        .collect();
+    let states = held(&worked).into_iter().zip(held(&seen));
+    states
+        .map(|state| match state {
+            (true, _) => Activity::Active,
+            (false, true) => Activity::Idle,
+            (false, false) => Activity::Absent,
+        })
+        .collect()
+}
+
+#[test]
+fn the_demo_on_its_truth() {
+    let (truth, stations) = (truth(), stations());
+    let expected: Vec<Vec<Activity>> = stations.iter().map(|station| reference(station, &truth)).collect();
+
+    let mut tracker = ActivityTracker::new(stations.clone(), ActivityOptions::default());
+    let mut events: HashMap<String, Vec<(Duration, Activity, Activity)>> = HashMap::new();
+    let mut handovers = String::new();
+    for (i, frame) in truth.iter().enumerate() {
+        let people = frame.people.iter().map(TruthPerson::person).collect();
+        let mut scene = Scene {
+            people,
+            ..Scene::default()
+        };
+        for event in tracker.update(FRAME * i as u32, SIZE, &mut scene) {
+            match &event.kind {
+                EventKind::Change { state, previous, .. } => {
+                    let edges = events.entry(event.station.to_string()).or_default();
+                    edges.push((event.time, *previous, *state));
+                }
+                EventKind::Handover { .. } => handovers += &(event.to_json(None) + "\n"),
+                _ => assert_eq!((i, &event.kind), (0, &EventKind::Start)),
+            }
+        }
+        for (view, states) in scene.stations.iter().zip(&expected) {
+            assert_eq!(view.activity, states[i], "{} at frame {i}", view.station.name);
+        }
+    }
+
+    expect![[r#"
+        {"schema":"shopfloor-activity/1","time":58.9,"station":"tool crib","worker":"orange","kind":"handover","from":"red","lasted":0.8}
+    "#]].assert_eq(&handovers);
+
+    let ends = tracker.finish(FRAME * truth.len() as u32);
+    assert_eq!(ends.len(), stations.iter().count());
+    for (end, states) in ends.iter().zip(&expected) {
+        let name = &*end.station;
+        let EventKind::End { totals: got, .. } = end.kind else {
+            panic!("{end:?}")
+        };
+        let time = |wanted| FRAME * states.iter().filter(|state| **state == wanted).count() as u32;
+        let totals = Totals {
+            active: time(Activity::Active),
+            idle: time(Activity::Idle),
+            absent: time(Activity::Absent),
+            unknown: Duration::ZERO,
+        };
+        assert_eq!(got, totals, "{name}");
+
+        let before = [Activity::Absent].iter().chain(states);
+        let edges = before.zip(states).enumerate().filter(|(_, (a, b))| a != b);
+        let edges: Vec<_> = edges.map(|(i, (a, b))| (FRAME * i as u32, *a, *b)).collect();
+        assert_eq!(events[name], edges, "{name}");
+
+        // A demo shows something: work begins several times at each station, and takes neither all of the time nor none.
+        let begun = edges.iter().filter(|(_, _, state)| *state == Activity::Active).count();
+        assert!(begun >= 4, "{name}: {begun}");
+        let share = totals.active.as_secs_f64() / totals.sum().as_secs_f64();
+        assert!((0.05..0.5).contains(&share), "{name}: {share}");
+    }
+}

@@ -1,0 +1,6 @@
+//! Stations, activity, tracking and identity over whole scenes.
+
+mod activity;
+mod activity_truth;
+mod stations;
+mod tracker;

@@ -1,0 +1,116 @@
+//! The outputs of a model that detects people and classifies their vests in one go.
+
+use ndarray::{Array2, ArrayView1};
+
+use super::{DecodeError, Detection, f32_tensor, finite};
+use crate::letterbox::Letterbox;
+use crate::skeleton::{Keypoint, KeypointDetection, Pose};
+use crate::{Point, Rect};
+
+/// An output tensor, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'a> {
+    /// Its name in the model.
+    pub name: &'a str,
+    /// Its dimensions.
+    pub shape: &'a [i64],
+    /// Its elements: little-endian, row-major.
+    pub data: &'a [u8],
+}
+
+/// The people in the outputs of a model of the task `people`, in frame pixels and in the model's order.
+///
+/// All in pixels of the letterboxed picture, with a row a person: `boxes` FP32 [rows, 4] (left, top, right, bottom),
+/// `scores` FP32 [rows], `keypoints` FP32 [rows, 17, 3] (x, y, confidence), `vests` FP32 [rows, `classes`] (probabilities);
+/// `count` INT64 [1] is how many of the rows are people. The others are passed over, and so are rows with a value that is
+/// no finite number or with an empty box; what is not finite among the probabilities only loses the person's vest.
+///
+/// # Errors
+/// [`DecodeError::Output`] when an output is missing or of another shape, [`DecodeError::Bytes`] when its data does not
+/// fill its shape, [`DecodeError::Count`] when there are more people than rows, or fewer than none.
+pub fn people(
+    outputs: &[TensorView<'_>],
+    letterbox: &Letterbox,
+    classes: usize,
+) -> Result<Vec<Detection>, DecodeError> {
+    let boxes = rows(outputs, "boxes", &[4])?;
+    let scores = rows(outputs, "scores", &[])?;
+    let keypoints = rows(outputs, "keypoints", &[Keypoint::COUNT as i64, 3])?;
+    let vests = rows(outputs, "vests", &[classes as i64])?;
+    let least = [&boxes, &scores, &keypoints, &vests]
+        .map(Array2::nrows)
+        .into_iter()
+        .min();
+    let count = count(outputs, least.unwrap_or_default())?;
+    let people = (0..count).filter_map(|i| {
+        let mut person = person(boxes.row(i), scores[[i, 0]], keypoints.row(i), letterbox)?;
+        let probabilities = vests.row(i).to_vec();
+        person.classes = probabilities.iter().all(|p| p.is_finite()).then_some(probabilities);
+        Some(person)
+    });
+    Ok(people.collect())
+}
+
+fn person(
+    edges: ArrayView1<'_, f32>,
+    score: f32,
+    keypoints: ArrayView1<'_, f32>,
+    letterbox: &Letterbox,
+) -> Option<Detection> {
+    let bbox = letterbox.rect_to_frame(Rect::new(edges[0], edges[1], edges[2], edges[3]));
+    let pose: Pose = std::array::from_fn(|joint| {
+        let [x, y, confidence] = [0, 1, 2].map(|i| keypoints[3 * joint + i]);
+        KeypointDetection {
+            point: letterbox.to_frame(Point::new(x, y)),
+            confidence,
+        }
+    });
+    let sound = score.is_finite() && bbox.area() > 0.0 && bbox.area().is_finite();
+    let person = Detection {
+        bbox,
+        score,
+        pose: Some(pose),
+        ..Detection::default()
+    };
+    (sound && finite(&pose) && keypoints.iter().all(|v| v.is_finite())).then_some(person)
+}
+
+/// An output as a table, a row a person, where its shape is any number of rows of `row`.
+fn rows(outputs: &[TensorView<'_>], name: &'static str, row: &[i64]) -> Result<Array2<f32>, DecodeError> {
+    let fits = |output: &&TensorView<'_>| matches!(output.shape, [_, rest @ ..] if rest == row);
+    let output = find(outputs, name).filter(fits).ok_or_else(|| {
+        let dims: String = row.iter().map(|dim| format!(", {dim}")).collect();
+        wrong(outputs, name, format!("FP32 [rows{dims}]"))
+    })?;
+    let tensor = f32_tensor(output.shape, output.data)?;
+    let columns = row.iter().product::<i64>() as usize;
+    let shape = (tensor.shape()[0], columns);
+    tensor
+        .into_shape_with_order(shape)
+        .map_err(|_| wrong(outputs, name, format!("{shape:?}")))
+}
+
+/// How many of the rows are people.
+fn count(outputs: &[TensorView<'_>], rows: usize) -> Result<usize, DecodeError> {
+    let name = "count";
+    let data = find(outputs, name).filter(|output| output.shape == [1]);
+    let count = data
+        .and_then(|output| output.data.try_into().ok())
+        .map(i64::from_le_bytes)
+        .ok_or_else(|| wrong(outputs, name, "INT64 [1]".to_owned()))?;
+    usize::try_from(count)
+        .ok()
+        .filter(|count| *count <= rows)
+        .ok_or(DecodeError::Count { count, rows })
+}
+
+fn find<'a, 'b>(outputs: &'b [TensorView<'a>], name: &str) -> Option<&'b TensorView<'a>> {
+    outputs.iter().find(|output| output.name == name)
+}
+
+fn wrong(outputs: &[TensorView<'_>], name: &'static str, expected: String) -> DecodeError {
+    let got = find(outputs, name).map_or("no such output".to_owned(), |output| {
+        format!("{:?} of {} bytes", output.shape, output.data.len())
+    });
+    DecodeError::Output { name, expected, got }
+}

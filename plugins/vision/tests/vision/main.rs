@@ -1,0 +1,11 @@
+//! Images, letterboxes and decoders against slow references, tables and random inputs.
+
+mod decode;
+mod decode_classify;
+mod decode_layout;
+mod decode_people;
+mod frames;
+mod image;
+mod letterbox;
+mod nms;
+mod sampler;
