@@ -1,8 +1,8 @@
-//! Tensors as KServe v2 carries them over HTTP: JSON, then the bytes of each tensor.
+//! Requests and responses of KServe v2 over HTTP: JSON, then the bytes of each tensor.
 
 use serde_json::{Value, json};
 
-/// A tensor on the wire.
+/// A tensor of a request or response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     pub name: String,
@@ -48,7 +48,7 @@ impl Tensor {
     }
 }
 
-/// A request for `outputs` (all, if none is named), and the length of its JSON as text.
+/// A request for `outputs` (all if empty), and the length of its JSON as text.
 pub fn request(inputs: &[Tensor], outputs: &[&str]) -> (Vec<u8>, String) {
     let described: Vec<_> = inputs
         .iter()
@@ -70,16 +70,16 @@ pub fn request(inputs: &[Tensor], outputs: &[&str]) -> (Vec<u8>, String) {
     (body, length)
 }
 
-/// The tensors of an answer, whose first `json_length` bytes are JSON.
-pub fn tensors(answer: &[u8], json_length: usize) -> Vec<Tensor> {
-    let (head, mut data) = answer.split_at(json_length);
-    let head: Value = serde_json::from_slice(head).expect("the answer is JSON");
+/// The tensors of a response whose first `json_length` bytes are JSON.
+pub fn tensors(response: &[u8], json_length: usize) -> Vec<Tensor> {
+    let (head, mut data) = response.split_at(json_length);
+    let head: Value = serde_json::from_slice(head).expect("the response has JSON");
     let outputs = head["outputs"].as_array().expect("outputs");
     outputs
         .iter()
         .map(|output| {
             let size = output["parameters"]["binary_data_size"].as_u64().expect("binary data");
-            let (own, rest) = data.split_at(size.try_into().expect("a size"));
+            let (tensor, rest) = data.split_at(size.try_into().expect("a size"));
             data = rest;
             let shape: Vec<_> = output["shape"]
                 .as_array()
@@ -91,7 +91,7 @@ pub fn tensors(answer: &[u8], json_length: usize) -> Vec<Tensor> {
                 output["name"].as_str().expect("name"),
                 output["datatype"].as_str().expect("datatype"),
                 &shape,
-                own.to_vec(),
+                tensor.to_vec(),
             )
         })
         .collect()

@@ -1,10 +1,10 @@
-//! Tiny ONNX models, written as bytes: the few fields of the protobuf messages in `onnx.proto` that these graphs use.
+//! Small ONNX models, written as bytes: the fields of the messages in `onnx.proto` that the tests use.
 
-/// Element types with their numbers in ONNX (`TensorProto.DataType`).
+/// Element types, by their numbers in ONNX (`TensorProto.DataType`).
 pub const FLOAT: u64 = 1;
 pub const INT64: u64 = 7;
 
-/// A graph in the making.
+/// A graph under construction.
 #[derive(Default)]
 pub struct Graph(Vec<u8>);
 
@@ -13,7 +13,7 @@ impl Graph {
         Self::default()
     }
 
-    /// An input; a negative dimension is one of any size.
+    /// Adds an input; a negative dimension is variable.
     pub fn input(self, name: &str, element: u64, dims: &[i64]) -> Self {
         self.value(11, name, element, dims)
     }
@@ -22,7 +22,7 @@ impl Graph {
         self.value(12, name, element, dims)
     }
 
-    /// A node without attributes.
+    /// Adds a node without attributes.
     pub fn node(mut self, operator: &str, inputs: &[&str], output: &str) -> Self {
         let mut node = Vec::new();
         inputs.iter().for_each(|input| bytes(&mut node, 1, input.as_bytes()));
@@ -32,7 +32,7 @@ impl Graph {
         self
     }
 
-    /// A constant, given as little-endian bytes.
+    /// Adds a constant with the little-endian bytes `data`.
     pub fn constant(mut self, name: &str, element: u64, dims: &[i64], data: &[u8]) -> Self {
         let mut tensor = Vec::new();
         dims.iter().for_each(|dim| number(&mut tensor, 1, dim.unsigned_abs()));
@@ -60,7 +60,7 @@ impl Graph {
             let mut dimension = Vec::new();
             match u64::try_from(*dim) {
                 Ok(size) => number(&mut dimension, 1, size),
-                // Sizes with the same name are the same, so each has one of its own but the batch.
+                // Dimensions with the same name have the same size, so each gets its own name.
                 Err(_) => bytes(&mut dimension, 2, format!("{name}{index}").as_bytes()),
             }
             bytes(&mut shape, 1, &dimension);
@@ -95,7 +95,7 @@ fn bytes(to: &mut Vec<u8>, field: u64, value: &[u8]) {
     to.extend_from_slice(value);
 }
 
-/// The model whose `y` is its `x`.
+/// A model that returns its input `x` as `y`.
 pub fn identity(element: u64, dims: &[i64]) -> Vec<u8> {
     Graph::new()
         .input("x", element, dims)
@@ -104,7 +104,7 @@ pub fn identity(element: u64, dims: &[i64]) -> Vec<u8> {
         .model()
 }
 
-/// The lines of config.pbtxt for a model with an `x` and a `y` of the same type and dims.
+/// The lines of config.pbtxt for a model with input `x` and output `y` of the same type and dims.
 pub fn io(dtype: &str, dims: &str) -> String {
     format!(
         "input [{{ name: \"x\" data_type: TYPE_{dtype} dims: {dims} }}]\n\

@@ -1,13 +1,12 @@
-//! Requests that arrive together: one run of the model, one answer or error for each.
+//! Batches: requests that arrive together are one run of the model, with a response or error for each.
 
-mod common;
+use crate::common::onnx::{FLOAT, Graph, INT64, identity, io};
+use crate::common::wire::Tensor;
+use crate::common::{Repository, Server, eventually};
 
-use common::onnx::{FLOAT, Graph, INT64, identity, io};
-use common::wire::Tensor;
-use common::{Repository, Server};
-
-/// Every row of `y` is the sum of all rows of `x`: an answer tells which rows were run together.
-fn sum_of_the_batch() -> Vec<u8> {
+/// A model whose `y` has, for each entry of the batch, the sum of all entries of `x`: a response shows which entries were
+/// run together.
+fn sum_of_batch() -> Vec<u8> {
     Graph::new()
         .input("x", FLOAT, &[-1, 2])
         .output("y", FLOAT, &[-1, 2])
@@ -18,26 +17,22 @@ fn sum_of_the_batch() -> Vec<u8> {
         .model()
 }
 
-/// Four requests make a batch at once; fewer wait for longer than any test takes.
+/// A batch of four starts at once; a smaller one waits for longer than any test takes.
 const BATCH_OF_FOUR: &str =
     "max_batch_size: 4\ndynamic_batching { preferred_batch_size: [4] max_queue_delay_microseconds: 30000000 }\n";
 
 #[test]
-fn a_batch_is_executed_as_one_batch() {
+fn queued_requests_run_as_one_batch() {
     let repository = Repository::new();
-    repository.add(
-        "sum",
-        &format!("{BATCH_OF_FOUR}{}", io("FP32", "[2]")),
-        &sum_of_the_batch(),
-    );
+    repository.add("sum", &format!("{BATCH_OF_FOUR}{}", io("FP32", "[2]")), &sum_of_batch());
     let server = Server::start(repository);
     server.load("sum").expect("load");
     let inputs: Vec<_> = [1.0, 10.0, 100.0, 1000.0]
         .iter()
         .map(|v| Tensor::floats("x", &[1, 2], &[*v, -v]))
         .collect();
-    for answer in server.infer_at_once("sum", &inputs) {
-        assert_eq!(answer, Ok(Tensor::floats("y", &[1, 2], &[1111.0, -1111.0])));
+    for response in server.infer_at_once("sum", &inputs) {
+        assert_eq!(response, Ok(Tensor::floats("y", &[1, 2], &[1111.0, -1111.0])));
     }
     let statistics = server.statistics("sum", 4);
     assert_eq!(statistics["execution_count"], 1);
@@ -45,8 +40,8 @@ fn a_batch_is_executed_as_one_batch() {
 }
 
 #[test]
-fn a_batch_gives_the_bits_that_single_requests_give() {
-    // Sixty-four of small integers: exact in any order of summation.
+fn batched_and_single_requests_have_identical_outputs() {
+    // Sums of 64 small integers are exact in any order of summation.
     let weights: Vec<u8> = (0..64 * 5)
         .flat_map(|index| ((index % 7 - 3) as f32).to_le_bytes())
         .collect();
@@ -64,11 +59,11 @@ fn a_batch_gives_the_bits_that_single_requests_give() {
     let server = Server::start(repository);
     server.load("single").expect("load");
     server.load("batched").expect("load");
-    // Three requests of one, two and one row are a batch of four.
+    // Requests with batch sizes 1, 2 and 1 fill a batch of four.
     let inputs: Vec<_> = [(1, 3), (2, 5), (1, 11)]
-        .map(|(rows, step)| {
-            let values: Vec<_> = (0..rows * 64).map(|index| (index * step % 13) as f32).collect();
-            Tensor::floats("x", &[rows, 64], &values)
+        .map(|(batch_size, step)| {
+            let values: Vec<_> = (0..batch_size * 64).map(|index| (index * step % 13) as f32).collect();
+            Tensor::floats("x", &[batch_size, 64], &values)
         })
         .into();
     let batched = server.infer_at_once("batched", &inputs);
@@ -80,7 +75,7 @@ fn a_batch_gives_the_bits_that_single_requests_give() {
 }
 
 #[test]
-fn requests_of_other_shapes_in_one_batch_are_answered_each() {
+fn ragged_batch_runs_once_per_shape() {
     let ragged = io("FP32", "[-1]").replacen("dims", "allow_ragged_batch: true dims", 1);
     let repository = Repository::new();
     repository.add(
@@ -94,9 +89,9 @@ fn requests_of_other_shapes_in_one_batch_are_answered_each() {
         .iter()
         .map(|&width| Tensor::floats("x", &[1, width], &vec![width as f32; width as usize]))
         .collect();
-    for (input, answer) in inputs.iter().zip(server.infer_at_once("ragged", &inputs)) {
+    for (input, response) in inputs.iter().zip(server.infer_at_once("ragged", &inputs)) {
         assert_eq!(
-            answer,
+            response,
             Ok(Tensor {
                 name: "y".into(),
                 ..input.clone()
@@ -104,11 +99,14 @@ fn requests_of_other_shapes_in_one_batch_are_answered_each() {
         );
     }
     let statistics = server.statistics("ragged", 4);
-    assert_eq!(statistics["execution_count"], 3, "the two of equal shape were one run");
+    assert_eq!(
+        statistics["execution_count"], 3,
+        "the two requests with equal shapes are one run"
+    );
 }
 
 #[test]
-fn a_request_that_fails_fails_alone() {
+fn failing_request_does_not_fail_its_batch() {
     let table: Vec<u8> = [10.0_f32, 20.0, 30.0]
         .iter()
         .flat_map(|value| value.to_le_bytes())
@@ -131,19 +129,19 @@ fn a_request_that_fails_fails_alone() {
         .iter()
         .map(|&index| Tensor::integers("x", &[1, 1], &[index]))
         .collect();
-    let answers = server.infer_at_once("lookup", &inputs);
-    let error = answers[1].as_ref().expect_err("there is no entry 99");
+    let responses = server.infer_at_once("lookup", &inputs);
+    let error = responses[1].as_ref().expect_err("entry 99 does not exist");
     assert!(error.contains("ONNX Runtime") && error.contains("Gather"), "{error}");
     for (index, expected) in [(0, 10.0), (2, 30.0), (3, 20.0)] {
-        assert_eq!(answers[index], Ok(Tensor::floats("y", &[1, 1], &[expected])));
+        assert_eq!(responses[index], Ok(Tensor::floats("y", &[1, 1], &[expected])));
     }
     let failed = || server.statistics("lookup", 3)["inference_stats"]["fail"]["count"] == 1;
-    assert!(common::eventually(failed), "three rows were run, one request failed");
+    assert!(eventually(failed), "three entries were run, one request failed");
 }
 
 #[test]
-fn an_output_that_is_no_batch_is_an_error_and_no_crash() {
-    // The first row only, whatever the batch: what ONNX Runtime cannot know when the model is loaded.
+fn output_without_batch_dimension_is_an_error() {
+    // Only the first entry of any batch, which ONNX Runtime cannot detect when it loads the model.
     let model = Graph::new()
         .input("x", FLOAT, &[-1, 2])
         .output("y", FLOAT, &[-1, 2])
@@ -157,9 +155,9 @@ fn an_output_that_is_no_batch_is_an_error_and_no_crash() {
     server.load("first").expect("load");
     let error = server
         .infer("first", &[Tensor::floats("x", &[3, 2], &[1.0; 6])], &[])
-        .expect_err("one row for three");
+        .expect_err("one entry for a batch of three");
     assert!(
-        error.contains("output 'y' has the shape [1, 2] for a batch of 3"),
+        error.contains("output 'y' has the shape [1, 2] for batch size 3"),
         "{error}"
     );
     assert!(

@@ -1,23 +1,18 @@
-//! What the session is given for the buffers of requests: the buffer itself where it can be, a gathered copy where not.
-
-mod common;
+//! Inputs of a session: the buffer of a request itself if possible, otherwise a copy of all buffers.
 
 use std::sync::OnceLock;
 
-use common::triton_home;
+use crate::common::install_dir;
 use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::value::DynTensor;
-use triton_onnxruntime::binding;
-use triton_onnxruntime::memory::Place;
-use triton_onnxruntime::request::{Buffer, Input};
-use triton_onnxruntime::tensor::DataType;
+use triton_onnxruntime::{Buffer, DataType, Input, Place, input_tensor};
 
 /// ONNX Runtime without Triton.
 fn allocator() -> Allocator {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let library = triton_home().join("lib/libonnxruntime.so");
+        let library = install_dir().join("lib/libonnxruntime.so");
         ort::init_from(library)
             .expect("the library loads")
             .build()
@@ -27,7 +22,7 @@ fn allocator() -> Allocator {
 }
 
 fn input(shape: &[i64], parts: &[&[u8]]) -> Input {
-    // SAFETY: the tests keep the bytes as they are until they have looked at the tensor.
+    // SAFETY: the tests keep the bytes unchanged until they have compared the tensor.
     let buffer = |part: &&[u8]| unsafe { Buffer::new(part.as_ptr(), part.len(), Place::Host) };
     let buffers = parts.iter().map(buffer).collect();
     Input {
@@ -39,7 +34,7 @@ fn input(shape: &[i64], parts: &[&[u8]]) -> Input {
 }
 
 fn tensor(parts: &[&Input], shape: &[i64]) -> DynTensor {
-    let tensor = binding::input(parts, shape, Place::Host, &allocator()).expect("a tensor");
+    let tensor = input_tensor(parts, shape, Place::Host, &allocator()).expect("a tensor");
     assert_eq!(tensor.shape().to_vec(), shape);
     tensor
 }
@@ -52,14 +47,14 @@ fn contents(tensor: &DynTensor) -> Vec<u16> {
         .to_vec()
 }
 
-/// Eight bytes that begin where a UINT16 may.
+/// Eight bytes, aligned for UINT16.
 #[repr(align(2))]
 struct Aligned([u8; 8]);
 
 const BYTES: Aligned = Aligned([1, 0, 2, 0, 3, 0, 4, 0]);
 
 #[test]
-fn a_single_buffer_is_given_as_it_lies() {
+fn single_buffer_is_not_copied() {
     let bytes = BYTES;
     let tensor = tensor(&[&input(&[2, 2], &[&bytes.0])], &[2, 2]);
     assert_eq!(tensor.data_ptr().cast(), bytes.0.as_ptr(), "no copy");
@@ -67,7 +62,7 @@ fn a_single_buffer_is_given_as_it_lies() {
 }
 
 #[test]
-fn a_buffer_at_an_odd_address_is_copied() {
+fn unaligned_buffer_is_copied() {
     let mut bytes = Aligned([0; 8]);
     bytes.0[1..5].copy_from_slice(&BYTES.0[2..6]);
     let tensor = tensor(&[&input(&[2], &[&bytes.0[1..5]])], &[2]);
@@ -76,7 +71,7 @@ fn a_buffer_at_an_odd_address_is_copied() {
 }
 
 #[test]
-fn parts_and_requests_are_gathered_in_order() {
+fn several_buffers_are_copied_in_order() {
     let bytes = BYTES;
     let (first, rest) = bytes.0.split_at(3);
     assert_eq!(
@@ -91,15 +86,18 @@ fn parts_and_requests_are_gathered_in_order() {
 }
 
 #[test]
-fn a_shape_that_the_parts_do_not_fill_is_refused() {
+fn too_few_bytes_for_the_shape_are_an_error() {
     let bytes = BYTES;
-    let error = binding::input(&[&input(&[2], &[&bytes.0[..4]])], &[3], Place::Host, &allocator())
+    let error = input_tensor(&[&input(&[2], &[&bytes.0[..4]])], &[3], Place::Host, &allocator())
         .expect_err("four bytes are not three numbers");
-    assert_eq!(error.to_string(), "input 'x' has 4 bytes, but UINT16 [3] takes 6");
+    assert_eq!(
+        error.to_string(),
+        "input 'x' has 4 bytes, expected 6 for UINT16 [3]; send one value per element"
+    );
 }
 
 #[test]
-fn no_elements_are_no_trouble() {
+fn input_may_be_empty() {
     for parts in [&[][..], &[&[][..]][..]] {
         assert!(contents(&tensor(&[&input(&[0, 2], parts)], &[0, 2])).is_empty());
     }

@@ -1,10 +1,8 @@
-//! Loading: what a wrong configuration, model or library is told, what is completed, and that nothing is left behind.
+//! Loading: errors of configurations, models and libraries, completion of configurations, and unloading without leaks.
 
-mod common;
-
-use common::onnx::{FLOAT, Graph, identity};
-use common::wire::Tensor;
-use common::{Repository, Server, triton_home};
+use crate::common::onnx::{FLOAT, Graph, identity};
+use crate::common::wire::Tensor;
+use crate::common::{Repository, Server, install_dir};
 
 const STRING: u64 = 8;
 
@@ -22,7 +20,7 @@ fn parameter(key: &str, value: &str) -> String {
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table of errors")]
-fn a_wrong_model_says_what_is_wrong() {
+fn load_errors_name_the_model_and_the_problem() {
     let good = identity(FLOAT, &[2, 3]);
     let plain = io(X, Y);
     let accelerator = |name: &str| {
@@ -45,7 +43,7 @@ fn a_wrong_model_says_what_is_wrong() {
             "other_type",
             io("\"x\" data_type: TYPE_UINT8 dims: [2, 3]", Y),
             good.clone(),
-            &["input 'x' has another type", "UINT8 [2, 3]", "FP32 [2, 3]"],
+            &["input 'x' has another data type", "UINT8 [2, 3]", "FP32 [2, 3]"],
         ),
         (
             "other_name",
@@ -107,7 +105,7 @@ fn a_wrong_model_says_what_is_wrong() {
                 "\"y\" data_type: TYPE_STRING dims: [2]",
             ),
             identity(STRING, &[2]),
-            &["'x' has the data_type TYPE_STRING", "does not support"],
+            &["'x' has the data_type TYPE_STRING", "supports numbers"],
         ),
         (
             "no_provider",
@@ -131,7 +129,7 @@ fn a_wrong_model_says_what_is_wrong() {
             format!("{plain}{}", accelerator("abacus")),
             good.clone(),
             &[
-                "execution provider 'abacus' is not known",
+                "execution provider 'abacus' is unknown",
                 "cpu, cuda, tensorrt, openvino",
             ],
         ),
@@ -157,7 +155,7 @@ fn a_wrong_model_says_what_is_wrong() {
 }
 
 #[test]
-fn the_parameters_of_both_backends_are_taken_and_others_left_alone() {
+fn known_parameters_are_accepted_and_others_ignored() {
     let settings: String = [
         ("intra_op_thread_count", "1"),
         ("inter_op_thread_count", "1"),
@@ -182,7 +180,7 @@ fn the_parameters_of_both_backends_are_taken_and_others_left_alone() {
 }
 
 #[test]
-fn a_configuration_without_tensors_is_completed_from_the_model() {
+fn missing_inputs_and_outputs_are_completed_from_the_model() {
     let repository = Repository::new();
     repository.add("bare", "", &identity(FLOAT, &[-1, 3]));
     repository.add("rows", "max_batch_size: 8\n", &identity(FLOAT, &[-1, 3]));
@@ -210,7 +208,7 @@ fn a_configuration_without_tensors_is_completed_from_the_model() {
 }
 
 #[test]
-fn a_wrong_library_is_an_error_of_every_load() {
+fn missing_library_is_an_error_of_every_load() {
     let repository = Repository::new();
     repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
     let server = Server::start_with(
@@ -218,7 +216,7 @@ fn a_wrong_library_is_an_error_of_every_load() {
         &["--backend-config=onnxruntime,library=/nowhere/libonnxruntime.so".to_owned()],
     );
     for _ in 0..2 {
-        let error = server.load("plain").expect_err("there is no library");
+        let error = server.load("plain").expect_err("the library does not exist");
         for part in [
             "/nowhere/libonnxruntime.so: no such file",
             "--backend-config=onnxruntime,library=PATH",
@@ -229,26 +227,26 @@ fn a_wrong_library_is_an_error_of_every_load() {
 }
 
 #[test]
-fn a_library_of_another_kind_is_an_error() {
-    let other = triton_home().join("lib/libtritonserver.so");
+fn another_library_than_onnx_runtime_is_an_error() {
+    let other = install_dir().join("lib/libtritonserver.so");
     let repository = Repository::new();
     repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
     let server = Server::start_with(
         repository,
         &[format!("--backend-config=onnxruntime,library={}", other.display())],
     );
-    let error = server.load("plain").expect_err("that is no ONNX Runtime");
+    let error = server.load("plain").expect_err("it is not ONNX Runtime");
     assert!(error.contains("OrtGetApiBase"), "{error}");
 }
 
 #[test]
-fn without_a_configured_library_the_one_beside_the_backends_is_taken() {
+fn default_library_is_in_lib_beside_the_backends() {
     let repository = Repository::new();
     repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
     let folder = repository.path("lib");
     std::fs::create_dir(&folder).expect("a folder");
     std::os::unix::fs::symlink(
-        triton_home().join("lib/libonnxruntime.so"),
+        install_dir().join("lib/libonnxruntime.so"),
         folder.join("libonnxruntime.so"),
     )
     .expect("a link");
@@ -257,8 +255,8 @@ fn without_a_configured_library_the_one_beside_the_backends_is_taken() {
 }
 
 #[test]
-fn loading_and_unloading_leaves_nothing_behind() {
-    // 8 MiB of weights: fifty of them left behind would be 400.
+fn unloading_frees_memory() {
+    // 8 MiB of weights: fifty leaked copies would be 400 MiB.
     let weights: Vec<u8> = (0..2 * 1024 * 1024)
         .flat_map(|index| (index as f32).to_le_bytes())
         .collect();
@@ -284,7 +282,7 @@ fn loading_and_unloading_leaves_nothing_behind() {
         server.load("heavy").expect("load");
         server.infer("heavy", std::slice::from_ref(&x), &[]).expect("infer");
         server.unload("heavy");
-        server.load("broken").expect_err("it is broken");
+        server.load("broken").expect_err("it is not a model");
     };
     (0..10).for_each(|_| round());
     let before = server.resident_mib();

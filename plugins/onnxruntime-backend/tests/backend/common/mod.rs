@@ -1,5 +1,4 @@
-//! A real Triton of the test's own, with this build's backend, spoken to by KServe v2 over HTTP.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! A `tritonserver` for a test, with the backend of this build, and its requests by KServe v2 over HTTP.
 
 pub mod onnx;
 pub mod wire;
@@ -17,32 +16,31 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wire::Tensor;
 
-/// The Triton home of `scripts/setup`: `bin/tritonserver` and `lib/libonnxruntime.so`.
-pub fn triton_home() -> PathBuf {
-    let home = std::env::var_os("SHOPFLOOR_TRITON").map_or_else(
+/// Triton's install directory with `bin/tritonserver` and `lib/libonnxruntime.so`, as `scripts/setup` creates it.
+pub fn install_dir() -> PathBuf {
+    let folder = std::env::var_os("SHOPFLOOR_TRITON").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.triton"),
         PathBuf::from,
     );
     for file in ["bin/tritonserver", "lib/libonnxruntime.so"] {
         assert!(
-            home.join(file).exists(),
-            "no {file} in {}: these tests need the real Triton; run scripts/test, which installs it, or let \
-             SHOPFLOOR_TRITON name its folder",
-            home.display()
+            folder.join(file).exists(),
+            "no {file} in {}: these tests need Triton; run scripts/setup, or set SHOPFLOOR_TRITON to its install directory",
+            folder.display()
         );
     }
-    home.canonicalize().expect("the folder was just seen")
+    folder.canonicalize().expect("an existing folder")
 }
 
-/// The backend as cargo built it for this test.
+/// The backend's library that cargo built with this test.
 fn backend_library() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
+    let test = std::env::current_exe().expect("the path of this test");
     let library = test.with_file_name("libtriton_onnxruntime.so");
-    assert!(library.exists(), "cargo left no {}", library.display());
+    assert!(library.exists(), "cargo did not build {}", library.display());
     library
 }
 
-/// A model repository and the backend folder, deleted at the end.
+/// A model repository and a backend folder, deleted when dropped.
 pub struct Repository(TempDir);
 
 impl Repository {
@@ -55,7 +53,7 @@ impl Repository {
         Self(folder)
     }
 
-    /// Writes a model with its `config.pbtxt`, to which the backend's name is added.
+    /// Adds a model; the backend's name is added to `config`.
     pub fn add(&self, name: &str, config: &str, model: &[u8]) {
         let folder = self.0.path().join("models").join(name);
         fs::create_dir_all(folder.join("1")).expect("version folder");
@@ -67,20 +65,20 @@ impl Repository {
         fs::write(folder.join("1/model.onnx"), model).expect("model");
     }
 
-    /// Writes an ensemble.
+    /// Adds an ensemble.
     pub fn add_ensemble(&self, name: &str, config: &str) {
         let folder = self.0.path().join("models").join(name);
         fs::create_dir_all(folder.join("1")).expect("version folder");
         fs::write(folder.join("config.pbtxt"), format!("platform: \"ensemble\"\n{config}")).expect("config");
     }
 
-    /// A path in the folder that holds `models` and `backends`.
+    /// A path in the folder that contains `models` and `backends`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 }
 
-/// A running tritonserver in a session of its own; dropped, its whole process group is killed.
+/// A running `tritonserver` in a session of its own; its process group is killed when dropped.
 pub struct Server {
     child: Child,
     http: u16,
@@ -89,16 +87,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on `repository`; no model is loaded yet.
+    /// Starts a server without loaded models.
     pub fn start(repository: Repository) -> Self {
-        let library = triton_home().join("lib/libonnxruntime.so");
+        let library = install_dir().join("lib/libonnxruntime.so");
         Self::start_with(
             repository,
             &[format!("--backend-config=onnxruntime,library={}", library.display())],
         )
     }
 
-    /// Starts a server with `extra` arguments and without the library of the tests.
+    /// Starts a server with `extra` arguments; the backend's `library` is not set.
     pub fn start_with(repository: Repository, extra: &[String]) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -106,7 +104,7 @@ impl Server {
             .build()
             .new_agent();
         let repository = Arc::new(repository);
-        // A free port may be taken by somebody else before the server has it.
+        // Another process may take a free port before the server does.
         for _ in 0..5 {
             let ports = free_ports();
             let child = spawn(&repository, ports, extra);
@@ -116,28 +114,28 @@ impl Server {
                 agent: agent.clone(),
                 repository: repository.clone(),
             };
-            if server.comes_up() {
+            if server.becomes_ready() {
                 return server;
             }
-            eprintln!("the server ended while starting:\n{}", server.log());
+            eprintln!("the server exited while starting:\n{}", server.log());
         }
-        panic!("tritonserver does not start; its log is above");
+        panic!("tritonserver did not start; its log is above");
     }
 
     /// Loads a model.
     ///
     /// # Errors
-    /// The server's words.
+    /// The server's message.
     pub fn load(&self, model: &str) -> Result<(), String> {
         self.post(&format!("repository/models/{model}/load"), &[], b"{}")
             .map(drop)
     }
 
-    /// Unloads a model and waits until it is gone.
+    /// Unloads a model and waits until it is unloaded.
     pub fn unload(&self, model: &str) {
         self.post(&format!("repository/models/{model}/unload"), &[], b"{}")
             .expect("unload");
-        let gone = || {
+        let unloaded = || {
             let index = self.post("repository/index", &[], b"{}").expect("index").0;
             let index: Value = serde_json::from_slice(&index).expect("the index is JSON");
             let entry = index
@@ -147,34 +145,37 @@ impl Server {
                 .find(|entry| entry["name"] == model);
             entry.is_none_or(|entry| entry["reason"] == "unloaded")
         };
-        assert!(eventually(gone), "{model} is not unloaded:\n{}", self.log());
+        assert!(eventually(unloaded), "{model} is not unloaded:\n{}", self.log());
     }
 
-    /// Asks for one inference, tensors as binary data.
+    /// Runs one inference, with tensors as binary data.
     ///
     /// # Errors
-    /// The server's words.
+    /// The server's message.
     pub fn infer(&self, model: &str, inputs: &[Tensor], outputs: &[&str]) -> Result<Vec<Tensor>, String> {
         let (body, header) = wire::request(inputs, outputs);
         let headers = [("Inference-Header-Content-Length", header.as_str())];
-        let (answer, json_length) = self.post(&format!("models/{model}/infer"), &headers, &body)?;
-        Ok(wire::tensors(&answer, json_length))
+        let (response, json_length) = self.post(&format!("models/{model}/infer"), &headers, &body)?;
+        Ok(wire::tensors(&response, json_length))
     }
 
-    /// One request per input, all at the same time, first outputs in the order of the inputs.
+    /// Runs one inference per input, all at the same time, and returns the first output of each, in the order of inputs.
     pub fn infer_at_once(&self, model: &str, inputs: &[Tensor]) -> Vec<Result<Tensor, String>> {
-        let ask = |input: &Tensor| {
+        let infer = |input: &Tensor| {
             let mut outputs = self.infer(model, std::slice::from_ref(input), &[])?;
             Ok(outputs.swap_remove(0))
         };
         thread::scope(|scope| {
-            let asked: Vec<_> = inputs.iter().map(|input| scope.spawn(move || ask(input))).collect();
-            asked.into_iter().map(|asked| asked.join().expect("no panic")).collect()
+            let threads: Vec<_> = inputs.iter().map(|input| scope.spawn(move || infer(input))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no panic"))
+                .collect()
         })
     }
 
-    /// The statistics of a model once it has run `rows` rows: they come after the answers.
-    pub fn statistics(&self, model: &str, rows: u64) -> Value {
+    /// The statistics of a model, once they count `inferences`; Triton updates them after it sends the responses.
+    pub fn statistics(&self, model: &str, inferences: u64) -> Value {
         let mut statistics = Value::Null;
         let complete = eventually(|| {
             statistics = self.get(&format!("models/{model}/stats"))["model_stats"][0].take();
@@ -182,9 +183,9 @@ impl Server {
             let run: u64 = batches
                 .filter_map(|batch| Some(batch["batch_size"].as_u64()? * batch["compute_infer"]["count"].as_u64()?))
                 .sum();
-            run == rows && statistics["inference_count"] == rows
+            run == inferences && statistics["inference_count"] == inferences
         });
-        assert!(complete, "{model} has not run {rows} rows: {statistics}");
+        assert!(complete, "{model} did not run {inferences} inferences: {statistics}");
         statistics
     }
 
@@ -193,12 +194,12 @@ impl Server {
         self.get(&format!("models/{model}/config"))
     }
 
-    /// What the server has written so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.repository.path("log")).unwrap_or_default()
     }
 
-    /// The memory that the server occupies, in MiB.
+    /// The resident memory of the server in MiB.
     pub fn resident_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running server");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
@@ -210,14 +211,19 @@ impl Server {
             / 1024
     }
 
-    fn comes_up(&mut self) -> bool {
+    fn becomes_ready(&mut self) -> bool {
         let url = self.url("health/ready");
-        let mut ended = false;
-        let up = eventually(|| {
-            ended = self.child.try_wait().expect("a child of ours").is_some();
-            ended || self.agent.get(&url).call().is_ok_and(|answer| answer.status() == 200)
+        let mut exited = false;
+        let ready = eventually(|| {
+            exited = self.child.try_wait().expect("our child process").is_some();
+            exited
+                || self
+                    .agent
+                    .get(&url)
+                    .call()
+                    .is_ok_and(|response| response.status() == 200)
         });
-        up && !ended
+        ready && !exited
     }
 
     fn url(&self, path: &str) -> String {
@@ -225,26 +231,26 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Value {
-        let mut answer = self.agent.get(self.url(path)).call().expect("an answer");
-        serde_json::from_reader(answer.body_mut().as_reader()).expect("JSON")
+        let mut response = self.agent.get(self.url(path)).call().expect("a response");
+        serde_json::from_reader(response.body_mut().as_reader()).expect("JSON")
     }
 
-    /// The body of the answer, and how much of it is JSON.
+    /// The body of the response, and the length of its JSON.
     fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(Vec<u8>, usize), String> {
         let mut request = self.agent.post(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut answer = request.send(body).map_err(|error| error.to_string())?;
-        let length = answer.headers().get("Inference-Header-Content-Length");
+        let mut response = request.send(body).map_err(|error| error.to_string())?;
+        let length = response.headers().get("Inference-Header-Content-Length");
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        let body = answer
+        let body = response
             .body_mut()
             .with_config()
             .limit(1 << 30)
             .read_to_vec()
             .map_err(|error| error.to_string())?;
-        if answer.status() == 200 {
+        if response.status() == 200 {
             let length = length.unwrap_or(body.len());
             return Ok((body, length));
         }
@@ -256,13 +262,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let group = i32::try_from(self.child.id()).expect("a process id");
-        // SAFETY: the group is that of our own child, which is its leader and not reaped yet.
+        // SAFETY: the process group of our child, which is its leader and has not been waited for.
         unsafe { libc::kill(-group, libc::SIGKILL) };
-        self.child.wait().expect("a child of ours");
+        self.child.wait().expect("our child process");
     }
 }
 
-/// Asks until the answer is yes, for at most a minute.
+/// Waits until `condition` holds, for at most a minute, and returns whether it does.
 pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(60);
     while Instant::now() < end {
@@ -279,10 +285,10 @@ fn free_ports() -> [u16; 3] {
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-/// Every address is the loopback's: Triton listens on all interfaces by default.
+/// Starts the process. All addresses are loopback addresses, since Triton listens on all interfaces by default.
 fn spawn(repository: &Repository, [http, grpc, metrics]: [u16; 3], extra: &[String]) -> Child {
     let log = fs::File::create(repository.path("log")).expect("a log file");
-    let mut command = Command::new(triton_home().join("bin/tritonserver"));
+    let mut command = Command::new(install_dir().join("bin/tritonserver"));
     command
         .arg(format!("--model-repository={}", repository.path("models").display()))
         .arg(format!("--backend-directory={}", repository.path("backends").display()))
@@ -300,7 +306,7 @@ fn spawn(repository: &Repository, [http, grpc, metrics]: [u16; 3], extra: &[Stri
         .args(extra)
         .stdout(log.try_clone().expect("the log file"))
         .stderr(log);
-    // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the test.
+    // SAFETY: both system calls are allowed after a fork. The server is killed when the thread of the test exits.
     unsafe {
         command.pre_exec(|| {
             libc::setsid();

@@ -1,12 +1,10 @@
-//! What a client of the backend sees: types, shapes, outputs, instances, ensembles.
+//! Inference: data types, shapes, requested outputs, instances, ensembles.
 
-mod common;
+use crate::common::onnx::{FLOAT, Graph, identity, io};
+use crate::common::wire::Tensor;
+use crate::common::{Repository, Server};
 
-use common::onnx::{FLOAT, Graph, identity, io};
-use common::wire::Tensor;
-use common::{Repository, Server};
-
-/// Triton's type, ONNX's number for it, bytes per element.
+/// Triton's name, ONNX's number, and bytes per element of each data type.
 const TYPES: [(&str, u64, usize); 13] = [
     ("FP32", 1, 4),
     ("UINT8", 2, 1),
@@ -24,7 +22,7 @@ const TYPES: [(&str, u64, usize); 13] = [
 ];
 
 #[test]
-fn every_type_comes_back_as_it_went_in() {
+fn all_data_types_are_supported() {
     let repository = Repository::new();
     for (dtype, element, _) in TYPES {
         repository.add(dtype, &io(dtype, "[2, 3]"), &identity(element, &[2, 3]));
@@ -32,7 +30,7 @@ fn every_type_comes_back_as_it_went_in() {
     let server = Server::start(repository);
     for (dtype, _, size) in TYPES {
         server.load(dtype).unwrap_or_else(|error| panic!("{dtype}: {error}"));
-        // A byte that is neither 0 nor 1 is no BOOL.
+        // The bytes of BOOL are 0 or 1.
         let data = (0..6 * size)
             .map(|byte| byte as u8 % if dtype == "BOOL" { 2 } else { 251 })
             .collect();
@@ -45,7 +43,7 @@ fn every_type_comes_back_as_it_went_in() {
 }
 
 #[test]
-fn shapes_vary_down_to_nothing() {
+fn shapes_may_vary_and_be_empty_or_scalar() {
     let repository = Repository::new();
     repository.add("any", &io("FP32", "[-1, -1]"), &identity(FLOAT, &[-1, -1]));
     repository.add("scalar", &io("FP32", "[1]"), &identity(FLOAT, &[]));
@@ -66,7 +64,7 @@ fn shapes_vary_down_to_nothing() {
 }
 
 #[test]
-fn only_the_wanted_outputs_are_made() {
+fn only_requested_outputs_are_returned() {
     let model = Graph::new()
         .input("x", FLOAT, &[2])
         .output("double", FLOAT, &[2])
@@ -88,20 +86,20 @@ fn only_the_wanted_outputs_are_made() {
         Tensor::floats("double", &[2], &[3.0, -4.0]),
         Tensor::floats("zero", &[2], &[0.0, 0.0]),
     );
-    for (wanted, expected) in [
+    for (requested, expected) in [
         (&["zero"][..], vec![zero.clone()]),
         (&["double"][..], vec![double.clone()]),
         (&["zero", "double"][..], vec![double.clone(), zero.clone()]),
         (&[][..], vec![double, zero]),
     ] {
-        let mut got = server.infer("two", std::slice::from_ref(&x), wanted).expect("infer");
+        let mut got = server.infer("two", std::slice::from_ref(&x), requested).expect("infer");
         got.sort_by(|one, two| one.name.cmp(&two.name));
-        assert_eq!(got, expected, "{wanted:?}");
+        assert_eq!(got, expected, "{requested:?}");
     }
 }
 
 #[test]
-fn a_request_of_a_wrong_shape_leaves_the_server_serving() {
+fn server_continues_after_a_request_with_a_wrong_shape() {
     let repository = Repository::new();
     repository.add("plain", &io("FP32", "[2, 3]"), &identity(FLOAT, &[2, 3]));
     let server = Server::start(repository);
@@ -116,7 +114,7 @@ fn a_request_of_a_wrong_shape_leaves_the_server_serving() {
 }
 
 #[test]
-fn two_instances_serve_one_model() {
+fn a_model_may_have_two_instances() {
     let repository = Repository::new();
     let instances = "instance_group [{ count: 2 kind: KIND_CPU }]\n\
                      parameters { key: \"intra_op_thread_count\" value { string_value: \"1\" } }\n";
@@ -135,9 +133,9 @@ fn two_instances_serve_one_model() {
     let inputs: Vec<_> = (1..=16_u8)
         .map(|n| Tensor::floats("x", &[n.into()], &vec![f32::from(n); n.into()]))
         .collect();
-    for (input, answer) in inputs.iter().zip(server.infer_at_once("twin", &inputs)) {
+    for (input, response) in inputs.iter().zip(server.infer_at_once("twin", &inputs)) {
         assert_eq!(
-            answer,
+            response,
             Ok(Tensor {
                 name: "y".into(),
                 ..input.clone()
@@ -147,7 +145,7 @@ fn two_instances_serve_one_model() {
 }
 
 #[test]
-fn a_large_input_arrives_whole() {
+fn large_tensors_are_unchanged() {
     let repository = Repository::new();
     repository.add("large", &io("FP32", "[-1]"), &identity(FLOAT, &[-1]));
     let server = Server::start(repository);
@@ -156,11 +154,11 @@ fn a_large_input_arrives_whole() {
     let y = server
         .infer("large", &[Tensor::floats("x", &[3_000_000], &values)], &[])
         .expect("infer");
-    assert!(y[0].to_floats() == values, "12 MB through the wire and back");
+    assert!(y[0].to_floats() == values, "12 MB in both directions");
 }
 
 #[test]
-fn an_ensemble_hands_tensors_from_model_to_model() {
+fn ensemble_passes_tensors_between_models() {
     let step = |model: &str, from: &str, to: &str| {
         format!(
             "{{ model_name: \"{model}\" model_version: -1 input_map {{ key: \"x\" value: \"{from}\" }} \
