@@ -51,7 +51,7 @@ fn an_unknown_option_is_refused() {
     check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
     check("scripts/test", &["--quick"], 2, "unknown option: --quick");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
-    check("scripts/fuzz", &["10m"], 2, "no number of seconds: 10m");
+    check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/make-echarts", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
     check("scripts/setup-triton", &["--fast"], 2, "unknown option: --fast");
