@@ -1,4 +1,4 @@
-//! The read-only property `stats`, a GstStructure; GObject's derived properties know no structures.
+//! The read-only property `stats`, a GstStructure; GObject's derived properties have no structures.
 
 use gst::glib;
 use gst::prelude::*;

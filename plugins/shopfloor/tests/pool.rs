@@ -70,7 +70,7 @@ fn pipelines_share_one_connection_and_the_last_one_closes_it() {
 fn a_pool_that_is_set_is_used() {
     let server = server();
     let (everybody, ours) = (pipeline(&server), pipeline(&server));
-    let pool = triton::Pool::default();
+    let pool = triton::ServerPool::default();
     ours.set_context(&pool::context(&pool));
     play(&everybody);
     play(&ours);
@@ -84,7 +84,7 @@ fn a_pool_that_is_set_is_used() {
 fn a_pool_is_asked_for() {
     let server = server();
     let pipeline = pipeline(&server);
-    let pool = triton::Pool::default();
+    let pool = triton::ServerPool::default();
     let given = pool.clone();
     pipeline.bus().unwrap().set_sync_handler(move |_, message| {
         if let gst::MessageView::NeedContext(wanted) = message.view()
