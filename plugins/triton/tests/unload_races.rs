@@ -4,6 +4,7 @@
 //! `cargo test -p triton --test unload_races -- --ignored --nocapture ten_thousand` is the long run, whose last output is
 //! `bench/results/unload-races.md`.
 
+#[path = "triton/common/mod.rs"]
 mod common;
 
 use std::hint;
@@ -14,8 +15,8 @@ use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, endpoint, infer, open, repository, repository_with, send};
-use triton::{DataType, Error, Input, Model, Pool, Request, loaded_models};
+use common::{PATIENCE, black_image, endpoint, infer, open, repository, repository_with, send};
+use triton::{DataType, Error, Input, Model, Request, ServerPool, loaded_models};
 
 /// Its thread yields to all others.
 const MODEL: &str = r#"
@@ -30,7 +31,7 @@ const MODEL: &str = r#"
 const USERS: usize = 2;
 
 fn request(model: &Model) -> Input {
-    let mut data = model.buffer(2 * 4);
+    let mut data = model.lease(2 * 4);
     data.fill(0);
     Input {
         name: "logits".into(),
@@ -49,7 +50,7 @@ fn cycle(cycles: usize) {
             for user in 0..USERS {
                 let repositories = &repositories;
                 scope.spawn(move || {
-                    let pool = Pool::default();
+                    let pool = ServerPool::default();
                     for cycle in (user..cycles).step_by(USERS).map(|cycle| cycle / USERS) {
                         let own = repositories[cycle % 2].path();
                         let server = pool.open(&endpoint(own)).expect("a server");
@@ -107,7 +108,7 @@ fn a_model_stays_loaded_after_its_last_user() {
     for round in 1..=3 {
         let server = open(own.path());
         let model = server.model("small", None).unwrap();
-        assert_eq!(&*model.contract().outputs[0].name, "vests");
+        assert_eq!(&*model.description().outputs[0].name, "vests");
         infer(&model, request(&model)).unwrap();
         drop(model);
         assert_eq!(times_loaded(own.path(), "small"), 1);
@@ -219,19 +220,6 @@ fn child() {
         other => panic!("nothing to do for '{other}'"),
     }
     std::process::exit(STATUS);
-}
-
-/// A black image of the largest size that pipelines send.
-fn black_image(model: &Model) -> Input {
-    let image = model.contract().image().expect("an image input");
-    let mut data = model.buffer(image.byte_size(1));
-    data.fill(0);
-    Input {
-        name: image.name.clone(),
-        datatype: image.datatype,
-        shape: image.shape(1),
-        data,
-    }
 }
 
 /// Twice as many as there are processors.

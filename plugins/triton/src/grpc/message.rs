@@ -183,27 +183,27 @@ mod tests {
     fn outputs_are_parts_of_the_message() {
         let encoded = response(&[("a", "UINT8", &[2]), ("b", "FP32", &[1, 1])], &[&[1, 2], &[0; 4]]);
         let encoded = Bytes::from(encoded.encode_to_vec());
-        let reply = response(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
-        let shapes: Vec<_> = reply
+        let response = super::response(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
+        let shapes: Vec<_> = response
             .outputs
             .iter()
             .map(|output| (&*output.name, output.shape.as_slice()))
             .collect();
         assert_eq!(shapes, [("a", &[2_i64][..]), ("b", &[1, 1])]);
-        for output in &reply.outputs {
+        for output in &response.outputs {
             assert!(
                 encoded.as_ptr_range().contains(&output.data.as_ptr()),
                 "{}",
                 output.name
             );
         }
-        assert_eq!(reply.outputs[0].data[..], [1, 2]);
+        assert_eq!(response.outputs[0].data[..], [1, 2]);
     }
 
     #[test]
     fn answers_that_make_no_sense_are_refused() {
         let check = |outputs: &[(&str, &str, &[i64])], contents: &[&[u8]], words: &str| {
-            let failure = reply(response(outputs, contents)).unwrap_err();
+            let failure = super::response(response(outputs, contents)).unwrap_err();
             let Failure::Status { message, .. } = &failure else {
                 panic!("{failure:?}")
             };
@@ -218,7 +218,7 @@ mod tests {
         check(&[("a", "FP32", &[2])], &[&[0; 7]], "output 'a', FP32 [2], in 7 bytes");
         check(&[("a", "FP32", &[-1])], &[&[0; 4]], "FP32 [-1]");
         check(&[("a", "FP32", &[i64::MAX, 9])], &[&[0; 4]], "in 4 bytes");
-        let text = reply(response(&[("a", "BYTES", &[1])], &[&[0; 5]])).unwrap();
+        let text = super::response(response(&[("a", "BYTES", &[1])], &[&[0; 5]])).unwrap();
         assert_eq!(text.outputs[0].data.len(), 5);
     }
 }

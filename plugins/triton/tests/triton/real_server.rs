@@ -1,6 +1,4 @@
-//! A real Triton by gRPC, beside the same Triton in this process: same contracts, answers, counts and refusals.
-
-mod common;
+//! A real Triton by gRPC, beside the same Triton in this process: same descriptions, responses, counts and refusals.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -10,10 +8,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::remote::connect;
-use common::{home, infer, open, pose_input, repository, vest_input};
+use crate::common::remote::connect;
+use crate::common::{home, infer, open, pose_input, repository, vest_input};
 use tempfile::{NamedTempFile, TempDir};
-use triton::{DataType, Error, Input, Model, Server, SharedRegion, Statistics};
+use triton::{DataType, Error, Input, Model, Server, Statistics, SystemSharedMemoryRegion};
 
 /// A tritonserver in a session of its own; dropped, its whole process group is killed.
 struct TritonServer {
@@ -78,7 +76,7 @@ impl TritonServer {
 
     /// Connects, trying again while it starts; `None` when it ends instead.
     fn comes_up(&mut self) -> Option<Arc<Server>> {
-        let end = Instant::now() + common::PATIENCE;
+        let end = Instant::now() + crate::common::PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
             match connect(&self.url()) {
                 Ok(server) => return Some(server),
@@ -119,10 +117,10 @@ fn it_is_the_same_triton_by_grpc_and_in_process() {
     );
 }
 
-/// Contracts and answers, to the bit.
+/// Descriptions and responses, to the bit.
 fn same_answers(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn(&Model) -> Input) {
     let (remote, local) = (remote.model(name, None).unwrap(), local.model(name, None).unwrap());
-    assert_eq!(remote.contract(), local.contract());
+    assert_eq!(remote.description(), local.description());
     let replies = [&remote, &local].map(|model| infer(model, input(model)).unwrap());
     let [by_grpc, in_process] = replies.map(|reply| reply.outputs);
     assert_eq!(by_grpc.len(), in_process.len());
@@ -144,7 +142,7 @@ fn same_counts(remote: &Arc<Server>, local: &Arc<Server>) {
         let before = counted(server);
         infer(&model, vest_input(&model)).unwrap();
         // Triton counts a request after it has answered it
-        let end = Instant::now() + common::PATIENCE;
+        let end = Instant::now() + crate::common::PATIENCE;
         let mut after = counted(server);
         while after.success == before.success && Instant::now() < end {
             thread::sleep(Duration::from_millis(5));
@@ -176,27 +174,27 @@ fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
     let memory = NamedTempFile::new_in("/dev/shm").unwrap();
     memory.as_file().set_len(4096).unwrap();
     let key = format!("/{}", memory.path().file_name().unwrap().to_str().unwrap());
-    let region = SharedRegion {
+    let region = SystemSharedMemoryRegion {
         name: "frames".into(),
         key,
         offset: 0,
         byte_size: 4096,
     };
-    remote.register(&region).unwrap();
-    assert_eq!(remote.regions().unwrap(), std::slice::from_ref(&region));
-    assert!(remote.register(&region).is_err());
-    remote.unregister("frames").unwrap();
-    assert!(remote.regions().unwrap().is_empty());
-    let gone = SharedRegion {
+    remote.register_shared_memory(&region).unwrap();
+    assert_eq!(remote.shared_memory_regions().unwrap(), std::slice::from_ref(&region));
+    assert!(remote.register_shared_memory(&region).is_err());
+    remote.unregister_shared_memory("frames").unwrap();
+    assert!(remote.shared_memory_regions().unwrap().is_empty());
+    let gone = SystemSharedMemoryRegion {
         key: "/no such memory".into(),
         ..region.clone()
     };
-    let error = remote.register(&gone).unwrap_err().to_string();
+    let error = remote.register_shared_memory(&gone).unwrap_err().to_string();
     assert!(
         error.contains("'frames'") && error.contains("no such memory"),
         "{error}"
     );
-    let error = local.register(&region).unwrap_err();
+    let error = local.register_shared_memory(&region).unwrap_err();
     assert!(
         matches!(error, Error::SharedMemory { .. }) && error.is_fatal(),
         "{error}"

@@ -1,20 +1,18 @@
 //! The ensemble's steps and the whole of it, on the real Triton: nobody, one, as many people as go, and one more.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use tempfile::TempDir;
-use triton::{DataType, Input, Model, Reply, Request, Task};
+use triton::{DataType, Input, Model, Request, Response};
 
 /// The vest network's batch, and so the most people of a frame.
 const MOST: usize = 16;
 
 fn input(model: &Model, name: &str, datatype: DataType, shape: &[usize], bytes: &[u8]) -> Input {
-    let mut data = model.buffer(bytes.len());
+    let mut data = model.lease(bytes.len());
     data.copy_from_slice(bytes);
     Input {
         name: name.into(),
@@ -25,7 +23,7 @@ fn input(model: &Model, name: &str, datatype: DataType, shape: &[usize], bytes: 
 }
 
 /// Boxes, vests and the count of an answer; all outputs have as many rows as people, but at least one.
-fn people(reply: &Reply) -> People {
+fn people(reply: &Response) -> People {
     let count = reply.output("count").unwrap();
     assert_eq!((count.datatype, &count.shape[..]), (DataType::Int64, &[1][..]));
     let count = i64::from_ne_bytes(count.data[..].try_into().unwrap()) as usize;
@@ -71,13 +69,12 @@ type People = (Vec<[f32; 4]>, Vec<[f32; 8]>, usize);
 #[test]
 fn a_frame_becomes_people() {
     let model = open(&repository()).model("worker_ensemble", None).unwrap();
-    let Task::People { labels } = &model.contract().task else {
-        panic!("{:?}", model.contract().task)
-    };
+    let labels = &model.description().parameters["shopfloor.labels"];
+    let labels: Vec<_> = labels.split(',').map(str::trim).collect();
     let answer = |pieces: &[_]| people(&infer(&model, frame(&model, pieces)).unwrap());
     let vest = |scores: &[f32; 8]| {
         let best = (0..8).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
-        labels[best].clone()
+        labels[best]
     };
 
     let (boxes, _, count) = answer(&[]);
@@ -101,7 +98,7 @@ fn a_frame_becomes_people() {
         (BOTH, [340, 260]),
     ]);
     assert_eq!((count, boxes.len()), (6, 6));
-    assert!(vests.iter().all(|scores| ["blue", "none"].contains(&&*vest(scores))));
+    assert!(vests.iter().all(|scores| ["blue", "none"].contains(&vest(scores))));
 }
 
 /// The ensemble without its pose network, so that a test can say who is there.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use triton::{DataType, Endpoint, Error, Input, Model, Reply, Request, Server};
+use triton::{DataType, Endpoint, Error, Input, Model, Request, Response, Server};
 use triton_fake::{Call, Tensor};
 
 use super::{PATIENCE, send};
@@ -33,7 +33,7 @@ pub fn answer_the_same(call: Call) {
 }
 
 pub fn request(model: &Model, bytes: &[u8]) -> Request {
-    let mut data = model.buffer(bytes.len());
+    let mut data = model.lease(bytes.len());
     data.copy_from_slice(bytes);
     Request::new(vec![Input {
         name: "in".into(),
@@ -49,6 +49,6 @@ pub fn ask(model: &Model, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     bytes_of(answer.recv_timeout(PATIENCE).expect("an answer"))
 }
 
-pub fn bytes_of(answer: Result<Reply, Error>) -> Result<Vec<u8>, Error> {
+pub fn bytes_of(answer: Result<Response, Error>) -> Result<Vec<u8>, Error> {
     answer.map(|reply| reply.output("out").expect("the output").data.to_vec())
 }

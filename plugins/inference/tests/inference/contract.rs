@@ -1,7 +1,11 @@
-//! Contracts, from what Triton says about models.
+//! Contracts, from the descriptions of models.
 
+use inference::contract::ImageInput;
+use inference::{Contract, ContractError, Task};
 use serde_json::{Value, json};
-use triton::{Color, Contract, ContractError, DataType, Error, Fit, ImageInput, Layout, Task};
+use triton::{DataType, ModelDescription};
+use vision::decode::PoseLayout;
+use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
 /// A model of one input and one output, both FP32, with its parameters.
 struct Model {
@@ -64,28 +68,27 @@ impl Model {
         (metadata, config)
     }
 
-    fn parse(&self) -> Result<Contract, Error> {
+    fn description(&self) -> ModelDescription {
         let (metadata, config) = self.json();
-        Contract::parse(&metadata.to_string(), &config.to_string(), None)
+        ModelDescription::from_json(&metadata.to_string(), &config.to_string()).unwrap()
+    }
+
+    fn read(&self) -> Result<Contract, ContractError> {
+        Contract::read(&self.description())
     }
 
     fn image(&self) -> ImageInput {
-        self.parse().unwrap().image.unwrap()
+        self.read().unwrap().image
     }
 
     fn error(&self) -> ContractError {
-        match self.parse() {
-            Err(Error::Contract(error)) => error,
-            Ok(Contract { image: Err(error), .. }) => error,
-            other => panic!("{other:?}"),
-        }
+        self.read().unwrap_err()
     }
 }
 
 #[test]
-fn without_keys_names_and_shapes_speak() {
-    let contract = pose().parse().unwrap();
-    assert_eq!(contract.version, 3);
+fn names_and_shapes_decide_without_keys() {
+    let contract = pose().read().unwrap();
     assert_eq!(
         contract.task,
         Task::Pose {
@@ -93,29 +96,29 @@ fn without_keys_names_and_shapes_speak() {
             score_threshold: None
         }
     );
-    let image = contract.image.unwrap();
+    let ImageInput { format, batch, .. } = contract.image;
     assert_eq!(
-        (image.width, image.height, image.layout, image.batch),
+        (format.width, format.height, format.layout, batch),
         (640, 480, Layout::Nchw, Some(1))
     );
     assert_eq!(
-        (image.color, image.scale, image.mean, image.std),
-        (Color::Rgb, 1.0 / 255.0, [0.0; 3], [1.0; 3])
+        (format.order, format.scale, format.mean, format.std),
+        (ChannelOrder::Rgb, 1.0 / 255.0, [0.0; 3], [1.0; 3])
     );
-    assert_eq!((image.fit, image.pad), (Fit::Letterbox, 114));
-    let yolov8 = Model {
-        output: ("FP32", vec![1, 56, 8400]),
-        ..pose()
-    };
-    assert!(matches!(yolov8.parse().unwrap().task, Task::Pose { .. }));
+    assert_eq!((format.fit, format.pad), (Fit::Letterbox, 114));
+    for shape in [vec![1, 56, 8400], vec![1, 6, 56]] {
+        let output = ("FP32", shape);
+        let known = Model { output, ..pose() };
+        assert!(matches!(known.read().unwrap().task, Task::Pose { .. }));
+    }
     let other = Model {
         output: ("FP32", vec![1, 1000]),
         ..pose()
     };
-    assert_eq!(other.parse().unwrap().task, Task::Tensors);
-    let contract = vest().parse().unwrap();
-    assert_eq!(contract.image.unwrap().fit, Fit::Stretch);
-    let labels = ["none", "red", "blue"].map(String::from).to_vec();
+    assert_eq!(other.read().unwrap().task, Task::Tensors);
+    let contract = vest().read().unwrap();
+    assert_eq!(contract.image.format.fit, Fit::Stretch);
+    let labels = ["none", "red", "blue"].map(Into::into).into();
     assert_eq!(
         contract.task,
         Task::Vest {
@@ -126,7 +129,7 @@ fn without_keys_names_and_shapes_speak() {
 }
 
 #[test]
-fn every_key_is_heard() {
+fn every_key_has_its_effect() {
     let image = pose()
         .input("FP32", &[1, 3, -1, -1])
         .with("shopfloor.input.size", "960x544")
@@ -139,33 +142,36 @@ fn every_key_is_heard() {
         .image();
     let expected = ImageInput {
         name: "in".into(),
-        datatype: DataType::Fp32,
-        layout: Layout::Nchw,
-        width: 960,
-        height: 544,
-        color: Color::Bgr,
-        scale: 0.5,
-        mean: [1.0, 2.0, 3.0],
-        std: [4.0; 3],
-        pad: 7,
-        fit: Fit::Stretch,
+        format: TensorFormat {
+            layout: Layout::Nchw,
+            element: Element::F32,
+            width: 960,
+            height: 544,
+            order: ChannelOrder::Bgr,
+            scale: 0.5,
+            mean: [3.0, 2.0, 1.0], // the key is in the order R, G, B, the format in the tensor's
+            std: [4.0; 3],
+            pad: 7,
+            fit: Fit::Stretch,
+        },
         batch: Some(1),
     };
     assert_eq!(image, expected);
+    assert_eq!(image.datatype(), DataType::Fp32);
     let task = pose()
         .with("shopfloor.task", "pose")
         .with("shopfloor.output.layout", "yolov8-pose")
         .with("shopfloor.score-threshold", "0.3");
     let expected = Task::Pose {
-        layout: Some("yolov8-pose".into()),
+        layout: Some(PoseLayout::Yolov8Pose),
         score_threshold: Some(0.3),
     };
-    assert_eq!(task.parse().unwrap().task, expected);
+    assert_eq!(task.read().unwrap().task, expected);
 }
 
 #[test]
-fn shapes_tell_layout_size_and_batch() {
-    let check = |shape: &[i64], max_batch_size: u32, expected: (Layout, u32, u32, Option<u32>), of_two: &[i64]| {
+fn shapes_define_layout_size_and_batch() {
+    let check = |shape: &[i64], max_batch_size: u32, expected: (Layout, usize, usize, Option<u32>), of_two: &[i64]| {
         let image = Model {
             max_batch_size,
             ..pose()
@@ -173,13 +179,18 @@ fn shapes_tell_layout_size_and_batch() {
         .input("UINT8", shape)
         .image();
         assert_eq!(
-            (image.layout, image.width, image.height, image.batch),
+            (
+                image.format.layout,
+                image.format.width,
+                image.format.height,
+                image.batch
+            ),
             expected,
             "{shape:?}"
         );
         assert_eq!(image.shape(2), of_two);
-        assert_eq!(image.byte_size(2), 2 * 3 * image.width as usize * image.height as usize);
-        assert_eq!((image.scale, image.max_batch()), (1.0, expected.3.unwrap_or(1)));
+        assert_eq!(image.byte_size(2), 2 * 3 * image.format.width * image.format.height);
+        assert_eq!((image.format.scale, image.max_batch()), (1.0, expected.3.unwrap_or(1)));
     };
     check(&[-1, 3, 20, 10], 4, (Layout::Nchw, 10, 20, Some(4)), &[2, 3, 20, 10]);
     check(&[-1, 20, 10, 3], 4, (Layout::Nhwc, 10, 20, Some(4)), &[2, 20, 10, 3]);
@@ -198,20 +209,20 @@ fn shapes_tell_layout_size_and_batch() {
     .input("FP32", &[1, 3, 640, 3])
     .image();
     assert_eq!(
-        (ambiguous.layout, ambiguous.width, ambiguous.height),
+        (ambiguous.format.layout, ambiguous.format.width, ambiguous.format.height),
         (Layout::Nhwc, 640, 3)
     );
 }
 
 #[test]
-fn half_a_size_is_completed_by_the_key_and_a_wrong_one_is_refused() {
+fn a_size_is_completed_by_the_key_and_must_match() {
     let wide = pose().input("FP32", &[1, 3, 480, -1]);
-    assert_eq!(wide.with("shopfloor.input.size", "800x480").image().width, 800);
+    assert_eq!(wide.with("shopfloor.input.size", "800x480").image().format.width, 800);
     let error = pose().input("FP32", &[1, 3, -1, -1]).error();
     assert_eq!(
         error.to_string(),
-        "model 'm', tensor 'in', parameter 'shopfloor.input.size': expected WIDTHxHEIGHT that suits the tensor's dims \
-         [1, 3, -1, -1], got nothing; set the key in config.pbtxt to the size that the model is to see, such as 640x480"
+        "model 'm', tensor 'in', parameter 'shopfloor.input.size': expected WIDTHxHEIGHT that matches the tensor's dims \
+         [1, 3, -1, -1], got nothing; set the key in config.pbtxt to the size of the model's input, such as 640x480"
     );
     for shape in [[1, 3, 480, 640], [1, 3, 480, -1]] {
         let error = pose()
@@ -223,7 +234,7 @@ fn half_a_size_is_completed_by_the_key_and_a_wrong_one_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn an_invalid_value_is_named_with_what_is_valid() {
     let key = |key: &'static str, value: &'static str, expected: &str| {
         let error = pose().with(key, value).error();
         assert_eq!(
@@ -243,6 +254,11 @@ fn what_is_wrong_is_named() {
     key("shopfloor.input.scale", "NaN", "1/255");
     key("shopfloor.input.scale", "0", "other than 0");
     key("shopfloor.input.mean", "1,2", "three");
+    key(
+        "shopfloor.output.layout",
+        "yolov9-pose",
+        "yolov7-pose or yolov7-pose-nms or yolov8-pose or movenet-multipose",
+    );
     key("shopfloor.score-threshold", "high", "a number");
     key("shopfloor.score-threshold", "1.5", "from 0 to 1");
     let error = pose().with("shopfloor.input.std", "1,0,1").error();
@@ -256,7 +272,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn an_input_that_is_no_picture_is_no_image_and_says_so() {
+fn an_input_that_is_not_an_image_is_named() {
     for (datatype, shape) in [
         ("FP32", vec![1, 16]),
         ("FP16", vec![1, 3, 4, 4]),
@@ -266,10 +282,7 @@ fn an_input_that_is_no_picture_is_no_image_and_says_so() {
         ("FP32", vec![1, 3, 0, 64]),
         ("UINT8", vec![4_294_967_295, 4_294_967_295, 3]),
     ] {
-        let model = pose().input(datatype, &shape);
-        let contract = model.parse().expect("the tensors can still be used");
-        let error = contract.image().unwrap_err();
-        assert!(error.is_fatal());
+        let error = pose().input(datatype, &shape).error();
         assert!(
             error.to_string().contains(&format!("got {datatype} {shape:?}")),
             "{error}"
@@ -278,9 +291,9 @@ fn an_input_that_is_no_picture_is_no_image_and_says_so() {
     let (mut metadata, config) = pose().json();
     let second = json!({ "name": "more", "datatype": "FP32", "shape": [1] });
     metadata["inputs"].as_array_mut().unwrap().push(second);
-    let contract = Contract::parse(&metadata.to_string(), &config.to_string(), None).unwrap();
+    let description = ModelDescription::from_json(&metadata.to_string(), &config.to_string()).unwrap();
     assert_eq!(
-        contract.image.unwrap_err().found,
+        Contract::read(&description).unwrap_err().found,
         "'in' FP32 [1, 3, 480, 640] and 'more' FP32 [1]"
     );
     let scaled = pose()
@@ -290,7 +303,7 @@ fn an_input_that_is_no_picture_is_no_image_and_says_so() {
 }
 
 #[test]
-fn labels_and_columns_have_to_agree() {
+fn labels_and_columns_must_agree() {
     let labels = |labels| Model {
         parameters: vec![("shopfloor.labels", labels)],
         ..vest()
@@ -316,31 +329,11 @@ fn labels_and_columns_have_to_agree() {
 }
 
 #[test]
-fn versions_are_those_that_are_served() {
-    let (metadata, config) = pose().json();
-    let parse = |version| Contract::parse(&metadata.to_string(), &config.to_string(), version);
-    assert_eq!(parse(Some(2)).unwrap().version, 2);
-    let available = ["1", "3", "2"].map(String::from).to_vec();
-    assert_eq!(
-        parse(Some(9)).unwrap_err(),
-        Error::VersionNotFound {
-            model: "m".into(),
-            version: 9,
-            available
-        }
-    );
-}
-
-#[test]
-fn what_is_no_json_of_tritons_or_is_decoupled_is_refused() {
-    let (metadata, mut config) = pose().json();
-    for (metadata, config) in [("", "{}"), ("[]", "{}"), (&metadata.to_string(), "nonsense")] {
-        assert!(matches!(
-            Contract::parse(metadata, config, None),
-            Err(Error::Contract(_))
-        ));
-    }
-    config["model_transaction_policy"] = json!({ "decoupled": true });
-    let error = Contract::parse(&metadata.to_string(), &config.to_string(), None).unwrap_err();
-    assert!(error.to_string().contains("one reply a request"), "{error}");
+fn decoupled_models_are_refused() {
+    let decoupled = ModelDescription {
+        decoupled: true,
+        ..pose().description()
+    };
+    let error = Contract::read(&decoupled).unwrap_err();
+    assert!(error.to_string().contains("one response for each request"), "{error}");
 }

@@ -1,20 +1,18 @@
-//! The gRPC client at a scripted server: contracts, answers, refusals, and the one connection of all users.
-
-mod common;
+//! The gRPC client and a scripted server: descriptions, responses, refusals, and the one connection of all users.
 
 use std::iter;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::remote::{answer_the_same, ask, bytes_of, connect, echo, endpoint, of_bytes, request};
-use common::{PATIENCE, send};
+use crate::common::remote::{answer_the_same, ask, bytes_of, connect, echo, endpoint, of_bytes, request};
+use crate::common::{PATIENCE, send};
 use expect_test::expect;
-use triton::{Code, Contract, Error, Fit, Layout, Pool, Request, Server, SharedRegion, Task};
+use triton::{Code, Error, ModelDescription, Request, Server, ServerPool, SystemSharedMemoryRegion, TensorFormat};
 use triton_fake::{Model, Tensor};
 
 #[test]
-fn contracts_come_from_metadata_and_configuration() {
+fn descriptions_come_from_metadata_and_configuration() {
     let vest = Model::new("vest", drop)
         .versions(&["1", "3"])
         .max_batch_size(8)
@@ -23,34 +21,41 @@ fn contracts_come_from_metadata_and_configuration() {
         .parameter("shopfloor.labels", "red,blue")
         .parameter("other", "kept");
     let wide = Model::new("wide", drop).nhwc_input("in", "UINT8", &[1, 3, 640, 3]);
-    let fake = triton_fake::Server::start([vest, wide]).unwrap();
+    let fake = triton_fake::Server::start([vest, wide, echo("stream").decoupled()]).unwrap();
     let server = connect(&fake.url()).unwrap();
     let metadata = r#"{"name": "vest", "versions": ["1", "3"],
         "inputs": [{"name": "in", "datatype": "FP32", "shape": [-1, 3, 64, 32]}],
         "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, 2]}]}"#;
     let config = r#"{"max_batch_size": 8, "input": [{"name": "in", "format": "FORMAT_NONE"}], "parameters":
         {"shopfloor.labels": {"string_value": "red,blue"}, "other": {"string_value": "kept"}}}"#;
+    let expected = ModelDescription::from_json(metadata, config).unwrap();
     for version in [None, Some(1)] {
         let model = server.model("vest", version).unwrap();
-        let expected = Contract::parse(metadata, config, version).unwrap();
-        assert_eq!(*model.contract(), expected);
-        assert_eq!(expected.version, version.unwrap_or(3));
-        let image = expected.image().unwrap();
-        assert_eq!(
-            (image.layout, image.batch, image.fit),
-            (Layout::Nchw, Some(8), Fit::Stretch)
-        );
-        assert!(matches!(&expected.task, Task::Vest { labels, .. } if *labels == ["red", "blue"]));
+        assert_eq!(*model.description(), expected);
+        assert_eq!(model.version(), version.unwrap_or(3));
     }
     let wide = server.model("wide", None).unwrap();
-    assert_eq!(wide.contract().image().unwrap().layout, Layout::Nhwc);
+    assert_eq!(wide.description().inputs[0].format, TensorFormat::Nhwc);
+    assert!(server.model("stream", None).unwrap().description().decoupled);
 }
 
 #[test]
-fn a_decoupled_model_is_refused() {
-    let fake = triton_fake::Server::start([echo("stream").decoupled()]).unwrap();
-    let error = connect(&fake.url()).unwrap().model("stream", None).unwrap_err();
-    assert!(matches!(error, Error::Contract(_)) && error.is_fatal(), "{error:?}");
+fn a_slow_model_delays_no_user_of_another() {
+    let (slow, hold) = echo("slow").held();
+    let fake = triton_fake::Server::start([slow, echo("a"), echo("b")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let a = server.model("a", None).unwrap();
+    thread::scope(|scope| {
+        let [first, second] = [(), ()].map(|()| scope.spawn(|| server.model("slow", None).unwrap()));
+        assert!(hold.wait(PATIENCE));
+        // While the server works on its answer, others open, use and drop their models.
+        let b = server.model("b", None).unwrap();
+        assert_eq!(ask(&b, b"b"), Ok(b"b".to_vec()));
+        drop((a, b));
+        assert!(!first.is_finished() && !second.is_finished());
+        hold.release();
+        assert!(Arc::ptr_eq(&first.join().unwrap(), &second.join().unwrap()));
+    });
 }
 
 #[test]
@@ -286,27 +291,27 @@ fn a_server_says_what_it_has_counted() {
 fn shared_memory_is_registered_listed_and_let_go() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let server = connect(&fake.url()).unwrap();
-    let region = |name: &str| SharedRegion {
+    let region = |name: &str| SystemSharedMemoryRegion {
         name: name.into(),
         key: format!("/{name}"),
         offset: 64,
         byte_size: 1024,
     };
-    server.register(&region("b")).unwrap();
-    server.register(&region("a")).unwrap();
-    assert_eq!(server.regions().unwrap(), [region("a"), region("b")]);
-    let error = server.register(&region("a")).unwrap_err();
+    server.register_shared_memory(&region("b")).unwrap();
+    server.register_shared_memory(&region("a")).unwrap();
+    assert_eq!(server.shared_memory_regions().unwrap(), [region("a"), region("b")]);
+    let error = server.register_shared_memory(&region("a")).unwrap_err();
     expect![[r#"shared memory 'a' of URL: ALREADY_EXISTS: shared memory region 'a' already in manager"#]]
         .assert_eq(&error.to_string().replace(&fake.url(), "URL"));
-    server.unregister("a").unwrap();
-    server.unregister("never heard of").unwrap();
-    assert_eq!(server.regions().unwrap(), [region("b")]);
+    server.unregister_shared_memory("a").unwrap();
+    server.unregister_shared_memory("never heard of").unwrap();
+    assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
 }
 
 #[test]
 fn a_pool_shares_with_nobody_else() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
-    let (one, other) = (Pool::default(), Pool::default());
+    let (one, other) = (ServerPool::default(), ServerPool::default());
     let endpoint = endpoint(&fake.url());
     let server = one.open(&endpoint).unwrap();
     assert!(Arc::ptr_eq(&server, &one.clone().open(&endpoint).unwrap()));

@@ -1,7 +1,9 @@
-//! The contract of a model of the task `people`: its outputs have to be the task's.
+//! The contract of a model of the task `people`: it must have the task's outputs.
 
+use inference::{Contract, ContractError, Task};
 use serde_json::{Value, json};
-use triton::{Contract, ContractError, DataType, Error, Fit, Task};
+use triton::{DataType, ModelDescription};
+use vision::letterbox::Fit;
 
 /// Such a model's metadata and configuration, with two labels.
 fn model() -> (Value, Value) {
@@ -28,31 +30,28 @@ fn model() -> (Value, Value) {
     (metadata, config)
 }
 
-fn parse((metadata, config): &(Value, Value)) -> Result<Contract, Error> {
-    Contract::parse(&metadata.to_string(), &config.to_string(), None)
+fn read((metadata, config): &(Value, Value)) -> Result<Contract, ContractError> {
+    Contract::read(&ModelDescription::from_json(&metadata.to_string(), &config.to_string()).unwrap())
 }
 
 fn error(model: &(Value, Value)) -> ContractError {
-    match parse(model) {
-        Err(Error::Contract(error)) => error,
-        other => panic!("{other:?}"),
-    }
+    read(model).unwrap_err()
 }
 
 #[test]
-fn outputs_are_the_tasks() {
-    let contract = parse(&model()).unwrap();
-    let labels = ["none", "red"].map(String::from).to_vec();
+fn a_model_with_the_outputs_has_the_task() {
+    let contract = read(&model()).unwrap();
+    let labels = ["none", "red"].map(Into::into).into();
     assert_eq!(contract.task, Task::People { labels });
-    let image = contract.image.unwrap();
+    let image = contract.image;
     assert_eq!(
-        (image.datatype, image.fit, image.batch),
+        (image.datatype(), image.format.fit, image.batch),
         (DataType::Uint8, Fit::Letterbox, Some(1))
     );
 }
 
 #[test]
-fn each_output_has_to_be_there_as_it_must_be() {
+fn each_output_must_exist_with_type_and_shape() {
     for (name, datatype, shape, expected) in [
         ("boxes", "FP32", json!([-1, 5]), "FP32 [-1, 4]"),
         ("scores", "FP32", json!([-1, 1]), "FP32 [-1]"),
@@ -84,7 +83,7 @@ fn each_output_has_to_be_there_as_it_must_be() {
 }
 
 #[test]
-fn labels_have_to_be_said() {
+fn labels_are_required() {
     let (metadata, mut config) = model();
     config["parameters"].as_object_mut().unwrap().remove("shopfloor.labels");
     let error = error(&(metadata, config));

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use triton::{Endpoint, Error, InProcess, Input, Model, Output, Reply, Request, Server};
+use triton::{Endpoint, Error, InProcess, Input, Model, Output, Request, Response, Server};
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -109,27 +109,43 @@ impl Picture {
     }
 }
 
-/// The picture for movenet_multipose, in a buffer of the model's.
+/// The picture for movenet_multipose, in memory of the model's.
 pub fn pose_input(model: &Model) -> Input {
-    let (image, picture) = (model.contract().image().expect("an image input"), picture());
-    let mut data = model.buffer(3 * WIDTH * HEIGHT * 4);
+    let (input, picture) = (&model.description().inputs[0], picture());
+    let mut data = model.lease(3 * WIDTH * HEIGHT * 4);
     let places = (0..3).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (x, y, c))));
     for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
         bytes.copy_from_slice(&picture.value(x, y, c).to_ne_bytes());
     }
-    let shape = vec![1, 3, HEIGHT as i64, WIDTH as i64];
     Input {
-        name: image.name.clone(),
-        datatype: image.datatype,
-        shape,
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![1, 3, HEIGHT as i64, WIDTH as i64],
         data,
     }
 }
 
-/// Both crops for vest_resnet18, nearest pixels, by the contract's mean and std.
+/// A black image of the size that pipelines send.
+pub fn black_image(model: &Model) -> Input {
+    let input = &model.description().inputs[0];
+    let mut data = model.lease(3 * 480 * 640 * 4);
+    data.fill(0);
+    Input {
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![1, 3, 480, 640],
+        data,
+    }
+}
+
+/// What the network was trained with: ImageNet's mean and standard deviation of R, G and B.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Both crops for vest_resnet18, nearest pixels, normalised.
 pub fn vest_input(model: &Model) -> Input {
-    let (image, picture) = (model.contract().image().expect("an image input"), picture());
-    let mut data = model.buffer(image.byte_size(2));
+    let (input, picture) = (&model.description().inputs[0], picture());
+    let mut data = model.lease(CROPS.len() * 3 * 64 * 64 * 4);
     let places = CROPS.iter().flat_map(|&[left, top, right, bottom]| {
         (0..3).flat_map(move |c| {
             (0..64).flat_map(move |y| {
@@ -138,19 +154,19 @@ pub fn vest_input(model: &Model) -> Input {
         })
     });
     for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
-        let value = (picture.value(x, y, c) - image.mean[c]) / image.std[c];
+        let value = (picture.value(x, y, c) - MEAN[c]) / STD[c];
         bytes.copy_from_slice(&value.to_ne_bytes());
     }
     Input {
-        name: image.name.clone(),
-        datatype: image.datatype,
-        shape: image.shape(2),
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![CROPS.len() as i64, 3, 64, 64],
         data,
     }
 }
 
 /// Sends a request; the answer comes through the channel.
-pub fn send(model: &Model, request: Request) -> mpsc::Receiver<Result<Reply, Error>> {
+pub fn send(model: &Model, request: Request) -> mpsc::Receiver<Result<Response, Error>> {
     let (sender, receiver) = mpsc::channel();
     model.infer(request, move |reply| {
         let _ = sender.send(reply);
@@ -159,7 +175,7 @@ pub fn send(model: &Model, request: Request) -> mpsc::Receiver<Result<Reply, Err
 }
 
 /// Sends a request and waits for the answer.
-pub fn infer(model: &Model, input: Input) -> Result<Reply, Error> {
+pub fn infer(model: &Model, input: Input) -> Result<Response, Error> {
     send(model, Request::new(vec![input]))
         .recv_timeout(PATIENCE)
         .expect("an answer")

@@ -1,13 +1,11 @@
 //! The gRPC client at servers that are not there, go away, come back, or have a second one beside them.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use common::remote::{ask, bytes_of, connect, echo, of_bytes, request};
-use common::{PATIENCE, send};
+use crate::common::remote::{ask, bytes_of, connect, echo, of_bytes, request};
+use crate::common::{PATIENCE, send};
 use triton::{Code, Error};
 use triton_fake::{Model, Tensor};
 
