@@ -21,6 +21,11 @@ pub(crate) fn call(done: Done, result: Result<Reply, Error>) {
     CALLING.set(nested);
 }
 
+/// Whether a user's closure is running on this thread.
+pub(crate) fn is_calling() -> bool {
+    CALLING.get()
+}
+
 /// Does `work` that may wait for requests to end: here, or on a thread of its own when a user's closure is running
 /// on this one. Its request ends only when the closure returns: waiting for it here would never end.
 pub(crate) fn outside(work: impl FnOnce() + Send + 'static) {

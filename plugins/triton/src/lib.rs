@@ -18,7 +18,8 @@
 //!
 //! What speaks to Triton lives behind [`Server`] and [`Model`]: the in-process server (`libtritonserver` inside this
 //! process), or a server elsewhere by gRPC (`grpc://HOST:PORT`). What a model wants and gives is its [`Contract`].
-//! Unsafe code is confined to `buffer.rs`, `grpc/sigpipe.rs` and to three files of `in_process`.
+//! Unsafe code is confined to `buffer.rs`, `grpc/sigpipe.rs` and to `callbacks.rs`, `cancel.rs`, `exit.rs`, `ffi.rs`, `library.rs`, `outputs.rs` and
+//! `server.rs` of `in_process`.
 #![deny(unsafe_code)]
 
 mod buffer;
@@ -43,6 +44,7 @@ pub use datatype::DataType;
 pub use done::Done;
 pub use endpoint::{Address, Endpoint, Grpc, InProcess};
 pub use error::{Code, Error};
+pub use in_process::{LoadedModel, loaded_models};
 pub use model::Model;
 pub use pool::Pool;
 pub use request::{Input, Output, Reply, Request};

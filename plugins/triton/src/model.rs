@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::buffer::{Buffer, Pool};
 use crate::{Contract, Done, Error, Reply, Request, Server, done};
 
-/// A model that is loaded as long as anyone holds it.
+/// An open model.
 pub struct Model {
     source: Source,
     contract: Contract,
@@ -72,9 +72,8 @@ impl Model {
 
 impl Drop for Model {
     fn drop(&mut self) {
-        if let Source::Server { server, name } = &self.source {
-            let (server, name) = (Arc::clone(server), Arc::clone(name));
-            done::outside(move || server.release(&name));
+        if let Source::Server { server, .. } = &self.source {
+            server.forget_dropped_models();
         }
     }
 }

@@ -22,9 +22,9 @@ pub enum Log {
 
 /// A Triton server: one for each endpoint in a [`Pool`], as long as anyone holds it.
 ///
-/// Dropping the last handle (models hold one) ends it: what is queued is dropped, what executes in process is finished
-/// first, the connection is closed, every request in flight is answered. Dropped in a request's `done`, it ends on a
-/// thread of its own.
+/// Dropping the last handle (models hold one) closes it: queued requests are dropped, those that an in-process Triton
+/// executes are finished first (10 s at most), the connection is closed, every request in flight is answered. An
+/// in-process Triton itself runs until the process ends. Dropped in a request's `done`, it closes on a thread of its own.
 pub struct Server {
     endpoint: Endpoint,
     pool: Pool,
@@ -33,12 +33,8 @@ pub struct Server {
     models: Mutex<Models>,
 }
 
-#[derive(Default)]
-struct Models {
-    shared: HashMap<(String, Option<u64>), Weak<Model>>,
-    /// How many models, versions of it, hold a name loaded.
-    loaded: HashMap<String, usize>,
-}
+/// Open models by name and requested version.
+type Models = HashMap<(String, Option<u64>), Weak<Model>>;
 
 impl Server {
     /// The server at `endpoint` in the process's pool: [`Pool::open`].
@@ -60,33 +56,22 @@ impl Server {
         &self.endpoint
     }
 
-    /// A model, shared by all who ask for it; in process it is loaded for the first and let go with the last of them,
-    /// elsewhere the server has it loaded. Not to be called in a request's `done`.
+    /// A model, shared by all callers that request the same version. In process, the first call loads it, and it stays
+    /// loaded until the process ends, as its files were then; elsewhere the server has it loaded. Not to be called in a
+    /// request's `done`.
     ///
     /// `version`: the one to use; without it, the highest that the model's version policy serves.
     pub fn model(self: &Arc<Self>, name: &str, version: Option<u64>) -> Result<Arc<Model>, Error> {
         let transport = self.transport().ok_or(Error::ServerStopped)?;
         let mut models = lock(&self.models);
         let key = (name.to_owned(), version);
-        if let Some(model) = models.shared.get(&key).and_then(Weak::upgrade) {
+        if let Some(model) = models.get(&key).and_then(Weak::upgrade) {
             return Ok(model);
         }
-        let users = models.loaded.get(name).copied().unwrap_or(0);
-        if users == 0 {
-            transport.load(name)?;
-        }
-        let contract = match transport.contract(name, version) {
-            Ok(contract) => contract,
-            Err(error) => {
-                if users == 0 {
-                    transport.unload(name);
-                }
-                return Err(error);
-            }
-        };
+        transport.load(name)?;
+        let contract = transport.contract(name, version)?;
         let model = Arc::new(Model::new(Arc::clone(self), contract));
-        models.loaded.insert(name.to_owned(), users + 1);
-        models.shared.insert(key, Arc::downgrade(&model));
+        models.insert(key, Arc::downgrade(&model));
         Ok(model)
     }
 
@@ -127,20 +112,9 @@ impl Server {
         self.transport.as_ref()
     }
 
-    /// One model less holds `name` loaded.
-    pub(crate) fn release(&self, name: &str) {
-        let mut models = lock(&self.models);
-        models.shared.retain(|_, model| model.strong_count() > 0);
-        let Some(users) = models.loaded.get_mut(name) else {
-            return;
-        };
-        *users -= 1;
-        if *users == 0 {
-            models.loaded.remove(name);
-            if let Some(transport) = self.transport() {
-                transport.unload(name);
-            }
-        }
+    /// Removes the entries of models that no user holds any more.
+    pub(crate) fn forget_dropped_models(&self) {
+        lock(&self.models).retain(|_, model| model.strong_count() > 0);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{Contract, Done, Endpoint, Error, Log, Request, SharedRegion, Statist
 
 /// An open way to a Triton.
 pub(crate) enum Transport {
-    InProcess(Box<in_process::Host>),
+    InProcess(Box<in_process::InProcessServer>),
     Grpc(grpc::Client),
 }
 
@@ -15,7 +15,7 @@ impl Transport {
     pub(crate) fn open(endpoint: &Endpoint, log: Log) -> Result<Self, Error> {
         match endpoint {
             Endpoint::InProcess(endpoint) => {
-                in_process::Host::start(endpoint, log).map(|host| Self::InProcess(Box::new(host)))
+                in_process::InProcessServer::open(endpoint, log).map(|host| Self::InProcess(Box::new(host)))
             }
             Endpoint::Grpc(endpoint) => grpc::Client::connect(endpoint).map(Self::Grpc),
         }
@@ -26,14 +26,6 @@ impl Transport {
         match self {
             Self::InProcess(host) => host.load(model),
             Self::Grpc(_) => Ok(()),
-        }
-    }
-
-    /// Lets a model go that [`Self::load`] has loaded.
-    pub(crate) fn unload(&self, model: &str) {
-        match self {
-            Self::InProcess(host) => host.unload(model),
-            Self::Grpc(_) => {}
         }
     }
 

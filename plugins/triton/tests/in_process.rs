@@ -70,7 +70,7 @@ fn equal_endpoints_share_a_server_and_its_models() {
 }
 
 #[test]
-fn a_server_ends_with_its_last_user_and_starts_again() {
+fn a_server_closes_with_its_last_user_and_opens_again() {
     let own = own_repository();
     for _ in 0..3 {
         let model = open(own.path()).model("vest_resnet18", None).unwrap();
@@ -79,7 +79,7 @@ fn a_server_ends_with_its_last_user_and_starts_again() {
 }
 
 #[test]
-fn a_model_is_let_go_and_loads_again() {
+fn a_model_may_be_dropped_and_opened_again() {
     let own = own_repository();
     let server = open(own.path());
     for _ in 0..3 {
@@ -89,7 +89,7 @@ fn a_model_is_let_go_and_loads_again() {
 }
 
 #[test]
-fn outputs_outlive_their_server() {
+fn outputs_outlive_their_model_and_server() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
     let reply = infer(&model, vest_input(&model)).unwrap();
@@ -98,15 +98,15 @@ fn outputs_outlive_their_server() {
 }
 
 #[test]
-fn every_request_is_answered_when_the_server_goes_while_busy() {
+fn every_request_is_answered_when_a_busy_server_closes() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
     let answers: Vec<_> = (0..40)
         .map(|_| send(&model, Request::new(vec![vest_input(&model)])))
         .collect();
-    drop(model); // waits
+    drop(model); // waits for what is being executed
     for answer in answers {
-        match answer.try_recv().expect("answered before the server is gone") {
+        match answer.try_recv().expect("answered before the server is closed") {
             Ok(reply) => assert_close(&floats(&reply.outputs[0]), &LOGITS, 1e-4),
             Err(error) => assert_eq!(error, Error::ServerStopped),
         }
@@ -185,7 +185,7 @@ fn a_deadline_answers_at_once_and_the_memory_stays_with_triton() {
     if still_busy(&busy) {
         assert_ne!(next.as_ptr(), address, "the request is queued, its memory Triton's");
     }
-    drop((next, model)); // waits until Triton has let go of everything
+    drop((next, model)); // waits until Triton has released everything
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn a_model_that_does_not_load_says_why() {
 }
 
 #[test]
-fn a_broken_contract_lets_the_model_go_again() {
+fn a_broken_contract_is_the_same_error_each_time() {
     let config = "name: \"odd\"\nbackend: \"onnxruntime\"\nmax_batch_size: 4\n\
         input [ { name: \"input\" data_type: TYPE_FP32 dims: [ 3, 64, 64 ] } ]\n\
         output [ { name: \"logits\" data_type: TYPE_FP32 dims: [ 8 ] } ]\n\

@@ -1,7 +1,6 @@
-//! Outputs: the memory that they are written into, and taking them out of a response.
+//! Outputs: the memory that they are written into, and reading them from a response.
 //!
-//! The memory is ours, counted: once by the response, once by whoever keeps the output. It outlives response and
-//! server.
+//! The memory is ours and reference-counted: the response holds it, and so does each output that a user keeps.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ffi::{Api, ERROR_UNAVAILABLE, Failure, MEMORY_CPU, Outcome, TritonAllocator, TritonResponse};
-use super::flight::Flight;
+use super::in_flight::InFlightRequest;
 use crate::{Buffer, DataType, Output, Reply};
 
 /// Makes the buffers that outputs are written into.
@@ -42,7 +41,7 @@ impl Drop for Allocator {
     }
 }
 
-/// Takes the outputs, or the error, out of a response.
+/// Reads the outputs, or the error, of a response.
 ///
 /// # Safety
 /// `response` lives, and its buffers come from [`allocate`].
@@ -116,7 +115,7 @@ impl AsRef<[u8]> for OutputData {
     }
 }
 
-/// Triton wants memory for an output. Ours is host memory, whatever it would like best.
+/// Triton requests memory for an output. It is host memory, whatever type Triton prefers.
 unsafe extern "C" fn allocate(
     _allocator: *mut TritonAllocator,
     _tensor_name: *const c_char,
@@ -129,12 +128,12 @@ unsafe extern "C" fn allocate(
     actual_memory_type: *mut u32,
     actual_memory_type_id: *mut i64,
 ) -> Outcome {
-    // SAFETY: `userp` is the flight that `responded` holds until the last answer; the rest are Triton's places
-    // for the answer.
+    // SAFETY: `userp` is the request that `responded` holds until the final response; the rest are places for the
+    // results.
     unsafe {
-        let flight = &*userp.cast_const().cast::<Flight>();
-        let Some(memory) = flight.outputs.try_take(byte_size) else {
-            return (flight.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"no memory for an output".as_ptr());
+        let request = &*userp.cast_const().cast::<InFlightRequest>();
+        let Some(memory) = request.outputs.try_take(byte_size) else {
+            return (request.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"no memory for an output".as_ptr());
         };
         *buffer = memory.as_mut_ptr().cast();
         *buffer_userp = Arc::into_raw(Arc::new(memory)).cast_mut().cast();
@@ -144,7 +143,7 @@ unsafe extern "C" fn allocate(
     ptr::null_mut()
 }
 
-/// Triton needs an output's memory no more; a reply may.
+/// Triton no longer needs the memory of an output; a reply may.
 unsafe extern "C" fn free(
     _allocator: *mut TritonAllocator,
     _buffer: *mut c_void,
