@@ -112,11 +112,9 @@ fn a_model_stays_loaded_after_its_last_user() {
         infer(&model, request(&model)).unwrap();
         drop(model);
         assert_eq!(times_loaded(own.path(), "small"), 1);
-        assert_eq!(
-            server.statistics("small").unwrap()[0].inferences,
-            round,
-            "Triton counts from the first load"
-        );
+        // Triton counts from the first load, and a request a moment after its response.
+        let counted = server.statistics("small").unwrap()[0].inferences;
+        assert!((round - 1..=round).contains(&counted), "{counted} after {round}");
         // A changed file takes effect in the next process.
         std::fs::write(&config, MODEL.replace("onnxruntime", "nosuch")).unwrap();
     }

@@ -225,17 +225,17 @@ fn an_ensemble_and_its_networks_live_side_by_side() {
     );
     assert_eq!(ask(&ensemble), 1);
     drop(network);
-    assert_eq!(ask(&ensemble), 1, "after its network was let go by others");
+    assert_eq!(ask(&ensemble), 1, "after others dropped its network");
     let network = server.model("movenet_multipose", None).unwrap();
     drop(ensemble);
     pose(&network);
     let ensemble = server.model("worker_ensemble", None).unwrap();
-    assert_eq!(ask(&ensemble), 1, "loaded again");
+    assert_eq!(ask(&ensemble), 1, "opened again");
     pose(&network);
 }
 
 #[test]
-fn a_server_that_ends_leaves_the_ensembles_of_others_alone() {
+fn a_server_that_closes_leaves_the_ensembles_of_others_alone() {
     let (first, second) = (repository_with_rest(), repository_with_rest());
     let (first, second) = (open(first.path()), open(second.path()));
     let (one, other) = (first.model("rest", None).unwrap(), second.model("rest", None).unwrap());

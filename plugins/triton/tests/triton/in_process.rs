@@ -69,7 +69,7 @@ fn equal_endpoints_share_a_server_and_its_models() {
 }
 
 #[test]
-fn a_server_ends_with_its_last_user_and_starts_again() {
+fn a_server_closes_with_its_last_user_and_opens_again() {
     let own = own_repository();
     for _ in 0..3 {
         let model = open(own.path()).model("vest_resnet18", None).unwrap();
@@ -78,7 +78,7 @@ fn a_server_ends_with_its_last_user_and_starts_again() {
 }
 
 #[test]
-fn a_model_is_let_go_and_loads_again() {
+fn a_model_may_be_dropped_and_opened_again() {
     let own = own_repository();
     let server = open(own.path());
     for _ in 0..3 {
@@ -88,7 +88,7 @@ fn a_model_is_let_go_and_loads_again() {
 }
 
 #[test]
-fn outputs_outlive_their_server() {
+fn outputs_outlive_their_model_and_server() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
     let reply = infer(&model, vest_input(&model)).unwrap();
@@ -97,15 +97,15 @@ fn outputs_outlive_their_server() {
 }
 
 #[test]
-fn every_request_is_answered_when_the_server_goes_while_busy() {
+fn every_request_is_answered_when_a_busy_server_closes() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
     let answers: Vec<_> = (0..40)
         .map(|_| send(&model, Request::new(vec![vest_input(&model)])))
         .collect();
-    drop(model); // waits
+    drop(model); // waits for what is being executed
     for answer in answers {
-        match answer.try_recv().expect("answered before the server is gone") {
+        match answer.try_recv().expect("answered before the server is closed") {
             Ok(reply) => assert_close(&floats(&reply.outputs[0]), &LOGITS, 1e-4),
             Err(error) => assert_eq!(error, Error::ServerStopped),
         }
