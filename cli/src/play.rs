@@ -26,7 +26,7 @@ use crate::tenant::{Event, Tenant};
 /// Ctrl-C ends the streams and finishes the files; pressed twice, it stops at once.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
-    shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl --picture shift.png")]
+    shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl")]
 pub struct Options {
     /// Launch files
     #[arg(required = true, value_name = "FILE.launch")]

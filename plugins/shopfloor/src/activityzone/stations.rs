@@ -11,8 +11,9 @@ use people::station_file::Stations;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// A warning for `draw=true` without a file to save to.
-pub const NOT_SAVED: &str = "Drawn stations are not saved: stations= is not a file. Set stations= to the path of a JSON file, \
-                         which is created if it does not exist; or take them from the message shopfloor-stations";
+pub const NOT_SAVED: &str = "Drawn stations are not saved: stations= is not a file. Set stations= to the path of a JSON \
+                             file, which is created if it does not exist; or take them from the message \
+                             shopfloor-stations";
 
 /// Where the stations come from, between start and stop.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl StationSource {
     /// Opens what the property `stations` names. With `draw`, a file that does not exist is created.
     ///
     /// # Errors
-    /// As [`Source::open`]; the stations stay those from before.
+    /// As `Source::open`; the stations stay those from before.
     pub fn open(&mut self, stations: Option<&str>, draw: bool, now: Instant) -> Result<(Stations, Notices), String> {
         let (source, stations, created) = match stations {
             None => (None, Stations::default(), None),
@@ -73,12 +74,12 @@ impl StationSource {
         self.started
     }
 
-    /// [`Source::changed`] of the present source.
+    /// `Source::changed` of the present source.
     pub fn changed(&mut self, now: Instant) -> Option<Result<Stations, String>> {
         self.source.as_mut()?.changed(now)
     }
 
-    /// [`Source::save`] of the present source; without one there is nothing to write.
+    /// `Source::save` of the present source; without one there is nothing to write.
     ///
     /// # Errors
     /// A file that cannot be written.
