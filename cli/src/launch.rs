@@ -47,7 +47,9 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
-    let absolute = std::path::absolute(path).with_context(|| format!("cannot find the launch file {shown}"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("cannot find the folder of the launch file {shown}"))?;
     let value = |name: &str, before: &str| {
         let value = parameters.get(name)?;
         let path = if begins_path(before) && is_relative_path(value) {
@@ -63,7 +65,7 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     }
     Ok(Launch {
         name,
-        folder: absolute.parent().unwrap_or(&absolute).to_owned(),
+        folder,
         description,
         names,
     })

@@ -94,7 +94,7 @@ impl Progress {
     }
 
     /// Writes a line that stays.
-    pub fn say(&self, line: &str) {
+    pub fn print_line(&self, line: &str) {
         self.bars.suspend(|| eprintln!("{line}"));
     }
 
@@ -123,7 +123,7 @@ impl Progress {
     pub fn finish(&mut self, index: usize, verdict: &str) {
         let tenant = &self.tenants[index];
         tenant.bar.finish_and_clear();
-        self.say(&format!("{}: {verdict}", tenant.name));
+        self.print_line(&format!("{}: {verdict}", tenant.name));
     }
 }
 

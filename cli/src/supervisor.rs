@@ -101,7 +101,8 @@ impl Supervisor {
         if let (Some(path), [slot]) = (picture, self.slots.as_slice())
             && let Err(error) = slot.tenant.save_picture(path)
         {
-            self.progress.say(&format!("{}: error: {error:#}", slot.tenant.name));
+            self.progress
+                .print_line(&format!("{}: error: {error:#}", slot.tenant.name));
             self.failed = true;
         }
         if let Some(table) = self.summary.table() {
@@ -155,11 +156,11 @@ impl Supervisor {
             }
             gst::MessageView::Warning(warning) => {
                 let text = describe("warning", message.src(), &warning.error(), warning.debug());
-                self.progress.say(&format!("{}: {text}", slot.tenant.name));
+                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
             }
             gst::MessageView::Info(info) => {
                 let text = describe("note", message.src(), &info.error(), info.debug());
-                self.progress.say(&format!("{}: {text}", slot.tenant.name));
+                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
             }
             _ => slot.tenant.serve(message),
         }
@@ -186,7 +187,7 @@ impl Supervisor {
         }
         self.interrupted = Some(Instant::now());
         self.progress
-            .say("interrupted: ending the streams, so that files are finished (again to stop at once)");
+            .print_line("interrupted: ending the streams, so that files are finished (again to stop at once)");
         self.slots
             .iter()
             .filter(|slot| slot.playing)
@@ -226,15 +227,15 @@ impl Supervisor {
             slot.announced = true;
             let waited = first.duration_since(self.started).as_secs_f64();
             self.progress
-                .say(&format!("{}: first frame after {waited:.1} s", slot.tenant.name));
+                .print_line(&format!("{}: first frame after {waited:.1} s", slot.tenant.name));
         }
     }
 }
 
 /// An element's message for a user: the element's name and kind, and the text.
 ///
-/// Our own elements say everything in the text. GStreamer's often have a general text, such as "Resource not found.", and
-/// the particulars in the debug details, so these follow on lines of their own.
+/// The texts of our own elements are complete. GStreamer's elements often have a general text, such as "Resource not
+/// found.", and the particulars in the debug details, so these follow on lines of their own.
 fn describe(
     kind: &str,
     source: Option<&gst::Object>,

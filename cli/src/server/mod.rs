@@ -65,7 +65,7 @@ pub fn serve(options: &Options) -> Result<()> {
         }
     }
     let [grpc, http, metrics] = [ports.grpc, ports.http, ports.metrics];
-    say(&format!(
+    print_line(&format!(
         "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C stops it",
         started.elapsed().as_secs_f64(),
         places.repository.display(),
@@ -76,7 +76,7 @@ pub fn serve(options: &Options) -> Result<()> {
 }
 
 /// Prints a line; a closed output does not stop the server.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -99,7 +99,7 @@ fn wait(stop: &Receiver<()>, server: &Process) -> Result<Wait> {
 
 /// Stops the server in an orderly way; after a second Ctrl-C, or after too long a wait, at once.
 fn end(server: &mut Process, stop: &Receiver<()>) -> Result<()> {
-    say("stopping Triton");
+    print_line("stopping Triton");
     server.ask_to_exit()?;
     let patience = Instant::now() + Duration::from_secs(EXIT_TIMEOUT + 5);
     while !server.has_exited()? && Instant::now() < patience {

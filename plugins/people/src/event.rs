@@ -32,7 +32,7 @@ pub struct Event {
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub station: Arc<str>,
     /// A worker, by vest. In a start line: the worker that the station is assigned to, null for anyone. Otherwise: the
-    /// worker who is or was last working there, null for nobody yet or a visitor.
+    /// worker who is or was last working there, null for no worker yet or a visitor.
     pub worker: Option<VestName>,
     /// What happened.
     #[serde(flatten)]
@@ -118,7 +118,7 @@ impl LogRecord {
         serde_json::to_string(self).expect("a record has no keys that JSON lacks")
     }
 
-    /// Reads a line; `None` for a kind of event that this code does not know. Further fields are ignored, so a newer
+    /// Reads a line; `None` for an unknown kind of event. Unknown fields are ignored, so a newer
     /// log of the same schema can be read.
     ///
     /// # Errors

@@ -355,7 +355,7 @@ fn a_slow_log_does_not_block_properties() {
     });
     let unblocked = is_done.recv_timeout(Duration::from_secs(20));
     assert!(!pushed.is_finished(), "the log was not full, so nothing is shown");
-    // the reader takes everything, and the frame goes on
+    // once the pipe is read, the frame continues
     let mut text = vec![0; 4096];
     while !pushed.is_finished() {
         let _ = pipe.read(&mut text);

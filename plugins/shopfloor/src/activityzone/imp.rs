@@ -39,7 +39,7 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-/// A hint for users who do not know stations yet.
+/// The hint when no stations are set.
 const NO_STATIONS: &str = "No stations, so no activity is stated: set stations= to a JSON file or to JSON";
 
 #[derive(Default)]
@@ -255,7 +255,7 @@ impl ActivityZone {
         state.stations = stations;
     }
 
-    /// Edits the stations as an event of mouse or keyboard says. New stations are used at once, saved to the station
+    /// Edits the stations by an event of mouse or keyboard. New stations are used at once, saved to the station
     /// file, if there is one, and posted.
     fn handle_navigation(&self, event: &gst::EventRef) {
         let size = self.state.lock().unwrap().size;
