@@ -94,7 +94,8 @@ impl Summary {
             let assigned = station.assigned.as_deref();
             let seen = assigned.filter(|_| !totals.active.is_zero()).unwrap_or_default();
             let names = [tenant.as_str(), name, assigned.unwrap_or("anyone"), seen].map(str::to_owned);
-            let times = [totals.active, totals.idle, totals.absent, totals.unknown, totals.sum()];
+            let states = [totals.active, totals.idle, totals.absent, totals.unknown];
+            let times = states.into_iter().chain([states.iter().sum()]);
             table.add_row(names.into_iter().chain(times.map(seconds)));
             for (worker, active) in &station.workers {
                 if assigned.is_none() && !active.is_zero() {

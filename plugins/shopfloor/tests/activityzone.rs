@@ -303,11 +303,13 @@ fn drawing_without_a_file_is_one_warning() {
 fn property_writes_of_two_threads_are_all_kept() {
     let (harness, _bus) = harness(&zone(BENCH, ""));
     let element = harness.element().unwrap();
+    let both = std::sync::Barrier::new(2);
     std::thread::scope(|scope| {
         for name in ["hold-time", "unknown-after"] {
-            let element = &element;
+            let (element, both) = (&element, &both);
             scope.spawn(move || {
-                for value in 0..3000_u32 {
+                both.wait();
+                for value in 0..30000_u32 {
                     element.set_property(name, value);
                     assert_eq!(element.property::<u32>(name), value, "{name}");
                 }
