@@ -1,7 +1,8 @@
-//! Consumers of the results: the hosts in `examples/`, people as Python reads them, and the log against its schema.
+//! Consumers of the results: the command, the hosts in `examples/`, people as Python reads them, and the log with its schema.
 //!
 //! Two seconds of the demo video through the real Triton, in a process for each host.
 
+mod command;
 mod hosts;
 mod log;
 mod regions;
