@@ -6,11 +6,12 @@
 //! followed (a crop, a flip, a change of the display aspect, which `videoscale` answers with black borders) the meta
 //! is dropped: no coordinates rather than wrong ones.
 //!
-//! One shared object alone may register these types, so the crate is linked into `libgstshopfloor.so` only; others
-//! read people by the doors that the README lists.
+//! One shared object alone may register these types, so only `libgstshopfloor.so` uses them; other programs read people
+//! from regions of interest. [`bus`] registers no type and can be used by any program.
 
 #[cfg(feature = "analytics")]
 mod analytics;
+pub mod bus;
 mod carrier;
 mod model_output;
 mod roi;

@@ -1,10 +1,17 @@
-//! `activityzone`: tracked people in, facts about stations out.
+//! `activityzone`: tracked people in, states of stations and events out.
 
 mod common;
 
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
 use common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
 use gst::prelude::*;
+use people::event::{Event, EventKind};
 use people::{Activity, Person, Track};
+use people_meta::bus;
 use vision::Point;
 
 const BENCH: &str =
@@ -52,7 +59,7 @@ fn refusal(properties: &[(&str, &str)]) -> String {
 }
 
 fn states(bus: &gst::Bus) -> Vec<(String, String, u64)> {
-    let messages = structures(bus, "shopfloor-activity");
+    let messages = structures(bus, bus::ACTIVITY);
     messages
         .iter()
         .map(|m| {
@@ -66,7 +73,7 @@ fn states(bus: &gst::Bus) -> Vec<(String, String, u64)> {
 }
 
 #[test]
-fn edges_on_the_bus_and_states_on_the_frame() {
+fn changes_are_posted_and_states_are_on_the_frame() {
     let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
     let wrists = [OUTSIDE, INSIDE, INSIDE, OUTSIDE];
     let mut seen = Vec::new();
@@ -91,20 +98,20 @@ fn edges_on_the_bus_and_states_on_the_frame() {
 }
 
 #[test]
-fn messages_say_who_and_how_long() {
+fn messages_have_worker_and_durations() {
     let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
     for n in 0..4 {
         harness
             .push_and_pull(frame_of(n, vec![worker(if n == 0 { OUTSIDE } else { INSIDE })]))
             .unwrap();
     }
-    let edges = structures(&bus, "shopfloor-activity");
+    let edges = structures(&bus, bus::ACTIVITY);
     let active = edges.last().unwrap();
     assert_eq!(active.get::<String>("station").unwrap(), "bench");
     assert_eq!(active.get::<String>("worker").unwrap(), "red");
     assert_eq!(active.get::<u64>("lasted").unwrap(), FRAME.nseconds());
     harness.push_event(gst::event::Eos::new());
-    let totals = structures(&bus, "shopfloor-totals");
+    let totals = structures(&bus, bus::TOTALS);
     assert_eq!(totals.len(), 1);
     let sum = |name| totals[0].get::<u64>(name).unwrap();
     assert_eq!(sum("active"), (FRAME * 3).nseconds());
@@ -156,7 +163,7 @@ fn a_wrong_keypoint_is_named() {
 }
 
 #[test]
-fn broken_stations_while_playing_leave_the_old_ones_in_force() {
+fn wrong_stations_while_playing_leave_the_old_ones_in_force() {
     let (mut harness, bus) = harness(&zone(BENCH, "hold-time=0"));
     harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
     harness.element().unwrap().set_property("stations", "{}");
@@ -184,11 +191,7 @@ fn the_mouse_edits_the_stations() {
     std::fs::write(&path, BENCH).unwrap();
     let (mut harness, bus) = harness(&zone(path.to_str().unwrap(), "hold-time=0 draw=true"));
     harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
-    let click = |harness: &mut gst_check::Harness, button: i32, x: f64, y: f64| {
-        let press = gst_video::NavigationEvent::new_mouse_button_press(button, x, y);
-        harness.push_upstream_event(press.build());
-    };
-    // over the left half of the frame, with a slip that is taken back
+    // over the left half of the frame, with a wrong corner that is removed
     for (button, x, y) in [
         (1, 0.0, 0.0),
         (1, 160.0, 0.0),
@@ -212,8 +215,8 @@ fn the_mouse_edits_the_stations() {
         4
     );
     click(&mut harness, 3, 80.0, 120.0);
-    let told = structures(&bus, "shopfloor-stations");
-    assert!(told.len() == 1 && told[0].get::<String>("stations").unwrap().contains("station 1"));
+    let posted = structures(&bus, bus::STATIONS);
+    assert!(posted.len() == 1 && posted[0].get::<String>("stations").unwrap().contains("station 1"));
     let buffer = harness.push_and_pull(frame_of(2, vec![worker(OUTSIDE)])).unwrap();
     let scene = people_meta::scene(&buffer).unwrap();
     let states: Vec<_> = scene
@@ -231,6 +234,145 @@ fn the_mouse_edits_the_stations() {
     assert!(std::fs::read_to_string(&path).unwrap().contains("bench"));
 }
 
+fn click(harness: &mut gst_check::Harness, button: i32, x: f64, y: f64) {
+    let press = gst_video::NavigationEvent::new_mouse_button_press(button, x, y);
+    harness.push_upstream_event(press.build());
+}
+
+#[test]
+fn drawing_into_a_missing_file_begins_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kitchen.json");
+    let (mut harness, bus) = harness(&zone(path.to_str().unwrap(), "draw=true"));
+    let messages: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
+    let count = |kind| messages.iter().filter(|message| message.type_() == kind).count();
+    assert_eq!(
+        (count(gst::MessageType::Info), count(gst::MessageType::Warning)),
+        (1, 0)
+    );
+    assert!(std::fs::read_to_string(&path).unwrap().contains("stations"));
+    harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
+    for (x, y) in [(160.0, 0.0), (320.0, 0.0), (320.0, 240.0), (160.0, 240.0)] {
+        click(&mut harness, 1, x, y);
+    }
+    click(&mut harness, 3, 0.0, 0.0);
+    let buffer = harness.push_and_pull(frame_of(1, vec![worker(INSIDE)])).unwrap();
+    assert_eq!(
+        people_meta::scene(&buffer).unwrap().stations[0].activity,
+        Activity::Active
+    );
+    assert!(std::fs::read_to_string(&path).unwrap().contains("station 1"));
+}
+
+#[test]
+fn drawing_into_a_missing_folder_is_an_error() {
+    init();
+    let element = gst::ElementFactory::make("activityzone")
+        .property("draw", true)
+        .property("stations", "/no/such/folder/kitchen.json")
+        .build()
+        .unwrap();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err());
+    let errors = texts(&bus, gst::MessageType::Error);
+    element.set_state(gst::State::Null).unwrap();
+    assert!(
+        errors.len() == 1 && errors[0].contains("/no/such/folder/kitchen.json") && errors[0].contains("stations="),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn drawing_without_a_file_is_one_warning() {
+    for line in ["activityzone draw=true".to_owned(), zone(BENCH, "draw=true")] {
+        let (mut harness, bus) = harness(&line);
+        harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
+        let zone = harness.element().unwrap();
+        zone.set_property("draw", false);
+        zone.set_property("draw", true);
+        let warnings = texts(&bus, gst::MessageType::Warning);
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("not saved") && warnings[0].contains("stations="),
+            "{line}: {warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn property_writes_of_two_threads_are_all_kept() {
+    let (harness, _bus) = harness(&zone(BENCH, ""));
+    let element = harness.element().unwrap();
+    let both = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        for name in ["hold-time", "unknown-after"] {
+            let (element, both) = (&element, &both);
+            scope.spawn(move || {
+                both.wait();
+                for value in 0..30000_u32 {
+                    element.set_property(name, value);
+                    assert_eq!(element.property::<u32>(name), value, "{name}");
+                }
+            });
+        }
+    });
+}
+
+/// The log is a pipe that is full, so writing to it waits for its reader.
+#[test]
+fn a_slow_log_does_not_block_properties() {
+    const NONBLOCK: i32 = 0o4000; // O_NONBLOCK
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut options = std::fs::File::options();
+    let mut pipe = options
+        .read(true)
+        .write(true)
+        .custom_flags(NONBLOCK)
+        .open(&path)
+        .unwrap();
+    let (mut harness, _bus) = harness(&zone(BENCH, &format!("events-location={}", path.display())));
+    while pipe.write(&[b' '; 512]).is_ok() {}
+    let element = harness.element().unwrap();
+    let (started, is_started) = channel();
+    let pushed = std::thread::spawn(move || {
+        started.send(()).unwrap();
+        harness.push(frame_of(0, vec![worker(INSIDE)])).unwrap();
+        harness
+    });
+    is_started.recv().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let (done, is_done) = channel();
+    let setter = std::thread::spawn(move || {
+        element.set_property("hold-time", 7_u32);
+        element.set_property("stations", BENCH.replace("bench", "press"));
+        done.send(()).unwrap();
+    });
+    let unblocked = is_done.recv_timeout(Duration::from_secs(20));
+    assert!(!pushed.is_finished(), "the log was not full, so nothing is shown");
+    // once the pipe is read, the frame continues
+    let mut text = vec![0; 4096];
+    while !pushed.is_finished() {
+        let _ = pipe.read(&mut text);
+    }
+    setter.join().unwrap();
+    unblocked.expect("a property write waits for the log");
+    let harness = pushed.join().unwrap();
+    let drain = std::thread::spawn(move || {
+        drop(harness);
+    });
+    while !drain.is_finished() {
+        let _ = pipe.read(&mut text);
+    }
+}
+
 /// The lines of a log: time, kind and state.
 fn log_lines(path: &std::path::Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
@@ -242,7 +384,7 @@ fn log_lines(path: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn the_log_has_every_event_when_it_happens() {
+fn events_are_in_the_log_when_they_happen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("activity.jsonl");
     std::fs::write(&path, "an old one").unwrap();
@@ -259,7 +401,7 @@ fn the_log_has_every_event_when_it_happens() {
     harness.push_event(gst::event::Eos::new());
     assert_eq!(log_lines(&path)[4..], ["3.1 totals idle"]);
     drop(harness);
-    assert_eq!(log_lines(&path).len(), 5, "a stream ends once");
+    assert_eq!(log_lines(&path).len(), 5, "a stream has one end");
     let messages: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
     let names = messages
         .iter()
@@ -273,7 +415,7 @@ fn the_log_has_every_event_when_it_happens() {
 }
 
 #[test]
-fn a_takeover_is_told() {
+fn a_handover_is_posted() {
     let stations = BENCH.replace(r#""vest": "red", "#, "");
     let (mut harness, bus) = harness(&zone(&stations, ""));
     let worker = |n: u64| Person {
@@ -287,16 +429,23 @@ fn a_takeover_is_told() {
     for n in 0..3 {
         harness.push_and_pull(frame_of(n, vec![worker(n)])).unwrap();
     }
-    let handover = |n: u64| {
-        gst::Structure::builder("shopfloor-handover")
-            .field("station", "bench")
-            .field_if_some("worker", (n == 1).then_some("blue"))
-            .field("running-time", (FRAME * n).nseconds())
-            .field("from", if n == 1 { "red" } else { "blue" })
-            .field("lasted", FRAME.nseconds())
-            .build()
+    let handover = |n: u32, from: &str, to: Option<&str>| Event {
+        time: Duration::from(FRAME) * n,
+        station: "bench".into(),
+        worker: to.map(Into::into),
+        kind: EventKind::Handover {
+            from: Some(from.into()),
+            lasted: FRAME.into(),
+        },
     };
-    assert_eq!(structures(&bus, "shopfloor-handover"), [1, 2].map(handover));
+    let posted = structures(&bus, bus::HANDOVER);
+    let posted = posted
+        .iter()
+        .map(|message| bus::from_structure(message).unwrap().unwrap());
+    assert_eq!(
+        posted.collect::<Vec<_>>(),
+        [handover(1, "red", Some("blue")), handover(2, "blue", None)]
+    );
 }
 
 #[test]
@@ -325,13 +474,13 @@ fn a_log_that_cannot_be_written_is_one_error() {
     );
     let errors = texts(&bus, gst::MessageType::Error);
     assert!(errors.len() == 1 && errors[0].contains("/dev/full"), "{errors:?}");
-    // what else happens is told on the bus, and no file is missed a second time
+    // later events are posted, and the missing log is not reported again
     harness.push_event(gst::event::Eos::new());
     assert!(texts(&bus, gst::MessageType::Error).is_empty());
 }
 
 #[test]
-fn the_age_of_the_unknown_can_be_set() {
+fn unknown_after_can_be_set() {
     let (mut harness, bus) = harness(&zone(BENCH, "unknown-after=500"));
     for n in [0, 7] {
         harness.push_and_pull(frame_of(n, vec![worker(OUTSIDE)])).unwrap();

@@ -1,4 +1,4 @@
-//! `shopfloor report` from outside: the page it leaves, and what it says of a log that is none.
+//! `shopfloor report`: the page that it writes, and its errors.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn report(folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// What the page draws.
+/// The data of the page.
 fn data(page: &Path) -> String {
     let page = fs::read_to_string(page).unwrap();
     let (_, data) = page.split_once(r#"id="data">"#).expect("the page has data");
@@ -26,7 +26,7 @@ fn data(page: &Path) -> String {
 }
 
 #[test]
-fn the_page_holds_what_the_log_says() {
+fn the_page_has_the_data_of_the_log() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("shift.jsonl"), LOG).unwrap();
     let output = report(folder.path(), &["shift.jsonl"]);
@@ -58,17 +58,17 @@ fn the_page_holds_what_the_log_says() {
 }
 
 #[test]
-fn what_is_no_log_is_one_error() {
+fn a_wrong_log_is_one_error() {
     let folder = TempDir::new().unwrap();
-    let check = |text: Option<&str>, arguments: &[&str], says: &[&str]| {
+    let check = |text: Option<&str>, arguments: &[&str], expected: &[&str]| {
         let path = folder.path().join("a.jsonl");
         text.map_or_else(|| drop(fs::remove_file(&path)), |text| fs::write(&path, text).unwrap());
         let output = report(folder.path(), arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
-        assert!(said.starts_with("error: "), "{said}");
-        for words in says {
-            assert!(said.contains(words), "`{words}` is not in: {said}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+        assert!(text.starts_with("error: "), "{text}");
+        for words in expected {
+            assert!(text.contains(words), "`{words}` is not in: {text}");
         }
     };
     let remedy = "give a log that `shopfloor play --events`";

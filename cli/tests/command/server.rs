@@ -1,4 +1,4 @@
-//! `shopfloor server` from outside: it serves, says where, ends whole, and says what is wrong before it starts.
+//! `shopfloor server`: its address, its end, and the errors before it starts.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ const MODEL: &str = "vest_resnet18";
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // the program of a test may be built anywhere, Triton is the checkout's
+    // the tests may be built anywhere; Triton is in the checkout
     command
         .arg("server")
         .env("SHOPFLOOR_TRITON", root.join(".triton"))
@@ -27,18 +27,18 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn check(arguments: &[&str], says: &[&str]) {
+fn check(arguments: &[&str], expected: &[&str]) {
     let output = run(arguments);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {text}");
     assert!(output.stdout.is_empty(), "{arguments:?} prints an address");
     assert!(
-        says.iter().all(|word| text.contains(word)),
-        "{arguments:?} does not say {says:?}: {text}"
+        expected.iter().all(|word| text.contains(word)),
+        "{arguments:?}: not all of {expected:?} are in: {text}"
     );
 }
 
-/// A server that is ready. Ended with the test, however that ends.
+/// A server that is ready; it is stopped at the end of the test, also of a failed one.
 struct Server {
     child: Child,
     grpc: u16,
@@ -62,9 +62,9 @@ impl Server {
             triton: 0,
         };
         let address = first_line(server.child.stdout.as_mut().unwrap());
-        let said = first_line(server.child.stderr.as_mut().unwrap());
+        let ready = first_line(server.child.stderr.as_mut().unwrap());
         server.grpc = port(&address, "grpc://127.0.0.1:");
-        server.http = port(&said, "http://127.0.0.1:");
+        server.http = port(&ready, "http://127.0.0.1:");
         server.triton = child_of(server.child.id()).expect("Triton is a child of the command");
         server
     }
@@ -81,7 +81,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // it may have ended already; Triton ends with it
+        // it may have exited already; Triton exits with it
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -135,7 +135,7 @@ fn is_in_a_group(group: u32) -> bool {
 }
 
 #[test]
-fn it_serves_until_it_is_told_to_end() {
+fn server_runs_until_sigterm() {
     let mut server = Server::start();
     assert!(server.is_ready());
     assert!(TcpStream::connect(("127.0.0.1", server.grpc)).is_ok());
@@ -148,27 +148,27 @@ fn it_serves_until_it_is_told_to_end() {
 
     server.signal("TERM");
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
-    assert!(!is_in_a_group(server.triton), "something of Triton's is left");
+    assert!(!is_in_a_group(server.triton), "a process of Triton is left");
     assert!(TcpStream::connect(("127.0.0.1", server.grpc)).is_err());
 }
 
 #[test]
-fn a_crash_of_triton_ends_it_with_an_error() {
+fn a_crash_of_triton_is_an_error() {
     let mut server = Server::start();
     signal("KILL", server.triton);
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
     assert!(!is_in_a_group(server.triton));
 }
 
-/// Killed outright, the command can do nothing more; the kernel does.
+/// A killed command can stop nothing; the kernel does it.
 #[test]
-fn a_killed_command_takes_triton_along() {
+fn triton_exits_when_the_command_is_killed() {
     let mut server = Server::start();
     let mut connection = TcpStream::connect(("127.0.0.1", server.grpc)).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     server.signal("KILL");
     server.child.wait().unwrap();
-    // a connection lives as long as its server
+    // a connection lasts as long as its server
     let ended = connection.read_to_end(&mut Vec::new());
     let in_time = ended
         .as_ref()
@@ -177,7 +177,7 @@ fn a_killed_command_takes_triton_along() {
 }
 
 #[test]
-fn mistakes_are_told_before_triton_starts() {
+fn mistakes_are_reported_before_triton_starts() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     check(&["--port", &port], &[&port, "is not free"]);
@@ -187,12 +187,12 @@ fn mistakes_are_told_before_triton_starts() {
     );
     let empty = TempDir::new().unwrap();
     let folder = empty.path().to_str().unwrap();
-    check(&["--model-repository", folder], &[folder, "holds no models"]);
+    check(&["--model-repository", folder], &[folder, "has no models"]);
     check(&["--model", "yolo"], &["yolo", MODEL]);
 }
 
 #[test]
-fn what_triton_complains_about_is_shown() {
+fn errors_of_triton_are_shown() {
     let repository = TempDir::new().unwrap();
     let model = repository.path().join("broken");
     std::fs::create_dir_all(model.join("1")).unwrap();
@@ -204,6 +204,6 @@ fn what_triton_complains_about_is_shown() {
     let folder = repository.path().to_str().unwrap();
     check(
         &["--port", "0", "--model-repository", folder],
-        &["Triton ended by itself", "no_such_backend", "config.pbtxt"],
+        &["Triton exited", "no_such_backend", "config.pbtxt"],
     );
 }

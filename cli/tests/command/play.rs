@@ -1,4 +1,4 @@
-//! `shopfloor play` from outside, with GStreamer's own elements: what it says, writes and ends with.
+//! `shopfloor play` with GStreamer's own elements: what it prints and writes, and its exit status.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -32,7 +32,7 @@ impl Tenants {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
         command.arg("play").current_dir(self.folder.path());
-        // The elements of the machine's GStreamer are enough here.
+        // GStreamer's own elements are enough here.
         command.env_remove("GST_PLUGIN_PATH");
         command
     }
@@ -47,17 +47,17 @@ fn stderr(output: &Output) -> String {
 }
 
 #[track_caller]
-fn check(output: &Output, status: i32, says: &str) {
+fn check(output: &Output, status: i32, expected: &str) {
     assert_eq!(output.status.code(), Some(status), "{}", stderr(output));
     assert!(
-        stderr(output).contains(says),
-        "does not say `{says}`: {}",
+        stderr(output).contains(expected),
+        "`{expected}` is not in: {}",
         stderr(output)
     );
 }
 
 #[test]
-fn tenants_play_to_their_end_side_by_side() {
+fn tenants_play_side_by_side_to_their_end() {
     let tenants = Tenants::new();
     tenants.file("yard.launch", &format!("# two of these\n{FINITE}"));
     tenants.file("hall.launch", FINITE);
@@ -68,18 +68,19 @@ fn tenants_play_to_their_end_side_by_side() {
 }
 
 #[test]
-fn a_tenant_that_fails_leaves_the_others_alone() {
+fn a_failing_tenant_does_not_stop_the_others() {
     let tenants = Tenants::new();
     tenants.file("good.launch", FINITE);
     tenants.file("bad.launch", "filesrc location=nowhere.mp4 ! fakesink");
     let output = tenants.play(&["bad.launch", "good.launch"]);
     check(&output, 1, "bad: error: filesrc");
-    check(&output, 1, "No such file \"nowhere.mp4\"");
+    check(&output, 1, "No such file");
+    check(&output, 1, "/nowhere.mp4\"");
     check(&output, 1, "good: ended after 8 frames");
 }
 
 #[test]
-fn a_picture_is_a_png() {
+fn picture_is_written_as_png() {
     let tenants = Tenants::new();
     tenants.file("one.launch", FINITE);
     check(&tenants.play(&["one.launch", "--picture", "one.png"]), 0, "ended");
@@ -87,7 +88,7 @@ fn a_picture_is_a_png() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_plays() {
+fn mistakes_are_reported_before_anything_plays() {
     let tenants = Tenants::new();
     tenants.file("one.launch", FINITE);
     tenants.file("in.launch", "filesrc location=\"${input}\" ! fakesink");
@@ -106,7 +107,7 @@ fn mistakes_are_told_before_anything_plays() {
         1,
         "cannot read the launch file none.launch",
     );
-    check(&tenants.play(&["empty.launch"]), 1, "empty.launch holds no pipeline");
+    check(&tenants.play(&["empty.launch"]), 1, "empty.launch has no pipeline");
     check(&tenants.play(&["in.launch"]), 1, "add --set input=VALUE");
     check(
         &tenants.play(&["one.launch", "--set", "frame=5"]),
@@ -125,6 +126,63 @@ fn mistakes_are_told_before_anything_plays() {
         1,
         "cannot write no/such/folder",
     );
+}
+
+/// Files to read are relative to the launch file, files to write and `--set` to the current folder.
+#[test]
+fn launch_files_play_from_any_folder() {
+    let tenants = Tenants::new();
+    fs::create_dir_all(tenants.path("share/media")).unwrap();
+    fs::create_dir(tenants.path("work")).unwrap();
+    tenants.file("share/media/data.bin", "installed");
+    tenants.file("work/mine.bin", "mine");
+    tenants.file(
+        "share/copy.launch",
+        "filesrc location=\"${input:-media/data.bin}\" ! filesink location=${output:-copy.bin}",
+    );
+    let launch = "../share/copy.launch";
+    let play = |more: &[&str]| {
+        let mut command = tenants.command();
+        command.current_dir(tenants.path("work")).arg(launch).args(more);
+        command.output().unwrap()
+    };
+    check(&play(&[]), 0, "ended");
+    assert_eq!(fs::read_to_string(tenants.path("work/copy.bin")).unwrap(), "installed");
+    check(
+        &play(&["--set", "input=mine.bin", "--set", "output=other.bin"]),
+        0,
+        "ended",
+    );
+    assert_eq!(fs::read_to_string(tenants.path("work/other.bin")).unwrap(), "mine");
+}
+
+#[test]
+fn progress_of_a_file_has_percent_and_time_left() {
+    let tenants = Tenants::new();
+    tenants.file(
+        "film.launch",
+        "videotestsrc num-buffers=80 ! video/x-raw,width=32,height=32,framerate=10/1 ! avimux ! filesink location=film.avi",
+    );
+    check(&tenants.play(&["film.launch"]), 0, "ended");
+    tenants.file(
+        "show.launch",
+        "filesrc location=film.avi ! avidemux ! fakesink sync=true",
+    );
+    let output = tenants.play(&["show.launch"]);
+    let text = stderr(&output);
+    let line = text.lines().find(|line| line.contains(" %, ")).expect(&text);
+    assert!(line.starts_with("show: ") && line.contains(" s left, "), "{line}");
+}
+
+#[test]
+fn help_of_each_subcommand_has_an_example() {
+    for subcommand in ["play", "server", "report"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
+        let output = command.args([subcommand, "--help"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let example = format!("Example:\n  shopfloor {subcommand} ");
+        assert!(text.contains(&example), "{text}");
+    }
 }
 
 /// An interrupted recording is finished: without its index (`moov`) a file cannot be played.

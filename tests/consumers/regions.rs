@@ -1,4 +1,4 @@
-//! What Python reads from the regions of interest is what the elements know.
+//! The people that Python reads from the regions of interest are those of the elements.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ struct Region {
 }
 
 #[test]
-fn python_reads_what_the_elements_know() {
+fn python_reads_the_people_of_the_elements() {
     let (_folder, clip) = clip();
     let scenes = scenes_of(&clip);
     let text = output_of(&root().join("tests/read-regions.py"), &[&clip]);
@@ -37,7 +37,7 @@ fn python_reads_what_the_elements_know() {
     let known = |scene: &Scene| scene.people.iter().filter(|person| person.worker().is_some()).count();
     assert!(
         known(&scenes[FRAMES - 1]) >= 3,
-        "too little is known for this to be a test"
+        "too few workers are identified for a meaningful test"
     );
 }
 
@@ -70,7 +70,7 @@ fn is_near(a: &[f32], b: &[f32], by: f32) -> bool {
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by)
 }
 
-/// The people of each frame, by our own meta.
+/// The people of each frame, from our own meta.
 fn scenes_of(clip: &std::path::Path) -> Vec<Arc<Scene>> {
     init();
     let line = format!(

@@ -1,7 +1,8 @@
-//! The doors out, from outside: the hosts in `examples/`, people as Python reads them, and a log against its schema.
+//! Consumers of the results: the command, the hosts in `examples/`, people as Python reads them, and the log with its schema.
 //!
-//! Two seconds of the demo video through the real Triton, in each host's own process.
+//! Two seconds of the demo video through the real Triton, in a process for each host.
 
+mod command;
 mod hosts;
 mod log;
 mod regions;
@@ -13,7 +14,7 @@ use gst::prelude::*;
 use shopfloor_tests::root;
 use tempfile::TempDir;
 
-/// How many frames a clip has.
+/// Frames of a clip.
 const FRAMES: usize = 20;
 
 /// The first two seconds of the demo video, in a folder of their own.
@@ -31,7 +32,7 @@ fn clip() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Plays a line to its end, in this process.
+/// Plays a pipeline to its end, in this process.
 fn play(line: &str) -> gst::Pipeline {
     init();
     let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
@@ -45,7 +46,7 @@ fn init() {
 }
 
 fn run(pipeline: &gst::Pipeline) {
-    // If that fails, the bus says why.
+    // If that fails, the reason is on the bus.
     let _ = pipeline.set_state(gst::State::Playing);
     let last = pipeline.bus().unwrap().timed_pop_filtered(
         gst::ClockTime::from_seconds(120),
@@ -56,7 +57,7 @@ fn run(pipeline: &gst::Pipeline) {
     assert!(matches!(last.view(), gst::MessageView::Eos(_)), "{last:?}");
 }
 
-/// What a program says that runs as after `. scripts/env`, with the plugin that was built.
+/// The standard output of a program that runs as after `. scripts/env`, with the plugin that was built.
 fn output_of(program: &Path, arguments: &[&Path]) -> String {
     let registry = tempfile::NamedTempFile::new().unwrap();
     let output = Command::new("sh")
@@ -67,8 +68,8 @@ fn output_of(program: &Path, arguments: &[&Path]) -> String {
         .env("GST_REGISTRY", registry.path())
         .output()
         .unwrap();
-    let says = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {says}{errors}", program.display());
-    says
+    assert!(output.status.success(), "{}: {printed}{errors}", program.display());
+    printed
 }

@@ -1,4 +1,4 @@
-//! The example hosts run, and do what their first lines promise.
+//! The example hosts run, and do what their first lines describe.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::{FRAMES, clip, output_of};
 
 fn check(host: &Path, time: &str) {
     let (_folder, clip) = clip();
-    let says = output_of(host, &[&clip, &root().join("pipelines/stations/demo.json")]);
-    let frames: Vec<_> = says.lines().filter(|line| !line.starts_with(['>', '<'])).collect();
-    assert_eq!(frames.len(), FRAMES, "{says}");
-    assert!(frames[10].starts_with(time), "{says}");
+    let printed = output_of(host, &[&clip, &root().join("pipelines/stations/demo.json")]);
+    let frames: Vec<_> = printed.lines().filter(|line| !line.starts_with(['>', '<'])).collect();
+    assert_eq!(frames.len(), FRAMES, "{printed}");
+    assert!(frames[10].starts_with(time), "{printed}");
     for worker in ["red", "blue", "green"] {
         assert!(
             frames[10].contains(&format!("{worker} ")),
@@ -20,9 +20,10 @@ fn check(host: &Path, time: &str) {
         );
     }
     assert!(
-        says.lines()
+        printed
+            .lines()
             .any(|line| line.starts_with(">>> ") && line.ends_with(" works at packing")),
-        "{says}"
+        "{printed}"
     );
 }
 
