@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         data: &mut pixels,
         stride: info.line_size,
     };
-    let mut surface = Surface::new(PixelFormat::Rgb, width, height, vec![plane], Colorimetry::default())?;
+    let mut surface = Surface::new(PixelFormat::Rgb, width, height, [plane], Colorimetry::default())?;
     Painter::new().paint(
         &mut surface,
         &scene,

@@ -33,7 +33,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let stride = format.plane_size(plane, SIZE.0, SIZE.1).0 * format.pixel_stride(plane);
                 PlaneMut { data, stride }
             });
-            let planes = planes.collect();
             let mut surface = Surface::new(format, SIZE.0, SIZE.1, planes, Colorimetry::default())?;
             let start = Instant::now();
             painter.paint(&mut surface, &scene, &Style::default());

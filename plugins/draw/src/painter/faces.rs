@@ -4,6 +4,7 @@ use people::Person;
 use vision::{Keypoint, Point, Rect};
 
 use crate::Surface;
+use crate::obscure::obscure;
 
 /// An ellipse around a head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +18,7 @@ struct Head {
 pub(super) fn redact(surface: &mut Surface, people: &[Person], threshold: f32) {
     for person in people {
         let head = head(person, threshold);
-        surface.obscure(head.center, head.radius_x, head.radius_y);
+        obscure(surface, head.center, head.radius_x, head.radius_y);
     }
 }
 

@@ -9,7 +9,7 @@ mod stations;
 use people::{Inference, Person, Scene, SkipReason};
 use vision::Point;
 
-use crate::{Canvas, Color, Mask, Surface, Typeface};
+use crate::{Canvas, Color, Mask, Surface, Typeface, polygon};
 use brush::{Brush, Look, SHADE, Words};
 use plates::Plates;
 
@@ -118,7 +118,7 @@ fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) 
     let width = brush.length(&words) + 2.0 * pad;
     let corner = Point::new(brush.frame().right - width - pad, pad);
     let plate = plates.place(width, height, &[corner]);
-    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    polygon::rounded_rect(brush.canvas.mask, plate, size * 0.3);
     brush.canvas.fill(SHADE, 0.8);
     let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
     brush.write(&words, plate.left + pad, baseline);

@@ -8,8 +8,7 @@ use super::Style;
 use super::brush::{Brush, Look, SHADE, Words, shortened};
 use super::plates::Plates;
 use crate::color::{self, VISITOR};
-use crate::polygon::rounded;
-use crate::{Color, Mask, Typeface};
+use crate::{Color, Mask, Typeface, polygon, stroke};
 
 /// Longest name on a plate, in characters.
 const MAX_NAME: usize = 20;
@@ -26,13 +25,13 @@ pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
     let frames_since_update = is_coasted(person);
     let strength = if frames_since_update { FAINT } else { 1.0 };
     let radius = (brush.look.text * 0.4).min(person.bbox.width().min(person.bbox.height()) / 4.0);
-    let path = rounded(crisp(person.bbox, line), radius);
+    let path = polygon::rounded(crisp(person.bbox, line), radius);
     let outline = |mask: &mut Mask, width: f32| {
         if frames_since_update && style.boxes {
             // caps reach into the gaps: rim and line get the same period
-            mask.dashes(&path, true, width, 4.0 * line, 5.0 * line - width);
+            stroke::dashes(mask, &path, true, width, 4.0 * line, 5.0 * line - width);
         } else if style.boxes {
-            mask.polyline(&path, true, width);
+            stroke::polyline(mask, &path, true, width);
         }
     };
     let pose = person.pose.as_ref().filter(|_| style.skeletons && !frames_since_update);
@@ -136,22 +135,28 @@ impl Skeleton {
 
     /// Everything, wider by half a line.
     fn rims(&self, mask: &mut Mask) {
-        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, 2.0 * self.line));
-        self.joints.iter().for_each(|(p, r)| mask.disc(*p, r + 0.5 * self.line));
+        self.bones
+            .iter()
+            .for_each(|(a, b)| stroke::line(mask, *a, *b, 2.0 * self.line));
+        self.joints
+            .iter()
+            .for_each(|(p, r)| stroke::disc(mask, *p, r + 0.5 * self.line));
     }
 
     /// Bones, and the rings around elbows and wrists.
     fn bones(&self, mask: &mut Mask) {
-        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, self.line));
+        self.bones
+            .iter()
+            .for_each(|(a, b)| stroke::line(mask, *a, *b, self.line));
         let ringed = self.joints.iter().filter(|(_, r)| self.is_ringed(*r));
-        ringed.for_each(|(p, r)| mask.disc(*p, *r));
+        ringed.for_each(|(p, r)| stroke::disc(mask, *p, *r));
     }
 
     /// Joints; of the ringed ones what is inside the ring.
     fn joints(&self, mask: &mut Mask) {
         for (p, r) in &self.joints {
             let ring = if self.is_ringed(*r) { 0.7 * self.line } else { 0.0 };
-            mask.disc(*p, r - ring);
+            stroke::disc(mask, *p, r - ring);
         }
     }
 
@@ -196,9 +201,9 @@ fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) 
         plate.width() + 2.0,
         plate.height() + 2.0,
     );
-    brush.canvas.mask.rounded_rect(rim, size * 0.3 + 1.0);
+    polygon::rounded_rect(brush.canvas.mask, rim, size * 0.3 + 1.0);
     brush.canvas.fill(SHADE, 0.35 * alpha);
-    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    polygon::rounded_rect(brush.canvas.mask, plate, size * 0.3);
     brush.canvas.fill(color, 0.95 * alpha);
     let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
     brush.write(&words, plate.left + pad, baseline);

@@ -8,7 +8,7 @@ use vision::{Point, Rect};
 
 use super::brush::{Brush, SHADE, Words, shortened};
 use super::plates::Plates;
-use crate::{Color, Typeface, color};
+use crate::{Color, Typeface, color, polygon, stroke};
 
 /// Longest name on a plate, in characters.
 const MAX_NAME: usize = 28;
@@ -30,17 +30,16 @@ pub(super) fn area(brush: &mut Brush, view: &StationStatus) {
         Activity::Absent | Activity::Unknown => 0.45,
     };
     if view.activity == Activity::Active {
-        brush.canvas.mask.polygon(&corners);
+        polygon::fill(brush.canvas.mask, &corners);
         brush.canvas.fill(color, FILLING);
     }
     for (width, color, strength) in [(line + 2.0 * rim, SHADE, 0.45 * strength), (line, color, strength)] {
         match view.activity {
             // As the box of somebody who is not seen either.
-            Activity::Unknown => brush
-                .canvas
-                .mask
-                .dashes(&corners, true, width, 4.0 * line, 5.0 * line - width),
-            _ => brush.canvas.mask.polyline(&corners, true, width),
+            Activity::Unknown => {
+                stroke::dashes(brush.canvas.mask, &corners, true, width, 4.0 * line, 5.0 * line - width)
+            }
+            _ => stroke::polyline(brush.canvas.mask, &corners, true, width),
         }
         brush.canvas.fill(color, strength);
     }
@@ -127,13 +126,13 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
 
 /// A dark plate whose left end, `bar` wide, is coloured.
 fn plate_with_bar(brush: &mut Brush, plate: Rect, bar: f32, color: Color, radius: f32) {
-    brush.canvas.mask.rounded_rect(plate, radius);
+    polygon::rounded_rect(brush.canvas.mask, plate, radius);
     brush.canvas.fill(SHADE, 0.78);
     let side = Rect {
         right: plate.left + bar,
         ..plate
     };
-    brush.canvas.mask.rounded_rect(side, bar / 2.0);
+    polygon::rounded_rect(brush.canvas.mask, side, bar / 2.0);
     brush.canvas.fill(color, 1.0);
 }
 

@@ -1,10 +1,8 @@
 //! The painter: what a scene shows, and that nothing a scene can hold upsets it.
 
-mod common;
-
 use std::time::Duration;
 
-use common::Frame;
+use crate::frames::{Frame, PADDING};
 use draw::{Painter, Style, color};
 use people::{Activity, Inference, Person, Scene, SkipReason, Station, StationStatus, Totals, Track};
 use proptest::prelude::*;
@@ -362,11 +360,11 @@ proptest! {
         let scene = Scene { inference: Inference::Skipped(SkipReason::Failed), people, stations };
         let style = Style { redact: true, track_ids: true, joint_threshold: threshold, ..Style::default() };
         let mut frame = Frame::plain(format, size, 4, Default::default(), FLOOR);
-        let padding_before = frame.planes.iter().flatten().filter(|b| **b == common::PADDING).count();
+        let padding_before = frame.planes.iter().flatten().filter(|b| **b == PADDING).count();
         frame.with_surface(|surface| Painter::new().paint(surface, &scene, &style));
         prop_assert!(padding_before >= 4 * size.1);
         for (plane, stride) in frame.planes.iter().zip(&frame.strides) {
-            prop_assert!(plane.chunks(*stride).all(|row| row[stride - 4..] == [common::PADDING; 4]));
+            prop_assert!(plane.chunks(*stride).all(|row| row[stride - 4..] == [PADDING; 4]));
         }
     }
 }
