@@ -1,6 +1,7 @@
 //! Blending: what the mask covers, onto the planes of a surface.
 
 use crate::mask::RUN;
+use crate::sample::sample;
 use crate::{Color, Mask, Surface};
 
 /// What is blended together: pixels, or a whole run's samples of chroma.
@@ -41,7 +42,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
             self.mask.double_odd_edge();
         }
         for plane in 0..self.surface.planes() {
-            let sample = self.surface.sample(plane, color);
+            let sample = sample(self.surface.format(), self.surface.colorimetry(), plane, color);
             match self.surface.format().pixel_stride(plane) {
                 1 => self.fill_plane::<1>(plane, sample, alpha),
                 2 => self.fill_plane::<2>(plane, sample, alpha),
@@ -66,7 +67,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
         let (top, bottom) = self.mask.dirty_rows();
         for y in top..bottom {
             let (from, to) = self.mask.dirty_runs(y);
-            let Some(row) = part(self.surface.row(0, y), from * RUN) else {
+            let Some(row) = part(self.surface.row_mut(0, y), from * RUN) else {
                 continue;
             };
             let covers = self.mask.runs(y, from, to).as_flattened().as_chunks().0;
@@ -93,7 +94,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
             let (upper, lower) = (2 * y, (2 * y + 1).min(self.mask.height() - 1));
             let (a, b) = (self.mask.dirty_runs(upper), self.mask.dirty_runs(lower));
             let (from, to) = (a.0.min(b.0), a.1.max(b.1));
-            let Some(row) = part(self.surface.row(plane, y), from * HALF) else {
+            let Some(row) = part(self.surface.row_mut(plane, y), from * HALF) else {
                 continue;
             };
             let (upper, lower) = (self.mask.runs(upper, from, to), self.mask.runs(lower, from, to));

@@ -60,6 +60,11 @@ impl Person {
     pub fn worker(&self) -> Option<&VestName> {
         self.track.as_ref()?.worker.as_ref()
     }
+
+    /// Whether the person was not detected in this frame: the box is predicted by `vesttrack`.
+    pub fn is_coasting(&self) -> bool {
+        self.track.as_ref().is_some_and(|track| track.frames_since_update > 0)
+    }
 }
 
 /// A vest model's answer for one person.

@@ -221,11 +221,6 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The time that all states took together.
-    pub fn sum(&self) -> Duration {
-        self.active + self.idle + self.absent + self.unknown
-    }
-
     /// Counts `time` more of `activity`.
     pub(crate) fn add(&mut self, activity: Activity, time: Duration) {
         *match activity {

@@ -30,18 +30,17 @@ pub fn template(direction: gst::PadDirection, caps: &gst::Caps) -> gst::PadTempl
 pub fn image<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Result<Image<'a>, ImageError> {
     let info = frame.info();
     let format = known_format(info)?;
-    let planes: Vec<Plane<'a>> = frame
+    let planes = frame
         .planes_data()
         .into_iter()
         .zip(strides(frame.plane_stride()))
         .take(format.planes())
-        .map(|(data, stride)| Plane { data, stride })
-        .collect();
+        .map(|(data, stride)| Plane { data, stride });
     Image::new(
         format,
         info.width() as usize,
         info.height() as usize,
-        &planes,
+        planes,
         colorimetry(info),
     )
 }
@@ -55,8 +54,7 @@ pub fn surface<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>)
         .into_iter()
         .zip(strides(info.stride()))
         .take(format.planes())
-        .map(|(data, stride)| PlaneMut { data, stride })
-        .collect();
+        .map(|(data, stride)| PlaneMut { data, stride });
     Surface::new(
         format,
         info.width() as usize,

@@ -53,7 +53,6 @@ impl Settings {
             min_hits: self.min_hits,
             vests,
             min_confidence: self.min_confidence,
-            ..TrackerOptions::default()
         }
     }
 }

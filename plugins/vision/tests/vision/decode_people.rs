@@ -132,15 +132,15 @@ fn what_is_wrong_is_named() {
         with("count", |_, data| data.fill(0xFF)),
     ];
     expect![[r#"
-        output boxes: a model of the task people has FP32 [rows, 4] there, got no such output; correct the model or its task
-        output count: a model of the task people has INT64 [1] there, got no such output; correct the model or its task
-        output boxes: a model of the task people has FP32 [rows, 4] there, got [1, 2, 4] of 32 bytes; correct the model or its task
-        output scores: a model of the task people has FP32 [rows] there, got [2, 1] of 8 bytes; correct the model or its task
-        output keypoints: a model of the task people has FP32 [rows, 17, 3] there, got [2, 16, 3] of 408 bytes; correct the model or its task
-        output vests: a model of the task people has FP32 [rows, 2] there, got [2, 3] of 24 bytes; correct the model or its task
+        output boxes: a model of the task 'people' needs FP32 [rows, 4] there, got no such output; correct the model or its task
+        output count: a model of the task 'people' needs INT64 [1] there, got no such output; correct the model or its task
+        output boxes: a model of the task 'people' needs FP32 [rows, 4] there, got [1, 2, 4] of 32 bytes; correct the model or its task
+        output scores: a model of the task 'people' needs FP32 [rows] there, got [2, 1] of 8 bytes; correct the model or its task
+        output keypoints: a model of the task 'people' needs FP32 [rows, 17, 3] there, got [2, 16, 3] of 408 bytes; correct the model or its task
+        output vests: a model of the task 'people' needs FP32 [rows, 2] there, got [2, 3] of 24 bytes; correct the model or its task
         an FP32 tensor of shape [2, 2] has 16 bytes, got 12 bytes
         an FP32 tensor of shape [-1, 4] has no negative dimensions, got 32 bytes
-        output count: a model of the task people has INT64 [1] there, got [1] of 4 bytes; correct the model or its task
+        output count: a model of the task 'people' needs INT64 [1] there, got [1] of 4 bytes; correct the model or its task
         output count: there are 2 rows, got 3 people; correct the model
         output count: there are 2 rows, got -1 people; correct the model"#]].assert_eq(&got.join("\n"));
 }

@@ -1,5 +1,4 @@
 //! Frames of any format, made from and read as RGB by the plainest means.
-#![allow(dead_code)] // each test file uses its part
 
 use draw::{Canvas, Mask, PlaneMut, Surface};
 use vision::image::{Colorimetry, PixelFormat};
@@ -68,7 +67,6 @@ impl Frame {
             .iter_mut()
             .zip(&self.strides)
             .map(|(data, stride)| PlaneMut { data, stride: *stride });
-        let planes = planes.collect();
         let mut surface = Surface::new(self.format, self.width, self.height, planes, self.colorimetry).unwrap();
         use_it(&mut surface)
     }

@@ -1,4 +1,4 @@
-//! A stage for little plays: who is detected in each frame, and who the tracker says that is.
+//! Scenarios: detections frame by frame, and the tracks that the tracker assigns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use people::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
 use vision::Rect;
 
 pub const FPS: u32 = 10;
-/// Walking speed in pixels a second; people are 100 pixels high, so 80 is about 1.4 m/s.
+/// Walking speed in pixels per second; people are 100 pixels high, so 80 is about 1.4 m/s.
 pub const WALK: f32 = 80.0;
 pub const SKIPPED: Inference = Inference::Skipped(SkipReason::Overload);
 
@@ -17,7 +17,7 @@ pub fn bbox(x: f32) -> Rect {
     Rect::from_center(x, 240.0, 40.0, 100.0)
 }
 
-/// A detection without an answer of the vest model.
+/// A detection without vest scores.
 pub fn figure(x: f32) -> Person {
     Person {
         bbox: bbox(x),
@@ -26,12 +26,12 @@ pub fn figure(x: f32) -> Person {
     }
 }
 
-/// A detection whose vest the model is sure about.
+/// A detection with a high probability of a vest.
 pub fn seen(x: f32, vest: &str) -> Person {
     leaning(x, vest, 0.94)
 }
 
-/// A detection whose vest the model gives the probability `p`.
+/// A detection with the probability `p` of a vest.
 pub fn leaning(x: f32, vest: &str, p: f32) -> Person {
     let labels: Arc<[VestName]> = ["none", "red", "blue", "green"].map(Arc::from).into();
     let probability = |label: &VestName| if **label == *vest { p } else { (1.0 - p) / 3.0 };
@@ -47,13 +47,13 @@ pub fn options() -> TrackerOptions {
 }
 
 /// A tracker and the time of its next frame.
-pub struct Stage {
+pub struct Scenario {
     pub tracker: Tracker,
     pub fps: u32,
     pub frame: u32,
 }
 
-impl Stage {
+impl Scenario {
     pub fn new(options: TrackerOptions) -> Self {
         Self {
             tracker: Tracker::new(options),
@@ -87,7 +87,7 @@ impl Stage {
     }
 }
 
-/// `id worker` of everyone, with `+n` when frames_since_update, `-` for nobody's detection, from left to right.
+/// `id worker` of everyone from left to right, with `+n` while coasting; `-` for a person without a track.
 pub fn roll(people: &[Person]) -> String {
     let mut people: Vec<_> = people.iter().collect();
     people.sort_by(|a, b| a.bbox.left.total_cmp(&b.bbox.left));
@@ -100,12 +100,12 @@ pub fn roll(people: &[Person]) -> String {
             ..
         }) => {
             let worker = worker.as_deref().unwrap_or("visitor");
-            let frames_since_update = if *frames_since_update > 0 {
+            let coasting = if *frames_since_update > 0 {
                 format!("+{frames_since_update}")
             } else {
                 String::new()
             };
-            format!("{id} {worker}{frames_since_update}")
+            format!("{id} {worker}{coasting}")
         }
     };
     people.iter().map(name).collect::<Vec<_>>().join(", ")

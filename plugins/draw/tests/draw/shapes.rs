@@ -1,9 +1,7 @@
 //! Shapes against a slow reference: each pixel sampled on a fine grid.
 
-mod common;
-
-use common::Frame;
-use draw::{Canvas, Color};
+use crate::frames::Frame;
+use draw::{Canvas, Color, polygon, stroke};
 use proptest::prelude::*;
 use vision::image::{ColorRange, Colorimetry, PixelFormat};
 use vision::{Point, Rect};
@@ -70,14 +68,14 @@ proptest! {
     #[test]
     fn triangles_cover_their_exact_area(corners in prop::collection::vec(point(), 3)) {
         // the grid itself is off by up to a sample at each edge
-        let worst = worst(&drawn(|c| c.mask.polygon(&corners)), |p| winds_around(p, &corners));
+        let worst = worst(&drawn(|c| polygon::fill(c.mask, &corners)), |p| winds_around(p, &corners));
         prop_assert!(worst < 12.0, "{worst}");
     }
 
     #[test]
     fn lines_are_capsules(a in point(), b in point(), width in 1.5_f32..7.0) {
         // by distance instead of area: a diagonal edge is off by a fifteenth, a cap's end by a little more
-        let worst = worst(&drawn(|c| c.mask.line(a, b, width)), |p| distance(p, a, b) <= width / 2.0);
+        let worst = worst(&drawn(|c| stroke::line(c.mask, a, b, width)), |p| distance(p, a, b) <= width / 2.0);
         prop_assert!(worst < 36.0, "{worst}");
     }
 }
@@ -90,10 +88,10 @@ fn rounded_boxes_and_discs_are_round() {
         let nearest = Point::new(p.x.clamp(inner.left, inner.right), p.y.clamp(inner.top, inner.bottom));
         (p.x - nearest.x).hypot(p.y - nearest.y) <= 4.0
     };
-    let worst_box = worst(&drawn(|c| c.mask.rounded_rect(rect, 4.0)), inside);
+    let worst_box = worst(&drawn(|c| polygon::rounded_rect(c.mask, rect, 4.0)), inside);
     assert!(worst_box < 16.0, "{worst_box}");
     let center = Point::new(11.2, 8.7);
-    let worst_disc = worst(&drawn(|c| c.mask.disc(center, 6.3)), |p| {
+    let worst_disc = worst(&drawn(|c| stroke::disc(c.mask, center, 6.3)), |p| {
         distance(p, center, center) <= 6.3
     });
     assert!(worst_disc < 24.0, "{worst_disc}");
@@ -101,13 +99,13 @@ fn rounded_boxes_and_discs_are_round() {
 
 #[test]
 fn axis_aligned_edges_are_exact() {
-    let got = drawn(|c| c.mask.line(Point::new(-9.0, 5.0), Point::new(40.0, 5.0), 3.0));
+    let got = drawn(|c| stroke::line(c.mask, Point::new(-9.0, 5.0), Point::new(40.0, 5.0), 3.0));
     let column: Vec<u8> = (0..9).map(|y| got[y * SIZE.0 + 12]).collect();
     assert_eq!(column, [0, 0, 0, 128, 255, 255, 128, 0, 0]);
-    let hairline = drawn(|c| c.mask.line(Point::new(-9.0, 5.5), Point::new(40.0, 5.5), 0.5));
+    let hairline = drawn(|c| stroke::line(c.mask, Point::new(-9.0, 5.5), Point::new(40.0, 5.5), 0.5));
     assert_eq!(hairline[5 * SIZE.0 + 12], 128);
     let quarter = [(2.5, 2.5), (8.0, 2.5), (8.0, 8.0), (2.5, 8.0)].map(|(x, y)| Point::new(x, y));
-    let got = drawn(|c| c.mask.polygon(&quarter));
+    let got = drawn(|c| polygon::fill(c.mask, &quarter));
     assert_eq!(
         [
             got[2 * SIZE.0 + 2],
@@ -122,9 +120,9 @@ fn axis_aligned_edges_are_exact() {
 #[test]
 fn one_fill_blends_no_pixel_twice() {
     let cross = |c: &mut Canvas| {
-        c.mask.line(Point::new(0.0, 9.0), Point::new(24.0, 9.0), 4.0);
-        c.mask.line(Point::new(12.0, 0.0), Point::new(12.0, 18.0), 4.0);
-        c.mask.disc(Point::new(12.0, 9.0), 3.0);
+        stroke::line(c.mask, Point::new(0.0, 9.0), Point::new(24.0, 9.0), 4.0);
+        stroke::line(c.mask, Point::new(12.0, 0.0), Point::new(12.0, 18.0), 4.0);
+        stroke::disc(c.mask, Point::new(12.0, 9.0), 3.0);
         c.fill(Color::WHITE, 0.5);
     };
     let got = drawn(cross);
@@ -135,7 +133,7 @@ fn one_fill_blends_no_pixel_twice() {
 #[test]
 fn dashes_have_gaps_and_keep_their_period_round_corners() {
     let path = [Point::new(2.0, 4.0), Point::new(22.0, 4.0), Point::new(22.0, 14.0)];
-    let got = drawn(|c| c.mask.dashes(&path, false, 2.0, 4.0, 4.0));
+    let got = drawn(|c| stroke::dashes(c.mask, &path, false, 2.0, 4.0, 4.0));
     let row: Vec<bool> = (0..24).map(|x| got[4 * SIZE.0 + x] > 100).collect();
     // a period is dash, gap and the caps' width: 10 pixels; dashes begin at 2 and 12, and at 22 on the corner
     let want = |x: usize| (1..7).contains(&x) || (11..17).contains(&x) || x >= 21;
@@ -145,11 +143,13 @@ fn dashes_have_gaps_and_keep_their_period_round_corners() {
 #[test]
 fn a_shape_cut_by_the_frame_covers_its_part() {
     let all = drawn(|c| {
-        c.mask
-            .polygon(&[(-1e9, -1e9), (1e9, -1e9), (1e9, 1e9), (-1e9, 1e9)].map(|(x, y)| Point::new(x, y)))
+        polygon::fill(
+            c.mask,
+            &[(-1e9, -1e9), (1e9, -1e9), (1e9, 1e9), (-1e9, 1e9)].map(|(x, y)| Point::new(x, y)),
+        )
     });
     assert!(all.iter().all(|c| *c == 255));
-    let right = drawn(|c| c.mask.rounded_rect(Rect::new(12.0, -50.0, 1e6, 80.0), 3.0));
+    let right = drawn(|c| polygon::rounded_rect(c.mask, Rect::new(12.0, -50.0, 1e6, 80.0), 3.0));
     assert!(
         right
             .chunks(SIZE.0)

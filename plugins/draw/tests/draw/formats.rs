@@ -1,9 +1,7 @@
 //! One picture in every format: the same colours, odd sizes, strides, ranges and matrices; nothing else is touched.
 
-mod common;
-
-use common::Frame;
-use draw::{Canvas, Color, Typeface};
+use crate::frames::Frame;
+use draw::{Canvas, Color, Typeface, polygon, stroke};
 use vision::Point;
 use vision::image::{ColorMatrix, ColorRange, Colorimetry, PixelFormat};
 
@@ -12,11 +10,12 @@ const ORANGE: Color = Color([255, 138, 31]);
 
 /// Edges at all angles, thin lines and text, in one fill: of two, 4:2:0 cannot know how they overlap within a sample.
 fn shapes(canvas: &mut Canvas) {
-    canvas
-        .mask
-        .polygon(&[Point::new(3.3, 2.1), Point::new(44.7, 9.4), Point::new(30.2, 45.8)]);
-    canvas.mask.line(Point::new(-5.0, 40.0), Point::new(70.0, -3.0), 2.6);
-    canvas.mask.disc(Point::new(35.5, 2.2), 6.4);
+    polygon::fill(
+        canvas.mask,
+        &[Point::new(3.3, 2.1), Point::new(44.7, 9.4), Point::new(30.2, 45.8)],
+    );
+    stroke::line(canvas.mask, Point::new(-5.0, 40.0), Point::new(70.0, -3.0), 2.6);
+    stroke::disc(canvas.mask, Point::new(35.5, 2.2), 6.4);
     Typeface::new().draw(canvas.mask, "Åg", 20.0, 1.5, 40.0);
     canvas.fill(ORANGE, 0.85);
 }
@@ -102,7 +101,7 @@ fn only_the_shape_is_touched() {
             before.scramble();
             let mut after = before.clone();
             after.with_canvas(|canvas| {
-                canvas.mask.disc(Point::new(20.0, 14.0), 5.0);
+                stroke::disc(canvas.mask, Point::new(20.0, 14.0), 5.0);
                 canvas.fill(ORANGE, 1.0);
             });
             for plane in 0..format.planes() {
@@ -135,7 +134,7 @@ fn alpha_formats_become_opaque_where_drawn() {
     for (format, alpha) in [(PixelFormat::Rgba, 3), (PixelFormat::Argb, 0)] {
         let mut frame = Frame::simple(format, (20, 20), [10, 20, 30]);
         frame.with_canvas(|canvas| {
-            canvas.mask.disc(Point::new(10.0, 10.0), 5.0);
+            stroke::disc(canvas.mask, Point::new(10.0, 10.0), 5.0);
             canvas.fill(ORANGE, 1.0);
         });
         assert_eq!(frame.sample(0, 10, 10)[alpha], 255);

@@ -1,4 +1,4 @@
-//! Short films of one letter a frame, played to a tracker; and what came of them, in letters and lines.
+//! Sequences of frames, written as one letter per frame, through a tracker; states as letters, events as lines.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub fn inferred(people: Vec<Person>) -> Scene {
 }
 
 /// A frame by its letter: `R`, `B`, `V` have red, blue or a visitor with a wrist inside, `r`, `b`, `v` with the hands
-/// elsewhere; `~` and `^` have red and blue coasting; `.` nobody; `-` is skipped, `=` too, with red coasting.
+/// outside; `~` and `^` have red and blue coasting; `.` nobody; `-` is skipped, and `=`, with red coasting.
 pub fn scene(letter: char) -> Scene {
     let wrist = |point| Some(pose(Keypoint::LeftWrist, point, 0.5));
     let people = match letter {
@@ -90,10 +90,10 @@ pub fn letter(activity: Activity) -> char {
     }
 }
 
-/// Plays a film and returns the events and the state at each frame.
-pub fn play(tracker: &mut ActivityTracker, start: Duration, film: &str) -> (Vec<Event>, Vec<StationStatus>) {
+/// Tracks a sequence; returns the events and the status at each frame.
+pub fn play(tracker: &mut ActivityTracker, start: Duration, sequence: &str) -> (Vec<Event>, Vec<StationStatus>) {
     let (mut events, mut views) = (vec![], vec![]);
-    for (i, frame) in film.chars().enumerate() {
+    for (i, frame) in sequence.chars().enumerate() {
         let mut scene = scene(frame);
         events.extend(tracker.update(start + FRAME * i as u32, SIZE, &mut scene));
         views.append(&mut scene.stations);
