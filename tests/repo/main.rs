@@ -3,6 +3,7 @@
 mod documents;
 mod files;
 mod fuzz;
+mod import_cycles;
 mod install;
 mod layers;
 mod programs;
