@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-#[path = "../fuzz/parsers.rs"]
+#[path = "../../fuzz/parsers.rs"]
 mod parsers;
 
 /// Feeds the inputs of the target's archive to its parser.

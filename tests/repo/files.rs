@@ -1,21 +1,12 @@
-//! What every file of the tree looks like: sizes, openings, and names that must not be in it.
+//! Rules for every file of the tree: how it opens and ends, how large binaries are, which names and links it may have.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The most lines a Rust file may have.
-const LINES: usize = 400;
-
-/// Longer files, each with the reason.
-const LONGER: [(&str, &str); 2] = [
-    ("plugins/triton/src/grpc/inference.rs", "generated"),
-    ("plugins/triton-fake/src/inference.rs", "generated"),
-];
-
-/// The most bytes that a clone brings besides text: models, media, pictures.
+/// The most bytes of a clone that are not text: models, media, images.
 const BINARIES: u64 = 65 << 20;
 
-/// The tree's files: tracked, or to be tracked.
+/// The tree's files: tracked ones, and new ones that git does not ignore.
 fn files() -> Vec<String> {
     let git = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
@@ -26,7 +17,7 @@ fn files() -> Vec<String> {
     let files = String::from_utf8(git.stdout).expect("names are UTF-8");
     let files: Vec<_> = files.split_terminator('\0').map(str::to_owned).collect();
     assert!(files.len() > 50, "git found {} files only", files.len());
-    // Deleted, but not yet so for git.
+    // A file deleted from the folder is still listed until the deletion is staged.
     files
         .into_iter()
         .filter(|file| shopfloor_tests::root().join(file).exists())
@@ -49,27 +40,15 @@ fn rust_files() -> impl Iterator<Item = (String, String)> {
 }
 
 #[test]
-fn a_rust_file_opens_with_what_it_owns() {
-    let silent: Vec<_> = rust_files()
+fn rust_files_open_with_what_they_own() {
+    let undocumented: Vec<_> = rust_files()
         .filter(|(file, text)| !file.ends_with("build.rs") && !text.starts_with("//!"))
         .map(|(file, _)| file)
         .collect();
-    assert!(silent.is_empty(), "without a `//!` on the first line: {silent:#?}");
-}
-
-#[test]
-fn a_rust_file_is_short() {
-    for (file, text) in rust_files() {
-        let lines = text.lines().count();
-        let reason = LONGER.iter().find(|(longer, _)| *longer == file);
-        match reason {
-            None => assert!(
-                lines <= LINES,
-                "{file} has {lines} lines: split it, or give the reason in LONGER"
-            ),
-            Some(_) => assert!(lines > LINES, "{file} has {lines} lines: take it out of LONGER"),
-        }
-    }
+    assert!(
+        undocumented.is_empty(),
+        "the first line is not `//! …`, which says what the file owns: {undocumented:#?}"
+    );
 }
 
 #[test]
@@ -80,8 +59,8 @@ fn binaries_stay_small() {
 }
 
 #[test]
-fn no_file_names_a_machine_or_a_registry() {
-    // In two halves, so that this file does not name them either.
+fn files_name_no_machine_and_no_registry() {
+    // Each in two halves, so that this file does not contain them.
     let banned = [
         ("/wo", "rk/"),
         ("/ro", "ot/"),
@@ -105,18 +84,15 @@ fn no_file_names_a_machine_or_a_registry() {
 }
 
 #[test]
-fn text_ends_with_a_line_end() {
+fn text_files_end_with_a_newline() {
     for file in files() {
         let Some(text) = text(&file) else { continue };
-        assert!(
-            text.is_empty() || text.ends_with('\n'),
-            "{file}: the last line does not end"
-        );
+        assert!(text.is_empty() || text.ends_with('\n'), "{file}: no newline at the end");
     }
 }
 
 #[test]
-fn links_in_documents_lead_somewhere() {
+fn links_in_documents_have_targets() {
     let root = shopfloor_tests::root();
     for file in files().into_iter().filter(|file| file.ends_with(".md")) {
         let text = text(&file).expect("Markdown is UTF-8");
@@ -129,7 +105,7 @@ fn links_in_documents_lead_somewhere() {
                 continue;
             }
             let target = root.join(&file).parent().unwrap_or(Path::new("")).join(link);
-            assert!(target.exists(), "{file}: {link} is not there");
+            assert!(target.exists(), "{file} links to {link}, which does not exist");
         }
     }
 }
