@@ -1,8 +1,6 @@
 //! `activityzone`: tracked people in, facts about stations out.
 
-mod common;
-
-use common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
+use crate::common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
 use gst::prelude::*;
 use people::{Activity, Person, Track};
 use vision::Point;
