@@ -2,6 +2,7 @@
 
 mod activityzone;
 mod common;
+mod inspect;
 mod overlay;
 mod pool;
 mod poseparse;
