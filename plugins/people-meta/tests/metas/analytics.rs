@@ -1,9 +1,6 @@
-//! People as GstAnalytics metas, and what becomes of them.
-#![cfg(feature = "analytics")]
+//! People as GstAnalytics metas, and what becomes of them behind GStreamer's own elements.
 
-mod common;
-
-use common::SIZE;
+use crate::common::{self, SIZE};
 use gst_analytics::{
     AnalyticsClassificationMtd, AnalyticsMetaRefExt, AnalyticsODMtd, AnalyticsRelationMeta, AnalyticsRelationMetaODExt,
     AnalyticsTrackingMtd, RelTypes,
@@ -31,7 +28,7 @@ fn track(id: u64, worker: Option<&str>, frames_since_update: u32) -> Option<Trac
     })
 }
 
-/// Puts people on a buffer as `vesttrack` does.
+/// Sets the people of a buffer as `vesttrack` does.
 fn put(analytics: &mut Analytics, buffer: &mut gst::BufferRef, people: Vec<Person>) {
     people_meta::set_scene(
         buffer,
@@ -43,7 +40,7 @@ fn put(analytics: &mut Analytics, buffer: &mut gst::BufferRef, people: Vec<Perso
     analytics.attach(buffer, SIZE).unwrap();
 }
 
-/// Whether each detection of a person is a region by the same id, as DL Streamer's readers want it.
+/// Whether each detection of a person has a region with the same id, which DL Streamer's readers require.
 fn are_regions(buffer: &gst::BufferRef) -> bool {
     let region = |region: gst::MetaRef<VideoRegionOfInterestMeta>| (region.id(), region.rect());
     let regions: Vec<_> = buffer.iter_meta::<VideoRegionOfInterestMeta>().map(region).collect();
@@ -68,7 +65,7 @@ fn frame(seconds: u64) -> gst::Buffer {
     buffer
 }
 
-/// Each detection in a line: box, confidence; track, seen from to; vest.
+/// One line for each detection: box, confidence; track, detected from-to; vest.
 fn lines(buffer: &gst::BufferRef) -> Vec<String> {
     let Some(relations) = buffer.meta::<AnalyticsRelationMeta>() else {
         return Vec::new();
@@ -128,7 +125,7 @@ fn people_are_detections_with_tracks_and_vests() {
 }
 
 #[test]
-fn what_others_wrote_stays_and_ours_is_renewed() {
+fn entries_of_others_are_kept_until_ours_are_replaced() {
     let mut analytics = Analytics::default();
     let mut buffer = frame(1);
     let kind = gst::glib::Quark::from_str("forklift");
@@ -142,7 +139,7 @@ fn what_others_wrote_stays_and_ours_is_renewed() {
     assert_eq!(lines(&buffer), ["person 30,16 16x24 0.75"]);
 }
 
-/// What is on a frame with one person behind `elements`.
+/// The detections of a frame with one person after `elements`.
 fn through(elements: &str) -> Vec<String> {
     let put = |buffer: &mut gst::BufferRef| {
         let people = vec![person(8.0, track(1, Some("red"), 0))];
@@ -152,7 +149,7 @@ fn through(elements: &str) -> Vec<String> {
 }
 
 #[test]
-fn they_go_where_people_go() {
+fn detections_follow_people() {
     let here = "person 8,16 16x24 0.75; 1 0-0; red 0.5";
     for (elements, expected) in [
         ("queue", here),

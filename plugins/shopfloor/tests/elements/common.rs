@@ -1,5 +1,4 @@
-//! What the element tests share: one registration, a small video stream, people made by hand.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! Helpers of the element tests: registration, a harness with a small video stream, people.
 
 use std::sync::Once;
 
@@ -21,11 +20,12 @@ pub fn init() {
     });
 }
 
-/// A harness around one element, in caps, with a bus of its own.
+/// A playing harness around one element, with I420 caps and a bus of its own.
 pub fn harness(launch: &str) -> (gst_check::Harness, gst::Bus) {
     harness_with(launch, "I420")
 }
 
+/// A [`harness`] with caps of `format`.
 pub fn harness_with(launch: &str, format: &str) -> (gst_check::Harness, gst::Bus) {
     init();
     let element = gst::parse::launch(launch).unwrap();

@@ -1,8 +1,6 @@
-//! `overlay`: draws in place, on every format, and only where there is something to draw.
+//! `overlay`: drawing in place, in every format, and conversion for the sink.
 
-mod common;
-
-use common::{HEIGHT, WIDTH, caps, frame, harness, harness_with, init, person};
+use crate::common::{HEIGHT, WIDTH, caps, frame, harness, harness_with, init, person};
 use gst::prelude::*;
 use people::Scene;
 use vision::Point;
@@ -47,14 +45,14 @@ fn draws_on_every_format_in_place() {
 }
 
 #[test]
-fn touches_nothing_without_people() {
+fn frames_without_people_are_unchanged() {
     let (mut harness, _bus) = harness("overlay");
     let out = harness.push_and_pull(frame(0)).unwrap();
     assert!(bytes(&out).iter().all(|byte| *byte == 128));
 }
 
 #[test]
-fn draws_only_what_is_wanted() {
+fn properties_select_what_is_drawn() {
     let off = "boxes=false skeletons=false labels=false stations=false";
     let (mut harness, _bus) = harness(&format!("overlay {off}"));
     let out = harness.push_and_pull(with_people(frame(0))).unwrap();
@@ -65,7 +63,7 @@ fn draws_only_what_is_wanted() {
 }
 
 #[test]
-fn a_shared_frame_is_copied_before_it_is_drawn_on() {
+fn shared_frames_are_copied_before_drawing() {
     let (mut harness, _bus) = harness("overlay");
     let original = frame(0);
     let other_branch = original.copy();
@@ -83,9 +81,8 @@ fn a_shared_frame_is_copied_before_it_is_drawn_on() {
     assert!(bytes(&out).iter().any(|byte| *byte != 128));
 }
 
-/// Sinks take what they can: drawn in the stream's format, then converted.
 #[test]
-fn what_a_sink_cannot_show_is_converted_after_drawing() {
+fn frames_are_converted_for_the_sink_after_drawing() {
     for (format, shown) in [("I420", "BGRx"), ("NV12", "YUY2"), ("RGB", "I420")] {
         let (mut harness, _bus) = harness_with("overlay", format);
         harness.set_sink_caps(caps(shown));

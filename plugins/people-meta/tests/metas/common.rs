@@ -1,4 +1,4 @@
-//! One frame's way through other people's elements.
+//! A pipeline that sends one frame with metas through GStreamer's own elements.
 
 use std::sync::mpsc;
 
@@ -7,7 +7,7 @@ use gst::prelude::*;
 /// The frame's width and height.
 pub const SIZE: (u32, u32) = (64, 48);
 
-/// Sends one frame through `elements`, with metas that `put` adds; what `read` finds at the other end.
+/// Sends one frame through `elements`, with metas that `put` adds, and returns what `read` finds after them.
 pub fn through<T: Send + 'static>(
     elements: &str,
     put: impl Fn(&mut gst::BufferRef) + Send + Sync + 'static,

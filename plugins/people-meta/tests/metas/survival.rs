@@ -1,9 +1,8 @@
-//! What becomes of people and tensors on their way through other people's elements.
-
-mod common;
+//! What becomes of people and model outputs behind GStreamer's own elements.
 
 use std::sync::Arc;
 
+use crate::common;
 use people::{Person, Scene};
 use vision::letterbox::Letterbox;
 use vision::{KeypointDetection, Point, Pose, Rect};
@@ -27,7 +26,7 @@ fn scene() -> Scene {
     }
 }
 
-fn answer() -> ModelOutput {
+fn output() -> ModelOutput {
     ModelOutput {
         model: "m".into(),
         letterbox: Letterbox {
@@ -47,11 +46,11 @@ fn answer() -> ModelOutput {
     }
 }
 
-/// What is on a frame with metas behind `elements`.
+/// The metas of a frame after `elements`.
 fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<ModelOutput>>) {
     let put = |buffer: &mut gst::BufferRef| {
         people_meta::set_scene(buffer, scene());
-        people_meta::add_model_output(buffer, answer());
+        people_meta::add_model_output(buffer, output());
     };
     common::through(elements, put, |buffer| {
         (people_meta::scene(buffer), people_meta::model_outputs(buffer))
@@ -59,40 +58,40 @@ fn through(elements: &str) -> (Option<Arc<Scene>>, Vec<Arc<ModelOutput>>) {
 }
 
 #[test]
-fn copies_keep_everything() {
+fn copies_keep_all_metas() {
     for elements in [
         "queue",
         "identity drop-allocation=true",
         "videorate ! video/x-raw,framerate=5/1",
         "tee ! queue",
     ] {
-        let (people, tensors) = through(elements);
+        let (people, outputs) = through(elements);
         assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
-        assert_eq!(tensors[0].letterbox, answer().letterbox, "{elements}");
-        assert_eq!(tensors[0].tensors[0].data.len(), 4, "{elements}");
+        assert_eq!(outputs[0].letterbox, output().letterbox, "{elements}");
+        assert_eq!(outputs[0].tensors[0].data.len(), 4, "{elements}");
     }
 }
 
 #[test]
-fn a_conversion_keeps_coordinates() {
+fn conversions_keep_coordinates() {
     for elements in [
         "videoconvert ! video/x-raw,format=BGRx",
         "videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=RGB",
     ] {
-        let (people, tensors) = through(elements);
+        let (people, outputs) = through(elements);
         assert_eq!(people.as_deref(), Some(&scene()), "{elements}");
-        assert_eq!(tensors.len(), 1, "{elements}");
+        assert_eq!(outputs.len(), 1, "{elements}");
     }
 }
 
 #[test]
-fn scaling_moves_coordinates_along() {
-    let (people, tensors) = through("videoscale ! video/x-raw,width=128,height=96");
+fn scaling_rescales_coordinates() {
+    let (people, outputs) = through("videoscale ! video/x-raw,width=128,height=96");
     let people = people.expect("people survive");
     assert_eq!(people.people[0].bbox, Rect::new(16.0, 32.0, 48.0, 80.0));
     assert_eq!(people.people[0].pose.unwrap()[9].point, Point::new(24.0, 60.0));
     // the tensor is the same, so the same tensor point lies at twice the frame's coordinates
-    let (before, after) = (answer().letterbox, tensors[0].letterbox);
+    let (before, after) = (output().letterbox, outputs[0].letterbox);
     let (p, q) = (
         before.to_frame(Point::new(41.0, 65.0)),
         after.to_frame(Point::new(41.0, 65.0)),
@@ -101,21 +100,21 @@ fn scaling_moves_coordinates_along() {
 }
 
 #[test]
-fn pixels_of_another_shape_move_coordinates_too() {
+fn a_change_of_pixel_shape_rescales_each_axis() {
     let (people, _) = through("videoscale ! video/x-raw,width=32,height=48,pixel-aspect-ratio=2/1");
     assert_eq!(people.unwrap().people[0].bbox, Rect::new(4.0, 16.0, 12.0, 40.0));
 }
 
 #[test]
-fn borders_crops_and_flips_drop_everything() {
+fn borders_crops_and_flips_drop_all_metas() {
     for elements in [
         "videoscale ! video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1",
         "videoscale ! video/x-raw,width=64,height=96,pixel-aspect-ratio=1/1",
         "videocrop left=8",
         "videoflip video-direction=90r",
     ] {
-        let (people, tensors) = through(elements);
-        assert_eq!((people, tensors.len()), (None, 0), "{elements}");
+        let (people, outputs) = through(elements);
+        assert_eq!((people, outputs.len()), (None, 0), "{elements}");
     }
 }
 
@@ -126,7 +125,7 @@ fn encoders_keep_people() {
 }
 
 #[test]
-fn one_branch_of_a_tee_does_not_see_the_others_changes() {
+fn copies_of_a_buffer_do_not_share_changes() {
     gst::init().unwrap();
     let mut buffer = gst::Buffer::new();
     people_meta::set_scene(buffer.make_mut(), scene());
@@ -139,11 +138,11 @@ fn one_branch_of_a_tee_does_not_see_the_others_changes() {
 }
 
 #[test]
-fn tensors_are_taken_whole() {
+fn taking_model_outputs_removes_all_of_them() {
     gst::init().unwrap();
     let mut buffer = gst::Buffer::new();
-    people_meta::add_model_output(buffer.make_mut(), answer());
-    people_meta::add_model_output(buffer.make_mut(), answer());
+    people_meta::add_model_output(buffer.make_mut(), output());
+    people_meta::add_model_output(buffer.make_mut(), output());
     assert_eq!(people_meta::take_model_outputs(buffer.make_mut()).len(), 2);
     assert!(people_meta::model_outputs(&buffer).is_empty());
 }

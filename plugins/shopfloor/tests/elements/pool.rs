@@ -1,4 +1,4 @@
-//! Who shares a server: elements of a process, unless the application hands them a pool of their own.
+//! Sharing of servers: by all elements of a process, unless the application sets a pool.
 
 use std::time::Duration;
 
@@ -6,9 +6,11 @@ use gst::prelude::*;
 use gstshopfloor::pool;
 use triton_fake::{Model, Server, Tensor};
 
+use crate::common::init;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server whose one model, `brightness`, says 1.
+/// A server with one model, `brightness`, whose output is always 1.
 fn server() -> Server {
     let model = Model::new("brightness", |call| {
         call.answer(vec![Tensor::new(
@@ -23,8 +25,7 @@ fn server() -> Server {
 }
 
 fn pipeline(server: &Server) -> gst::Pipeline {
-    gst::init().unwrap();
-    gstshopfloor::plugin_register_static().unwrap();
+    init();
     let line = format!(
         "videotestsrc num-buffers=3 ! tritoninfer model=brightness server={} ! fakesink",
         server.url()
@@ -32,7 +33,7 @@ fn pipeline(server: &Server) -> gst::Pipeline {
     gst::parse::launch(&line).unwrap().downcast().unwrap()
 }
 
-/// Plays to the end, and leaves the pipeline in PAUSED: what it holds open stays open.
+/// Plays to the end, and leaves the pipeline in PAUSED, so that its connection stays open.
 fn play(pipeline: &gst::Pipeline) {
     pipeline.set_state(gst::State::Playing).unwrap();
     let last = [gst::MessageType::Eos, gst::MessageType::Error];
@@ -40,7 +41,7 @@ fn play(pipeline: &gst::Pipeline) {
         .bus()
         .unwrap()
         .timed_pop_filtered(gst::ClockTime::from_seconds(20), &last);
-    let message = message.expect("an end");
+    let message = message.expect("EOS or an error within 20 s");
     assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
     pipeline.set_state(gst::State::Paused).unwrap();
 }
@@ -67,21 +68,21 @@ fn pipelines_share_one_connection_and_the_last_one_closes_it() {
 }
 
 #[test]
-fn a_pool_that_is_set_is_used() {
+fn a_pool_set_by_the_application_is_used() {
     let server = server();
-    let (everybody, ours) = (pipeline(&server), pipeline(&server));
+    let (shared, ours) = (pipeline(&server), pipeline(&server));
     let pool = triton::ServerPool::default();
     ours.set_context(&pool::context(&pool));
-    play(&everybody);
+    play(&shared);
     play(&ours);
     assert_eq!((pool.len(), server.counts().connections), (1, 2));
     ours.set_state(gst::State::Null).unwrap();
     assert!(pool.is_empty());
-    everybody.set_state(gst::State::Null).unwrap();
+    shared.set_state(gst::State::Null).unwrap();
 }
 
 #[test]
-fn a_pool_is_asked_for() {
+fn a_pool_is_requested_from_the_application() {
     let server = server();
     let pipeline = pipeline(&server);
     let pool = triton::ServerPool::default();
@@ -91,7 +92,9 @@ fn a_pool_is_asked_for() {
             && wanted.context_type() == pool::CONTEXT
         {
             let element = message.src().and_then(|src| src.downcast_ref::<gst::Element>());
-            element.expect("an element asks").set_context(&pool::context(&given));
+            element
+                .expect("an element sent the message")
+                .set_context(&pool::context(&given));
             return gst::BusSyncReply::Drop;
         }
         gst::BusSyncReply::Pass
@@ -103,10 +106,10 @@ fn a_pool_is_asked_for() {
 }
 
 #[test]
-fn a_context_of_another_kind_is_left_alone() {
+fn contexts_without_a_pool_are_ignored() {
     let server = server();
     let pipeline = pipeline(&server);
-    pipeline.set_context(&gst::Context::new("somebody.elses", true));
+    pipeline.set_context(&gst::Context::new("other.context", true));
     pipeline.set_context(&gst::Context::new(pool::CONTEXT, true));
     play(&pipeline);
     assert_eq!(server.counts().connections, 1);

@@ -1,13 +1,11 @@
 //! `activityzone`: tracked people in, states of stations and events out.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
+use crate::common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
 use gst::prelude::*;
 use people::event::{Event, EventKind};
 use people::{Activity, Person, Track};

@@ -1,8 +1,6 @@
-//! `vesttrack`: people in, workers out.
+//! `vesttrack`: people in, tracks and workers out.
 
-mod common;
-
-use common::{frame, frame_of, harness, person};
+use crate::common::{frame, frame_of, harness, person};
 use gst::prelude::*;
 use people::{Inference, Scene, SkipReason};
 use vision::Point;
@@ -19,7 +17,7 @@ fn workers(buffer: &gst::BufferRef) -> Vec<String> {
 }
 
 #[test]
-fn vests_name_workers() {
+fn vests_identify_workers() {
     let (mut harness, _bus) = harness("vesttrack");
     let mut last = None;
     for n in 0..5 {
@@ -38,7 +36,7 @@ fn vests_name_workers() {
 }
 
 #[test]
-fn only_the_vests_that_count_are_workers() {
+fn only_the_vests_of_the_property_are_workers() {
     let (mut harness, _bus) = harness("vesttrack vests=blue");
     let mut last = None;
     for n in 0..5 {
@@ -49,7 +47,7 @@ fn only_the_vests_that_count_are_workers() {
 }
 
 #[test]
-fn a_hidden_worker_coasts_and_a_flush_forgets() {
+fn hidden_workers_are_predicted_until_a_flush() {
     let (mut harness, _bus) = harness("vesttrack");
     for n in 0..5 {
         harness
@@ -74,7 +72,7 @@ fn a_hidden_worker_coasts_and_a_flush_forgets() {
 }
 
 #[test]
-fn uninferred_frames_coast_and_bare_frames_pass() {
+fn skipped_frames_are_predicted_and_frames_without_a_scene_pass() {
     let (mut harness, _bus) = harness("vesttrack");
     for n in 0..5 {
         harness
@@ -94,7 +92,7 @@ fn uninferred_frames_coast_and_bare_frames_pass() {
 }
 
 #[test]
-fn a_property_acts_while_playing() {
+fn properties_apply_while_playing() {
     let (mut harness, _bus) = harness("vesttrack");
     for n in 0..5 {
         harness
@@ -110,7 +108,34 @@ fn a_property_acts_while_playing() {
 }
 
 #[test]
-fn people_are_regions_of_interest_unless_unwanted() {
+fn simultaneous_property_writes_lose_none() {
+    let (mut harness, _bus) = harness("vesttrack vests=red");
+    let element = harness.element().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("vests", if n % 2 == 0 { "red" } else { "blue" })));
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("min-hits", 499 - n as u32)));
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("max-age", n as u32)));
+        for n in 0..50 {
+            harness.push(frame_of(n, vec![])).unwrap();
+            harness.pull().unwrap();
+        }
+    });
+    assert_eq!(
+        (
+            element.property::<String>("vests").as_str(),
+            element.property::<u32>("min-hits"),
+            element.property::<u32>("max-age")
+        ),
+        ("blue", 0, 499)
+    );
+    // min-hits=0: a worker from the first frame on
+    let people = vec![person(80.0, "red", NOWHERE), person(160.0, "blue", NOWHERE)];
+    let first = harness.push_and_pull(frame_of(50, people)).unwrap();
+    assert_eq!(workers(&first), ["visitor", "blue"]);
+}
+
+#[test]
+fn regions_of_interest_are_attached_unless_switched_off() {
     let (mut harness, _bus) = harness("vesttrack");
     let regions = |buffer: &gst::BufferRef| -> Vec<(i32, (u32, u32, u32, u32))> {
         let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
@@ -118,10 +143,10 @@ fn people_are_regions_of_interest_unless_unwanted() {
     };
     let people = vec![person(80.0, "red", NOWHERE), person(160.0, "none", NOWHERE)];
     let once = harness.push_and_pull(frame_of(0, people)).unwrap();
-    let first = if cfg!(feature = "analytics") { 0 } else { 1 }; // that of its detection
+    let first = if cfg!(feature = "analytics") { 0 } else { 1 }; // the id of its detection
     let expected = [(first, (60, 60, 40, 120)), (first + 1, (140, 60, 40, 120))];
     assert_eq!(regions(&once), expected);
-    // as behind a vesttrack of somebody else's
+    // as after another vesttrack
     let twice = harness.push_and_pull(once).unwrap();
     assert_eq!(regions(&twice), expected);
     harness.element().unwrap().set_property("roi-metas", false);
@@ -133,7 +158,7 @@ fn people_are_regions_of_interest_unless_unwanted() {
 
 #[cfg(feature = "analytics")]
 #[test]
-fn people_are_in_gstreamers_analytics_unless_unwanted() {
+fn analytics_metas_are_attached_unless_switched_off() {
     let (mut harness, _bus) = harness("vesttrack");
     let analytics = |buffer: &gst::BufferRef| {
         let metas = buffer.iter_meta::<gst::Meta>();

@@ -1,8 +1,6 @@
-//! `poseparse`: tensors in, people out.
+//! `poseparse`: model outputs in, people out.
 
-mod common;
-
-use common::{frame, harness, texts};
+use crate::common::{frame, harness, texts};
 use people::{Inference, Scene, SkipReason};
 use vision::Rect;
 use vision::letterbox::Letterbox;
@@ -49,9 +47,9 @@ fn parsed(launch: &str, tensors: ModelOutput) -> Scene {
     let buffer = harness.push_and_pull(buffer).unwrap();
     assert!(
         people_meta::model_outputs(&buffer).is_empty(),
-        "tensors leave the buffer"
+        "model outputs are removed from the buffer"
     );
-    Scene::clone(&people_meta::scene(&buffer).expect("people come on it"))
+    Scene::clone(&people_meta::scene(&buffer).expect("the buffer has a scene"))
 }
 
 const PEOPLE: [[f32; 5]; 3] = [
@@ -61,7 +59,7 @@ const PEOPLE: [[f32; 5]; 3] = [
 ];
 
 #[test]
-fn threshold_nms_and_letterbox() {
+fn people_are_filtered_by_score_and_overlap_and_in_frame_pixels() {
     let scene = parsed("poseparse", tensors(&rows(&PEOPLE), ROW));
     assert_eq!(scene.inference, Inference::Done);
     let people: Vec<_> = scene.people.iter().map(|p| (p.bbox, p.score)).collect();
@@ -71,7 +69,7 @@ fn threshold_nms_and_letterbox() {
 }
 
 #[test]
-fn the_threshold_is_the_users_then_the_contracts() {
+fn score_threshold_overrides_the_models() {
     let recommended = || ModelOutput {
         score_threshold: Some(0.2),
         ..tensors(&rows(&PEOPLE), ROW)
@@ -96,7 +94,7 @@ fn the_threshold_is_the_users_then_the_contracts() {
 }
 
 #[test]
-fn regions_are_gathered() {
+fn people_of_all_regions_are_collected() {
     let (mut harness, _bus) = harness("poseparse");
     let mut buffer = frame(0);
     for x in [100.0, 400.0] {
@@ -110,7 +108,7 @@ fn regions_are_gathered() {
 }
 
 #[test]
-fn frames_without_tensors_pass_as_they_are() {
+fn frames_without_model_outputs_pass_unchanged() {
     let (mut harness, _bus) = harness("poseparse");
     let buffer = harness.push_and_pull(frame(0)).unwrap();
     assert!(people_meta::scene(&buffer).is_none());
@@ -125,15 +123,18 @@ fn frames_without_tensors_pass_as_they_are() {
 }
 
 #[test]
-fn a_model_that_finds_no_people_is_named() {
+fn undecodable_outputs_are_an_error_that_names_model_shape_and_property() {
     let (mut harness, bus) = harness("poseparse");
     let mut buffer = frame(0);
     people_meta::add_model_output(buffer.get_mut().unwrap(), tensors(&[0.0; 24], 8));
     assert_eq!(harness.push(buffer), Err(gst::FlowError::Error));
     let errors = texts(&bus, gst::MessageType::Error);
     assert_eq!(errors.len(), 1);
-    assert!(
-        errors[0].contains("pose") && errors[0].contains("[1, 3, 8]"),
-        "{errors:?}"
-    );
+    for part in [
+        "Cannot decode people from the outputs of model 'pose': ",
+        "[1, 3, 8]",
+        "layout=auto",
+    ] {
+        assert!(errors[0].contains(part), "{part}: {errors:?}");
+    }
 }

@@ -1,8 +1,6 @@
-//! People as regions of interest: what is in them, and what becomes of them in other people's elements.
+//! People as regions of interest: their params, and what becomes of them behind GStreamer's own elements.
 
-mod common;
-
-use common::SIZE;
+use crate::common::{self, SIZE};
 use gst_video::VideoRegionOfInterestMeta;
 use people::{Person, Scene, Track, VestScores};
 use vision::{KeypointDetection, Point, Pose, Rect};
@@ -30,7 +28,7 @@ fn person(bbox: Rect) -> Person {
     }
 }
 
-/// Puts people on a frame as `vesttrack` does.
+/// Sets the people of a frame as `vesttrack` does.
 fn set(frame: &mut gst::BufferRef, people: Vec<Person>) {
     let scene = Scene {
         people,
@@ -62,7 +60,7 @@ fn regions(buffer: &gst::BufferRef) -> Vec<Region> {
 const ALL: [&str; 4] = ["detection", "object_id", "classification", "keypoints"];
 
 #[test]
-fn a_region_says_what_is_known() {
+fn regions_describe_people() {
     let frame = frame(vec![person(Rect::new(8.0, 16.0, 24.0, 40.0))]);
     let region = frame.meta::<VideoRegionOfInterestMeta>().unwrap();
     assert_eq!(
@@ -116,7 +114,7 @@ fn a_region_says_what_is_known() {
 }
 
 #[test]
-fn what_is_not_known_is_not_said() {
+fn unknown_facts_have_no_params() {
     let stranger = Person {
         pose: None,
         vest: None,
@@ -139,7 +137,7 @@ fn what_is_not_known_is_not_said() {
 }
 
 #[test]
-fn a_region_is_inside_the_frame() {
+fn regions_are_clipped_to_the_frame() {
     let frame = frame(vec![
         person(Rect::new(-8.0, -8.0, 8.2, 7.8)),
         person(Rect::new(50.0, 40.0, 90.0, 90.0)),
@@ -159,7 +157,7 @@ fn a_region_is_inside_the_frame() {
 }
 
 #[test]
-fn regions_are_renewed_and_others_stay() {
+fn own_regions_are_replaced_and_others_kept() {
     let mut frame = frame(vec![
         person(Rect::new(8.0, 16.0, 24.0, 40.0)),
         person(Rect::new(0.0, 0.0, 8.0, 8.0)),
@@ -173,7 +171,7 @@ fn regions_are_renewed_and_others_stay() {
     assert_eq!(buffer.iter_meta::<people_meta::SceneMeta>().count(), 1);
 }
 
-/// The regions and the person's box behind `elements`.
+/// The regions and the person's box after `elements`.
 fn through(elements: &str) -> (Vec<Region>, Option<Rect>) {
     let put = |buffer: &mut gst::BufferRef| {
         VideoRegionOfInterestMeta::add(buffer, "face", (8, 8, 8, 8));
@@ -190,7 +188,7 @@ fn params() -> Vec<String> {
 }
 
 #[test]
-fn regions_and_their_params_go_where_people_go() {
+fn regions_and_their_params_follow_people() {
     let at = |x, y, w, h| Rect::new(x as f32, y as f32, (x + w) as f32, (y + h) as f32);
     for (elements, (x, y, w, h)) in [
         ("queue", (8, 16, 16, 24)),
@@ -217,20 +215,20 @@ fn regions_and_their_params_go_where_people_go() {
         assert_eq!(regions.len(), 2, "{elements}: {regions:?}");
         assert!(
             regions[0].1.is_empty(),
-            "{elements}: somebody else's region has our params"
+            "{elements}: a region of another element has our params"
         );
         assert_eq!(regions[1], ((x, y, w, h), params()), "{elements}");
     }
 }
 
 #[test]
-fn where_people_are_lost_no_region_is_wrong() {
+fn regions_are_dropped_with_people() {
     for elements in [
         "videoscale ! video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1",
         "videoscale ! video/x-raw,width=64,height=96,pixel-aspect-ratio=1/1",
     ] {
         let (regions, bbox) = through(elements);
-        // GStreamer has left the region of somebody else, whose place it does not know either
+        // GStreamer keeps the region of another element, although its place is unknown too
         assert_eq!((bbox, regions.len()), (None, 1), "{elements}: {regions:?}");
         assert!(regions[0].1.is_empty(), "{elements}: {regions:?}");
     }

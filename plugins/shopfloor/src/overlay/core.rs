@@ -1,4 +1,7 @@
-//! The video filter inside the bin; what is drawn is `draw::Painter`'s.
+//! The filter inside the bin, which draws. What is drawn is in [`draw::Painter`].
+//!
+//! Locks: `style`, which the bin's properties write, and `painter` are never held together; the style is copied once per
+//! buffer.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -11,10 +14,12 @@ use gst_video::subclass::prelude::*;
 
 use crate::video;
 
-/// The element inside the bin, which alone makes it and sets it up.
+/// The filter; only the bin creates it.
 #[derive(Default)]
 pub struct OverlayCore {
+    /// Shared with the bin, whose settings it is.
     pub(super) style: Arc<Mutex<Style>>,
+    /// `None` until the first frame is drawn on.
     painter: Mutex<Option<Painter>>,
 }
 
@@ -57,7 +62,11 @@ impl VideoFilterImpl for OverlayCore {
         };
         let style = self.style.lock().unwrap().clone();
         let mut surface = video::surface(frame).map_err(|error| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ("Cannot draw on this frame: {error}"));
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Format,
+                ("Cannot draw on frames of this format: {error}")
+            );
             gst::FlowError::NotNegotiated
         })?;
         self.painter
