@@ -3,10 +3,11 @@
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
+use inference::{Contract, Task};
 use ndarray::ArrayView3;
 use people::Inference;
 use shopfloor_tests::root;
-use triton::{Endpoint, InProcess, Input, Model, Request, Server, Task};
+use triton::{Endpoint, InProcess, Input, Model, Request, Server};
 use vision::decode::{self, DecodeOptions, Detection, PoseLayout, TensorView};
 use vision::letterbox::Letterbox;
 
@@ -110,9 +111,9 @@ fn row(random: &mut impl FnMut() -> f32) -> [f32; 57] {
 
 /// The people that the step finds, with vests of no meaning.
 fn detect(model: &Model, shape: &[i64], rows: &[u8]) -> Vec<Detection> {
-    let mut data = model.buffer(rows.len());
+    let mut data = model.lease(rows.len());
     data.copy_from_slice(rows);
-    let spec = &model.contract().inputs[0];
+    let spec = &model.description().inputs[0];
     let input = Input {
         name: spec.name.clone(),
         datatype: spec.datatype,
@@ -146,14 +147,15 @@ fn the_ensemble_has_the_contract_of_its_networks() {
         model("movenet_multipose"),
         model("vest_resnet18"),
     );
-    let labels = |model: &Model| match &model.contract().task {
-        Task::People { labels } | Task::Vest { labels, .. } => labels.clone(),
+    let contract = |model: &Model| Contract::read(model.description()).unwrap();
+    let labels = |model: &Model| match contract(model).task {
+        Task::People { labels } | Task::Vest { labels, .. } => labels,
         task => panic!("{task:?}"),
     };
     assert_eq!(labels(&ensemble), labels(&vest));
     let fit = |model: &Model| {
-        let image = model.contract().image().unwrap().clone();
-        (image.width, image.height, image.fit, image.pad, image.color)
+        let format = contract(model).image.format;
+        (format.width, format.height, format.fit, format.pad, format.order)
     };
     assert_eq!(fit(&ensemble), fit(&pose));
 }

@@ -11,6 +11,7 @@ mod errors;
 mod golden;
 mod grpc;
 mod launch;
+mod model_repository;
 mod play;
 mod program;
 mod stress;

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use triton::places;
+use triton::locate;
 
 use self::process::Process;
 
@@ -156,14 +156,14 @@ struct Places {
 impl Places {
     fn find(options: &Options) -> Result<Self> {
         let here = [std::env::current_exe().context("cannot find the path of this command")?];
-        let home = places::triton_home(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
+        let home = locate::triton_home(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
         let program = home.join("bin/tritonserver");
         if !program.exists() {
             bail!("{} is missing: {GET_TRITON}", program.display());
         }
         let repository = options.model_repository.clone();
         let repository = repository
-            .or_else(|| places::model_repository(&here))
+            .or_else(|| locate::model_repository(&here))
             .context("no model repository found; name one with --model-repository")?;
         let models = models(&repository)?;
         if let Some(name) = options.model.iter().find(|name| !models.contains(name)) {
