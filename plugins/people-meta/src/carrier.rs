@@ -235,8 +235,8 @@ impl Display {
     }
 }
 
-/// The factors of a scaling that keeps the display aspect; `None` when it changes, for then the scaler has added
-/// borders that nobody tells us about. Borders of up to a pixel come from rounding and are let through.
+/// The factors of a scaling that keeps the display aspect; `None` if the aspect changes, because the scaler then adds
+/// borders of unknown size. Differences of up to a pixel result from rounding and are accepted.
 fn scale_between(from: &Display, to: &Display) -> Option<(f32, f32)> {
     let aspect = |d: &Display| f64::from(d.width) * f64::from(d.par.0) / (f64::from(d.height) * f64::from(d.par.1));
     let (a, b) = (aspect(from), aspect(to));
@@ -256,7 +256,7 @@ fn scale_between(from: &Display, to: &Display) -> Option<(f32, f32)> {
 mod tests {
     use super::*;
 
-    /// Panics where it says so.
+    /// A payload that panics in the function of its name.
     #[derive(Clone, Copy, Default, PartialEq)]
     enum Fragile {
         #[default]
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn scaling_factors_are_known_unless_a_scaler_adds_borders() {
         let d = |width, height, par| Display { width, height, par };
-        for (from, to, want) in [
+        for (from, to, expected) in [
             (d(768, 576, (1, 1)), d(768, 576, (1, 1)), Some((1.0, 1.0))),
             (d(768, 576, (1, 1)), d(384, 288, (1, 1)), Some((0.5, 0.5))),
             // the pixels change their shape, the image does not
@@ -323,7 +323,7 @@ mod tests {
             (d(1280, 720, (1, 1)), d(640, 480, (1, 1)), None),
             (d(0, 0, (1, 1)), d(640, 480, (1, 1)), None),
         ] {
-            assert_eq!(scale_between(&from, &to), want, "{from:?} -> {to:?}");
+            assert_eq!(scale_between(&from, &to), expected, "{from:?} -> {to:?}");
         }
     }
 }

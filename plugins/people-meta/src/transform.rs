@@ -2,8 +2,8 @@
 //!
 //! GStreamer transforms the metas of a buffer one after the other, in their order. It moves regions of interest itself but
 //! drops their params, and scales GstAnalytics metas even where it adds black borders. Both are corrected when the scene's
-//! turn comes, so the scene must stand behind the regions: [`set_rois`](crate::set_rois) moves it to the end. GStreamer calls
-//! nothing after the last meta, so the correction cannot be made independent of the order.
+//! turn comes, so the scene must stand behind the regions: [`set_rois`](crate::set_rois) moves it to the end. There is
+//! no call after the last meta, so the correction cannot be made independent of the order.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,8 +1,8 @@
 //! `poseparse`: decodes the outputs of a pose model into people.
 //!
 //! Each `ModelOutputMeta`, which `tritoninfer` adds for each inferred region, is replaced with the people in it: candidates
-//! below `score-threshold` are dropped, then those that overlap a better one by more than `iou-threshold`. Boxes and keypoints
-//! are in pixels of the frame. Frames without model outputs pass unchanged.
+//! below `score-threshold` are dropped, then those that overlap a better one by more than `iou-threshold`. Boxes and
+//! keypoints are in pixels of the frame. Frames without model outputs pass unchanged.
 //!
 //! The layout of the outputs is `layout`, otherwise the one in the model's contract, otherwise detected from the outputs'
 //! names and shapes. Outputs that cannot be decoded are an error that stops the stream.
