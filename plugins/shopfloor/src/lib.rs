@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "the items of gst::plugin_define! have none")]
 
 mod activityzone;
+mod exclusive;
 mod overlay;
 mod places;
 pub mod pool;

@@ -2,15 +2,10 @@
 //!
 //! # Locks
 //!
-//! In this order: a thread that holds one of them takes only later ones.
-//!
-//! 1. `source`: where the stations come from. It is held while a station file is read or written, so that changes of the
-//!    file, of `stations=` and by the mouse happen one after the other. The streaming thread does not wait for it.
-//! 2. `settings`: the properties.
-//! 3. `state`: of the stream. Neither `settings` nor `state` is held during file I/O.
-//! 4. `log`: the file of events, held while it is written, together with no other.
-//!
-//! No message is posted while any of them is held.
+//! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
+//! a message is posted. `source` (where the stations come from) and `log` (the file of events) are no locks: one thread at a time
+//! takes the value, before it locks `settings`, reads or writes the file, and puts it back. So changes of the file, of
+//! `stations=` and by the mouse happen one after the other; the streaming thread does not wait for them.
 
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -29,6 +24,7 @@ use super::drawing;
 use super::log::Log;
 use super::settings::Settings;
 use super::stations::{NOT_SAVED, Notices, StationSource};
+use crate::exclusive::Exclusive;
 use crate::{time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -78,9 +74,9 @@ pub struct ActivityZone {
         default = Settings::default().draw,
         blurb = "Editing of the stations with the mouse: left button sets a corner, middle button or backspace removes it, right button closes the polygon or removes the station under the pointer; the station file is rewritten, and created if it does not exist")]
     settings: Mutex<Settings>,
-    source: Mutex<StationSource>,
+    source: Exclusive<StationSource>,
     state: Mutex<State>,
-    log: Mutex<Option<Log>>,
+    log: Exclusive<Option<Log>>,
 }
 
 #[glib::object_subclass]
@@ -122,7 +118,7 @@ impl BaseTransformImpl for ActivityZone {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let refused = |why: String| gst::error_msg!(gst::ResourceError::Settings, ("{why}"));
         let notices = {
-            let mut source = self.source.lock().unwrap();
+            let mut source = self.source.take();
             // The settings that act from the next start only are taken here, once.
             let settings = self.settings.lock().unwrap().clone();
             settings.options().map_err(refused)?;
@@ -130,7 +126,7 @@ impl BaseTransformImpl for ActivityZone {
                 .open(settings.stations.as_deref(), settings.draw, Instant::now())
                 .map_err(refused)?;
             let log = settings.events_location.as_deref().map(Log::create).transpose()?;
-            *self.log.lock().unwrap() = log;
+            *self.log.take() = log;
             {
                 // Others may have changed meanwhile.
                 let settings = self.settings.lock().unwrap();
@@ -151,11 +147,11 @@ impl BaseTransformImpl for ActivityZone {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         let finished = self.finish();
-        let mut source = self.source.lock().unwrap();
+        let mut source = self.source.take();
         *source = StationSource::default();
         *self.state.lock().unwrap() = State::default();
         drop(source);
-        *self.log.lock().unwrap() = None;
+        *self.log.take() = None;
         finished
     }
 
@@ -234,7 +230,9 @@ impl ActivityZone {
     fn reload(&self) {
         let reloaded = {
             // Another thread is reading or writing the file: the next frame will do.
-            let Ok(mut source) = self.source.try_lock() else { return };
+            let Some(mut source) = self.source.try_take() else {
+                return;
+            };
             let changed = source.changed(Instant::now());
             changed.map(|stations| stations.map(|stations| self.use_stations(stations)))
         };
@@ -243,7 +241,7 @@ impl ActivityZone {
         }
     }
 
-    /// Follows `stations` from the next frame on; called with `source` held.
+    /// Follows `stations` from the next frame on; called with `source` taken.
     fn use_stations(&self, stations: Stations) {
         let options = self.settings.lock().unwrap();
         let mut state = self.state.lock().unwrap();
@@ -263,7 +261,7 @@ impl ActivityZone {
             return;
         };
         let edited = {
-            let mut source = self.source.lock().unwrap();
+            let mut source = self.source.take();
             let edited = {
                 let State { editor, stations, .. } = &mut *self.state.lock().unwrap();
                 editor.stroke(action, stations)
@@ -336,7 +334,7 @@ impl ActivityZone {
 
     fn set_stations(&self, stations: Option<String>) {
         let opened = {
-            let mut source = self.source.lock().unwrap();
+            let mut source = self.source.take();
             let draw = {
                 let mut settings = self.settings.lock().unwrap();
                 settings.stations.clone_from(&stations);
@@ -361,7 +359,7 @@ impl ActivityZone {
 
     fn set_draw(&self, draw: bool) {
         let not_saved = {
-            let mut source = self.source.lock().unwrap();
+            let mut source = self.source.take();
             self.settings.lock().unwrap().draw = draw;
             draw && source.warn_not_saved()
         };
@@ -402,7 +400,7 @@ impl ActivityZone {
         for event in events {
             self.post(bus::to_structure(event));
         }
-        let mut log = self.log.lock().unwrap();
+        let mut log = self.log.take();
         let written = log.as_mut().map_or(Ok(()), |log| log.write(events));
         if written.is_err() {
             *log = None;

@@ -95,6 +95,7 @@ fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, 
             let took = arrived.elapsed();
             open.count(|timings| timings.inference.add(took));
             let changed = hurried && result.is_ok() && open.observe(took);
+            drop(open); // before the stream continues, so that the element's stop is the last use of the model
             queue.complete(ticket, Outcome::Answered(result));
             if changed && let Some(element) = element.upgrade() {
                 let _ = element.post_message(gst::message::Latency::builder().src(&element).build());
