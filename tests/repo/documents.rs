@@ -55,7 +55,7 @@ fn the_readme_names_the_commands() {
 fn the_architecture_is_short_and_whole() {
     let text = document("ARCHITECTURE.md");
     let lines = text.lines().count();
-    assert!(lines < 150, "ARCHITECTURE.md has {lines} lines, 150 are too many");
+    assert!(lines < 250, "ARCHITECTURE.md has {lines} lines, 250 are too many");
     let root = shopfloor_tests::root();
     let metadata = MetadataCommand::new()
         .manifest_path(root.join("Cargo.toml"))

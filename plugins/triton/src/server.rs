@@ -3,23 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::in_process::InProcessServer;
 use crate::scripted::Scripted;
-use crate::transport::{self, SharedMemory, Transport};
-use crate::{Endpoint, Error, Model, ServerPool, Statistics, SystemSharedMemoryRegion, callback, lock};
-
-/// What an in-process Triton writes to standard error. Its log is the process's: the latest server to start decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Log {
-    /// Nothing: failures are in the errors that we return.
-    #[default]
-    Off,
-    /// Errors and warnings.
-    Warnings,
-    /// Events of server and models, too.
-    Info,
-    /// Events of each request, too.
-    Verbose,
-}
+use crate::transport::{SharedMemory, Transport};
+use crate::{Endpoint, Error, Log, Model, ServerPool, Statistics, SystemSharedMemoryRegion, callback, grpc, lock};
 
 /// A Triton server: one for each endpoint in a [`ServerPool`], as long as anyone holds it.
 ///
@@ -53,7 +40,14 @@ impl Server {
     }
 
     pub(crate) fn start(endpoint: &Endpoint, log: Log, pool: &ServerPool) -> Result<Arc<Self>, Error> {
-        let transport = transport::open(endpoint, log)?;
+        let transport: Box<dyn Transport> = match endpoint {
+            Endpoint::InProcess(endpoint) => Box::new(InProcessServer::open(endpoint, log)?),
+            Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint)?),
+            Endpoint::Scripted => {
+                let server = endpoint.to_string();
+                return Err(Error::UnsupportedEndpoint { server });
+            }
+        };
         Ok(Arc::new(Self::of(endpoint, pool, transport)))
     }
 

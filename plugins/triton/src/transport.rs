@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use crate::memory::{Lease, MemoryUse};
-use crate::{
-    Endpoint, Error, Log, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion, grpc,
-    in_process,
-};
+use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
 /// An open way to a Triton, used from any thread.
 pub trait Transport: Send + Sync {
@@ -48,16 +45,4 @@ pub trait SharedMemory {
 
     /// The regions that the server knows, by their names: everybody's, not only this process's.
     fn regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error>;
-}
-
-/// Opens the way to `endpoint`.
-pub(crate) fn open(endpoint: &Endpoint, log: Log) -> Result<Box<dyn Transport>, Error> {
-    Ok(match endpoint {
-        Endpoint::InProcess(endpoint) => Box::new(in_process::InProcessServer::open(endpoint, log)?),
-        Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint)?),
-        Endpoint::Scripted => {
-            let server = endpoint.to_string();
-            return Err(Error::UnsupportedEndpoint { server });
-        }
-    })
 }

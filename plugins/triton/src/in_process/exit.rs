@@ -9,12 +9,10 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::in_flight::InFlightRequests;
-use super::resident;
 use crate::{callback, lock};
 
 /// How long the end of the process waits for requests that are being executed. Then it ends without the destructors.
@@ -25,8 +23,21 @@ pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 static EXITING: AtomicBool = AtomicBool::new(false);
 
+/// A table of requests in flight, as the end of the process sees it.
+pub(super) trait Pending: Send + Sync {
+    /// Cancels all requests.
+    fn cancel(&self);
+
+    /// How many requests are in flight.
+    fn len(&self) -> usize;
+}
+
 /// The tables of requests in flight. A table lives at least as long as its requests.
-static TABLES: Mutex<Vec<Weak<InFlightRequests>>> = Mutex::new(Vec::new());
+static TABLES: Mutex<Vec<Weak<dyn Pending>>> = Mutex::new(Vec::new());
+
+/// Keeps servers from starting and models from loading, for good; waits for those under way, at most until the limit, and
+/// returns whether they have finished.
+static FREEZE: OnceLock<fn(Instant) -> bool> = OnceLock::new();
 
 unsafe extern "C" {
     /// As `atexit`, but the function receives the exit status.
@@ -39,14 +50,16 @@ pub(super) fn is_exiting() -> bool {
 }
 
 /// Has the requests of `table` finished before the process ends.
-pub(super) fn add(table: &Arc<InFlightRequests>) {
+pub(super) fn add(table: &Arc<impl Pending + 'static>) {
     let mut tables = lock(&TABLES);
     tables.retain(|table| table.strong_count() > 0);
-    tables.push(Arc::downgrade(table));
+    let table = Arc::downgrade(table);
+    tables.push(table);
 }
 
 /// Has requests and loads finished before the destructors of everything run that has been initialised so far.
-pub(super) fn register() {
+pub(super) fn register(freeze: fn(Instant) -> bool) {
+    FREEZE.get_or_init(|| freeze);
     // SAFETY: the function may be called at any time; this code is never unloaded, for Triton has its addresses, too. A
     // failure, of memory, leaves the earlier registration.
     let _ = unsafe { on_exit(at_exit, ptr::null_mut()) };
@@ -73,7 +86,7 @@ fn finish(limit: Instant) -> bool {
     for table in &tables {
         table.cancel();
     }
-    if !resident::freeze(limit) {
+    if FREEZE.get().is_some_and(|freeze| !freeze(limit)) {
         return false;
     }
     // A callback that ends the process runs on a thread of Triton's, and its request never finishes.

@@ -88,7 +88,7 @@ struct State {
 impl InFlightRequests {
     /// A table whose requests finish before the process ends.
     pub(super) fn new() -> Arc<Self> {
-        let table = Arc::default();
+        let table: Arc<Self> = Arc::default();
         exit::add(&table);
         table
     }
@@ -134,11 +134,6 @@ impl InFlightRequests {
             }
         }
         Ok(request)
-    }
-
-    /// How many requests are in flight.
-    pub(super) fn len(&self) -> usize {
-        lock(&self.state).requests.len()
     }
 
     /// Asks Triton to drop what it has not begun.
@@ -193,6 +188,16 @@ impl InFlightRequests {
             }
             state = lock(&self.state);
         }
+    }
+}
+
+impl exit::Pending for InFlightRequests {
+    fn cancel(&self) {
+        Self::cancel(self);
+    }
+
+    fn len(&self) -> usize {
+        lock(&self.state).requests.len()
     }
 }
 

@@ -106,7 +106,7 @@ impl ResidentServer {
                 reason: error.to_string(),
             })?
             .map_err(start_error)?;
-        exit::register();
+        exit::register(freeze);
         Ok(Self {
             raw,
             allocator,
@@ -136,7 +136,7 @@ impl ResidentServer {
         let before = resident_memory();
         self.raw.load(model).map_err(|failure| load_error(model, failure))?;
         let memory = resident_memory().saturating_sub(before);
-        exit::register();
+        exit::register(freeze);
         let steps = self.steps(model);
         let mut models = lock(&self.models);
         models.insert(model.to_owned(), memory);
@@ -192,7 +192,7 @@ fn servers() -> Vec<&'static ResidentServer> {
 
 /// For the end of the process: keeps servers from starting and models from loading, for good. Waits for those that are
 /// under way, at most until `limit`; whether they have finished.
-pub(super) fn freeze(limit: Instant) -> bool {
+fn freeze(limit: Instant) -> bool {
     hold(&STARTING, limit) && servers().into_iter().all(|server| hold(&server.loading, limit))
 }
 

@@ -1,12 +1,14 @@
-//! A lease of tensor memory: at an address that stays the same while the server reads it, free only when it is released.
+//! Leases of tensor memory, at an address that stays the same while the server reads it, and the pool that has the free
+//! blocks.
 #![allow(unsafe_code)]
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-use super::pool::{Block, BufferPool};
+use super::block::{ALIGN, Block};
 use crate::lock;
 
 /// Where a lease's memory is, and so how a request names it.
@@ -54,7 +56,7 @@ pub(crate) struct LeaseHandle {
 }
 
 impl Lease {
-    pub(super) fn new(block: Block, len: usize, pool: Arc<BufferPool>) -> Self {
+    fn new(block: Block, len: usize, pool: Arc<BufferPool>) -> Self {
         let state = Arc::new(Mutex::new(Some(LeaseState::Filled)));
         Self {
             block: ManuallyDrop::new(block),
@@ -136,9 +138,97 @@ impl fmt::Debug for Lease {
     }
 }
 
+/// Free blocks that a pool keeps; more than a pipeline has requests in flight.
+const MAX_FREE: usize = 16;
+
+/// How many bytes of tensor memory are in each state of a [`Lease`], and how many blocks are free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Free blocks that are kept for the next request.
+    pub free_blocks: usize,
+    /// Bytes being filled.
+    pub filled: usize,
+    /// Bytes of requests that the server has not responded to.
+    pub in_flight: usize,
+    /// Bytes of requests that have their response and that the server has not released yet.
+    pub answered: usize,
+    /// Bytes of requests that were given up at their deadline and that the server may still read.
+    pub quarantined: usize,
+}
+
+/// Free blocks, oldest first, and the use of the others. Leases keep their pool alive, not the other way round.
+#[derive(Debug, Default)]
+pub(crate) struct BufferPool {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    free: Vec<Block>,
+    used: MemoryUse,
+}
+
+impl BufferPool {
+    /// Memory for `len` bytes: the smallest free block that is large enough without wasting half of it (of equals the one
+    /// used last, which the caches remember), or a new one. `None` when there is no memory.
+    pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
+        let recycled = {
+            let mut state = lock(&self.state);
+            let fitting = state.free.iter().enumerate().rev().filter(|(_, block)| block.fits(len));
+            let best = fitting.min_by_key(|(_, block)| block.size()).map(|(index, _)| index);
+            best.map(|index| state.free.remove(index))
+        };
+        let block = recycled.or_else(|| Block::new(len))?;
+        *lock(&self.state).used.of(LeaseState::Filled) += len;
+        Some(Lease::new(block, len, Arc::clone(self)))
+    }
+
+    /// As [`Self::try_lease`], but without memory the process ends, as with any allocation in Rust.
+    pub(crate) fn lease(self: &Arc<Self>, len: usize) -> Lease {
+        self.try_lease(len).unwrap_or_else(|| {
+            handle_alloc_error(Layout::from_size_align(len, ALIGN).unwrap_or(Layout::new::<[u8; ALIGN]>()))
+        })
+    }
+
+    /// What the memory is in use for.
+    pub(crate) fn memory_use(&self) -> MemoryUse {
+        let state = lock(&self.state);
+        MemoryUse {
+            free_blocks: state.free.len(),
+            ..state.used
+        }
+    }
+
+    fn changed(&self, len: usize, from: LeaseState, to: LeaseState) {
+        let mut state = lock(&self.state);
+        *state.used.of(from) -= len;
+        *state.used.of(to) += len;
+    }
+
+    fn released(&self, block: Block, len: usize, last: LeaseState) {
+        let surplus = {
+            let mut state = lock(&self.state);
+            *state.used.of(last) -= len;
+            state.free.push(block);
+            (state.free.len() > MAX_FREE).then(|| state.free.remove(0))
+        };
+        drop(surplus); // outside the lock: returning memory to the system takes a while
+    }
+}
+
+impl MemoryUse {
+    fn of(&mut self, state: LeaseState) -> &mut usize {
+        match state {
+            LeaseState::Filled => &mut self.filled,
+            LeaseState::InFlight => &mut self.in_flight,
+            LeaseState::Answered => &mut self.answered,
+            LeaseState::Quarantined => &mut self.quarantined,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::pool::{ALIGN, MAX_FREE};
     use super::*;
 
     fn address(lease: &Lease) -> usize {
@@ -204,7 +294,7 @@ mod tests {
         assert_eq!(lease.state(), LeaseState::Quarantined);
         assert_eq!((pool.memory_use().in_flight, pool.memory_use().quarantined), (0, 100));
         drop(lease);
-        let free = super::super::MemoryUse {
+        let free = MemoryUse {
             free_blocks: 1,
             ..Default::default()
         };

@@ -9,10 +9,8 @@
 //!   └──────────────────────────────────────────────────────────release──┘
 //! ```
 
+mod block;
 mod lease;
-mod pool;
 
-pub(crate) use lease::LeaseHandle;
-pub use lease::{Lease, LeaseState, Place};
-pub(crate) use pool::BufferPool;
-pub use pool::MemoryUse;
+pub(crate) use lease::{BufferPool, LeaseHandle};
+pub use lease::{Lease, LeaseState, MemoryUse, Place};
