@@ -1,22 +1,22 @@
-//! Blending: what the mask covers, onto the planes of a surface.
+//! Blending of a colour onto the planes of a surface, by the coverage of a mask.
 
 use crate::mask::RUN;
 use crate::sample::sample;
 use crate::{Color, Mask, Surface};
 
-/// What is blended together: pixels, or a whole run's samples of chroma.
+/// Number of pixels, or of chroma samples of a whole run, that are blended together.
 const HALF: usize = RUN / 2;
 
 /// A surface and the mask that shapes are drawn into before they are painted on it.
 #[derive(Debug)]
 pub struct Canvas<'s, 'a> {
     surface: &'s mut Surface<'a>,
-    /// What the next [`fill`](Self::fill) paints.
+    /// The coverage for the next [`fill`](Self::fill).
     pub mask: &'s mut Mask,
 }
 
 impl<'s, 'a> Canvas<'s, 'a> {
-    /// A canvas with nothing in its mask.
+    /// A canvas with an empty mask.
     pub fn new(surface: &'s mut Surface<'a>, mask: &'s mut Mask) -> Self {
         mask.reset(surface.width(), surface.height());
         Self { surface, mask }
@@ -32,9 +32,9 @@ impl<'s, 'a> Canvas<'s, 'a> {
         self.surface.height() as f32
     }
 
-    /// Paints what the mask covers with `color` at `alpha` (0..1) and empties the mask.
+    /// Paints the covered pixels with `color` at `alpha` (0..1) and empties the mask.
     ///
-    /// Bytes of pixels that the mask does not cover stay as they are. Chroma is blended with the mean coverage of
+    /// Bytes of other pixels are unchanged. Chroma is blended with the mean coverage of
     /// the (up to four) pixels that share it.
     pub fn fill(&mut self, color: Color, alpha: f32) {
         let alpha = (alpha.clamp(0.0, 1.0) * 255.0).round() as u8;
@@ -116,7 +116,7 @@ fn part<const N: usize>(row: &mut [u8], from: usize) -> Option<&mut [[u8; N]]> {
     row.as_chunks_mut().0.get_mut(from..)
 }
 
-/// What is blended over half runs of samples of `N` bytes: 8 lanes of 16 bits, as the oldest SIMD has them.
+/// A colour to blend over half runs of samples of `N` bytes: 8 lanes of 16 bits, as the oldest SIMD has them.
 struct Ink<const N: usize> {
     run: [[u8; N]; HALF],
     alpha: u16,
@@ -144,8 +144,8 @@ impl<const N: usize> Ink<N> {
     }
 }
 
-// Two kernels, apart from the loops that call them and over arrays of known lengths: only so does the compiler turn
-// the whole of them into SIMD.
+// Two kernels, separate from the loops that call them and over arrays of fixed lengths: otherwise the compiler does not
+// vectorise all of them.
 
 /// Blends over half a run of pixels.
 #[inline(never)]

@@ -1,9 +1,9 @@
-//! Anti-aliased drawing straight on raw video planes, and the [`Painter`] that shows a [`people::Scene`].
+//! Anti-aliased drawing directly on raw video planes, and the [`Painter`] that draws a [`people::Scene`].
 //!
 //! Nothing is converted: shapes become coverage in a [`Mask`], which a [`Canvas`] blends into luma at full and into
-//! chroma at half resolution, or into the bytes of an RGB format, of the [`Surface`] that somebody has mapped.
+//! chroma at half resolution, or into the bytes of an RGB format, of a mapped frame, the [`Surface`].
 //! Coordinates are pixels of the frame, x to the right, y down, (0, 0) the top left corner of the top left pixel.
-//! Whatever the coordinates are, drawing never panics and does no more work than the frame is large.
+//! Drawing never panics, for any coordinates, and its work is bounded by the size of the frame.
 //!
 //! ```
 //! use draw::{Canvas, Color, Mask, PlaneMut, Surface, stroke};

@@ -1,13 +1,13 @@
-//! Making a face unrecognisable, in place, whatever the format.
+//! Redaction of faces, in place, in any format.
 
 use vision::Point;
 
 use crate::Surface;
 
-/// Means across and down that are left of an obscured region: too few to tell people apart.
+/// Number of means, across and down, that remain of an obscured region: too few to recognise people.
 const CELLS: usize = 5;
 
-/// Blurs an ellipse beyond recognition: all that is left of it is `CELLS`×`CELLS` means, blended smoothly.
+/// Blurs an ellipse, in frame pixels, beyond recognition: only `CELLS`×`CELLS` means remain of it, blended smoothly.
 pub(crate) fn obscure(surface: &mut Surface<'_>, center: Point, radius_x: f32, radius_y: f32) {
     let finite = [center.x, center.y, radius_x, radius_y].into_iter().all(f32::is_finite);
     if !finite || radius_x < 0.5 || radius_y < 0.5 {
@@ -75,7 +75,7 @@ fn obscure_plane<const N: usize>(surface: &mut Surface<'_>, plane: usize, ellips
         }
     }
 }
-/// In samples of one plane.
+/// An ellipse in samples of one plane.
 #[derive(Clone, Copy)]
 struct Ellipse {
     x: f32,

@@ -1,4 +1,4 @@
-//! Filled polygons, with the exact area that they cover of each pixel.
+//! Filled polygons, with the exact covered area of each pixel.
 
 use std::f32::consts::FRAC_PI_2;
 
@@ -7,7 +7,7 @@ use vision::{Point, Rect};
 use crate::Mask;
 use crate::mask::unite;
 
-/// What one edge does to one pixel, and to all pixels right of it in its row.
+/// The contribution of one edge to one pixel, and to all pixels right of it in its row.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     y: usize,
@@ -20,7 +20,7 @@ struct Cell {
 
 /// A filled polygon, closed from the last point to the first.
 ///
-/// Where it winds around a point in either direction, the point is inside.
+/// By the non-zero winding rule; points are in frame pixels.
 pub fn fill(mask: &mut Mask, points: &[Point]) {
     if points.len() < 3 || points.iter().any(|p| !p.x.is_finite() || !p.y.is_finite()) {
         return;
@@ -37,7 +37,7 @@ pub fn fill(mask: &mut Mask, points: &[Point]) {
     }
 }
 
-/// A filled box with round corners.
+/// A filled box with round corners; box and radius are in pixels.
 pub fn rounded_rect(mask: &mut Mask, rect: Rect, radius: f32) {
     fill(mask, &rounded(rect, radius));
 }
@@ -117,11 +117,11 @@ fn sweep(mask: &mut Mask, row: &[Cell]) {
         winding += pixel.iter().map(|c| c.height).sum::<f32>();
         done = x + 1;
     }
-    // edges to the right of the mask have no cells: what they would have closed goes on to the end
+    // edges to the right of the mask have no cells: the winding continues to the end of the row
     run(mask, y, done, width, winding);
 }
 
-/// Covers the pixels `from..to` of a row alike.
+/// Covers the pixels `from..to` of a row uniformly.
 fn run(mask: &mut Mask, y: usize, from: usize, to: usize, winding: f32) {
     let cover = (winding.abs().min(1.0) * 255.0).round() as u8;
     if cover > 0 && from < to {

@@ -7,19 +7,19 @@ use vision::Point;
 use crate::Mask;
 use crate::mask::unite;
 
-/// Lines wider than this (in pixels) are drawn this wide; more than any frame's diagonal would not matter.
+/// Largest width of a line, in pixels; wider lines are drawn with this width.
 const MAX_WIDTH: f32 = 16_384.0;
 
-/// Pixels that are computed together.
+/// Number of pixels that are computed together.
 const GROUP: usize = 4;
 const LANES: [f32; GROUP] = [0.0, 1.0, 2.0, 3.0];
 
-/// A disc.
+/// A disc; centre and radius are in pixels.
 pub fn disc(mask: &mut Mask, center: Point, radius: f32) {
     line(mask, center, center, 2.0 * radius);
 }
 
-/// A line with round caps.
+/// A line with round caps; points and width are in pixels.
 pub fn line(mask: &mut Mask, a: Point, b: Point, width: f32) {
     if let Some((a, b)) = clip(mask, a, b, width) {
         capsule(mask, a, b, width.min(MAX_WIDTH) / 2.0);
@@ -36,7 +36,7 @@ pub fn polyline(mask: &mut Mask, points: &[Point], closed: bool, width: f32) {
 /// A polyline of dashes of `dash` pixels with gaps of `gap` between their round caps.
 pub fn dashes(mask: &mut Mask, points: &[Point], closed: bool, width: f32, dash: f32, gap: f32) {
     let dash = f64::from(dash.clamp(0.0, MAX_WIDTH));
-    // the caps reach into the gap; at least two pixels, so that a period is never nothing
+    // the caps reach into the gap; at least two pixels, so that a period is never 0
     let period = dash + f64::from((gap + width).clamp(2.0, MAX_WIDTH));
     let mut walked = 0.0;
     for (a, b) in segments(points, closed) {
@@ -70,7 +70,7 @@ fn dashed_segment(mask: &mut Mask, a: Point, b: Point, width: f32, dash: f64, pe
     }
 }
 
-/// The part of a line that can reach the mask (Liang-Barsky), if there is any; silly coordinates have none.
+/// The part of a line that can reach the mask (Liang-Barsky), if any; lines with coordinates that are not finite have none.
 fn clip(mask: &Mask, a: Point, b: Point, width: f32) -> Option<(Point, Point)> {
     let finite = [a.x, a.y, b.x, b.y].into_iter().all(f32::is_finite);
     if !finite || width.is_nan() || width <= 0.0 {
@@ -104,7 +104,7 @@ fn capsule(mask: &mut Mask, a: Point, b: Point, radius: f32) {
     let slope = if dy.abs() > 1e-3 { 1.0 / dy } else { 0.0 };
     let reach = radius + 0.5;
     let (top, bottom) = (a.y.min(b.y) - reach, a.y.max(b.y) + reach);
-    // between the ends of an upright line, as boxes have them, all rows are alike
+    // between the ends of an upright line, as boxes have them, all rows are equal
     let (first, last) = ((a.y.min(b.y) + 0.5) as usize, (a.y.max(b.y) - 0.5) as usize);
     let alike = if dx.abs() < 1e-3 {
         first..last.min(mask.height())
@@ -127,7 +127,7 @@ fn capsule(mask: &mut Mask, a: Point, b: Point, radius: f32) {
         let (x0, x1) = (a.x + s * dx, a.x + e * dx);
         let (low, high) = if x0 < x1 { (x0, x1) } else { (x1, x0) };
         let columns = pixels(low - reach, high + reach, mask.width());
-        // whole groups of pixels, for SIMD: what is beside the line gets a coverage of zero
+        // whole groups of pixels, for SIMD: pixels beside the line get a coverage of 0
         let (from, to) = (columns.start / GROUP * GROUP, columns.end.next_multiple_of(GROUP));
         if columns.is_empty() {
             continue;
@@ -179,7 +179,7 @@ fn box_overlap(distance: f32, radius: f32) -> f32 {
     clamped(far - near)
 }
 
-/// Into 0..1, without the care that `f32::clamp` takes of NaN.
+/// Clamps to 0..1, without the NaN handling of `f32::clamp`.
 #[inline]
 fn clamped(v: f32) -> f32 {
     let v = if v > 0.0 { v } else { 0.0 };

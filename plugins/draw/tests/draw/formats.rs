@@ -1,4 +1,4 @@
-//! One picture in every format: the same colours, odd sizes, strides, ranges and matrices; nothing else is touched.
+//! The same drawing in every format: equal colours for odd sizes, strides, ranges and matrices; other bytes stay unchanged.
 
 use crate::frames::Frame;
 use draw::{Canvas, Color, Typeface, polygon, stroke};
@@ -94,7 +94,7 @@ fn mean_chroma(rgb: &Frame, x: usize, y: usize, chroma: impl Fn([u8; 3]) -> u8) 
 }
 
 #[test]
-fn only_the_shape_is_touched() {
+fn only_pixels_of_the_shape_change() {
     for format in PixelFormat::ALL {
         for size in [(40, 30), (41, 31)] {
             let mut before = Frame::plain(format, size, 9, Colorimetry::default(), [0; 3]);

@@ -1,4 +1,4 @@
-//! Shapes against a slow reference: each pixel sampled on a fine grid.
+//! Shapes compared with a slow reference: each pixel sampled on a fine grid.
 
 use crate::frames::Frame;
 use draw::{Canvas, Color, polygon, stroke};

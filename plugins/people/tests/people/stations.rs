@@ -132,7 +132,7 @@ fn errors_in_a_station_have_place_and_remedy() {
         (
             format!("{{\"name\": \"b\", \"vest\": \"none\", \"polygon\": {triangle}}}"),
             expect![[
-                r#"line 3, column 23, stations[1].vest: "none" is no vest but the lack of one; leave "vest" out where anybody's hands count"#
+                r#"line 3, column 23, stations[1].vest: "none" is not a vest; omit "vest" if anyone may use the station"#
             ]],
         ),
     ] {

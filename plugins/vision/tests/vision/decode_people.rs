@@ -47,7 +47,7 @@ fn output<'a>(answer: &'a mut Answer, name: &str) -> (&'a mut Vec<i64>, &'a mut 
 }
 
 #[test]
-fn the_letterbox_is_undone() {
+fn the_letterbox_is_inverted() {
     let people = decode(&answer(2, 2)).unwrap();
     assert_eq!(people.len(), 2);
     assert_eq!(people[1].bbox, Rect::new(200.0, -20.0, 220.0, 20.0));
@@ -58,7 +58,7 @@ fn the_letterbox_is_undone() {
 }
 
 #[test]
-fn rows_beyond_the_count_are_nobody() {
+fn rows_beyond_the_count_are_ignored() {
     for (rows, count) in [(0, 0), (1, 0), (1, 1), (16, 3), (16, 16)] {
         let mut answer = answer(rows, count);
         // what stands in the other rows does not matter
@@ -69,7 +69,7 @@ fn rows_beyond_the_count_are_nobody() {
 }
 
 #[test]
-fn what_is_no_number_or_no_box_is_nobody() {
+fn rows_that_are_not_finite_or_have_an_empty_box_are_skipped() {
     let with = |name: &str, value: usize, new: f32| {
         let mut answer = answer(2, 2);
         output(&mut answer, name).1[4 * value..][..4].copy_from_slice(&new.to_le_bytes());
@@ -95,7 +95,7 @@ fn what_is_no_number_or_no_box_is_nobody() {
 }
 
 #[test]
-fn other_outputs_do_not_matter() {
+fn other_outputs_are_ignored() {
     let mut answer = answer(1, 1);
     answer.insert(0, ("more", vec![3], vec![1, 2, 3]));
     answer.reverse();
@@ -103,7 +103,7 @@ fn other_outputs_do_not_matter() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_output_and_the_expected_shape() {
     let with = |name: &'static str, change: fn(&mut Vec<i64>, &mut Vec<u8>)| {
         let mut answer = answer(2, 2);
         let (shape, data) = output(&mut answer, name);

@@ -25,7 +25,7 @@ const COLORIMETRIES: [Colorimetry; 6] = {
 };
 
 #[test]
-fn names_are_gstreamers() {
+fn format_names_are_those_of_gstreamer() {
     let names = "I420 NV12 YV12 NV21 RGB BGR RGBx BGRx xRGB xBGR RGBA BGRA ARGB ABGR GRAY8";
     assert_eq!(PixelFormat::ALL.map(PixelFormat::name).join(" "), names);
     for format in PixelFormat::ALL {
@@ -53,7 +53,7 @@ fn the_name_of_an_rgb_format_is_its_byte_order() {
 }
 
 #[test]
-fn chroma_is_where_gstreamer_has_it() {
+fn chroma_places_are_those_of_gstreamer() {
     let table = [
         (PixelFormat::I420, [(1, 0), (2, 0)]),
         (PixelFormat::Yv12, [(2, 0), (1, 0)]),
@@ -160,7 +160,7 @@ fn primaries_have_their_standard_codes() {
 }
 
 #[test]
-fn yuv_becomes_rgb_by_the_inverse_of_the_definition() {
+fn rgb_from_yuv_is_the_inverse_of_the_definition() {
     let codes = || (0..=255u8).step_by(5);
     for colorimetry in COLORIMETRIES {
         let (kr, kb) = colorimetry.matrix.kr_kb();
@@ -186,7 +186,7 @@ fn yuv_becomes_rgb_by_the_inverse_of_the_definition() {
 }
 
 #[test]
-fn colours_survive_the_way_there_and_back() {
+fn colours_survive_conversion_to_yuv_and_back() {
     for colorimetry in COLORIMETRIES {
         let fixed = colorimetry.rgb_from_yuv();
         for rgb in [
