@@ -47,20 +47,19 @@ pub struct Run {
 
 /// Plays the whole video through a line with `inference` in it.
 pub fn whole(inference: &str) -> Run {
-    play(inference)
+    play(inference, FRAMES)
 }
 
 /// Plays the first `CLIP` frames through a line with `inference` in it.
 pub fn clip(inference: &str) -> Run {
-    // `eos-after` counts the buffer that it refuses, too.
-    play(&format!("identity eos-after={} ! {inference}", CLIP + 1))
+    play(inference, CLIP)
 }
 
-fn play(behind_decoder: &str) -> Run {
+fn play(inference: &str, frames: usize) -> Run {
     init();
     let root = root();
     let launch = format!(
-        "filesrc location={video} ! decodebin ! {behind_decoder} ! queue ! vesttrack name=track \
+        "filesrc location={video} ! decodebin ! identity name=decoded ! {inference} ! queue ! vesttrack name=track \
          ! activityzone stations={stations} ! overlay ! videoconvert ! video/x-raw,format=RGB \
          ! fakesink name=out sync=false",
         video = root.join("media/vests.mp4").display(),
@@ -70,6 +69,7 @@ fn play(behind_decoder: &str) -> Run {
         .unwrap()
         .downcast::<gst::Pipeline>()
         .unwrap();
+    end_after(frames, &sink(&pipeline, "decoded"));
     let found = scenes_at(&pipeline, "track");
     let scenes = scenes_at(&pipeline, "out");
     let image = Arc::new(Mutex::new(Vec::new()));
@@ -108,6 +108,21 @@ fn play(behind_decoder: &str) -> Run {
 
 fn sink(pipeline: &gst::Pipeline, element: &str) -> gst::Pad {
     pipeline.by_name(element).unwrap().static_pad("sink").unwrap()
+}
+
+/// Ends the stream at the pad after so many frames.
+///
+/// Not by `identity eos-after`: it refuses one buffer and passes on those that the decoder still holds.
+fn end_after(frames: usize, pad: &gst::Pad) {
+    let passed = AtomicUsize::new(0);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if passed.fetch_add(1, Ordering::Relaxed) < frames {
+            return gst::PadProbeReturn::Ok;
+        }
+        info.data = None;
+        info.flow_res = Err(gst::FlowError::Eos);
+        gst::PadProbeReturn::Handled
+    });
 }
 
 /// The scenes of the frames that reach an element.
