@@ -87,11 +87,12 @@ impl Case {
 
 /// What is wrong with the messages of this severity: there is to be one, with the facts.
 fn wrong_message(text: &str, severity: Severity, facts: &[String]) -> Vec<String> {
-    // An INFO has its text on the line below.
+    // An INFO has its text two lines below.
+    let length = if severity == Severity::Info { 3 } else { 1 };
     let lines: Vec<&str> = text.lines().collect();
     let messages: Vec<String> = (0..lines.len())
         .filter(|&at| lines[at].starts_with(severity.prefix()))
-        .map(|at| lines[at..].iter().take(2).copied().collect::<Vec<_>>().join(" "))
+        .map(|at| lines[at..].iter().take(length).copied().collect::<Vec<_>>().join(" "))
         .collect();
     let [message] = &messages[..] else {
         return vec![format!("expected one {}, got {messages:?}", severity.prefix())];
@@ -212,7 +213,7 @@ fn libraries(broken: &Broken) -> Vec<Case> {
 fn stations(broken: &Broken) -> Vec<Case> {
     let polygon = |corners: &str| format!("{{\"stations\": [\n{{\"name\": \"a\", \"polygon\": [{corners}]}}]}}");
     let file = |name: &str, text: &str, facts: &[&str]| {
-        let file = broken.file(name, text);
+        let file = broken.file(&format!("stations/{name}.json"), text);
         let line = format!("activityzone stations={file}");
         Case::error("bad-station-file", &line, &[facts, &[&*file]].concat())
     };

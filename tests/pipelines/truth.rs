@@ -22,6 +22,7 @@ struct Truth {
 }
 
 /// Shares of all people in the frames, 0..1.
+#[derive(Debug)]
 pub struct Score {
     /// Found people who are there.
     pub precision: f32,
