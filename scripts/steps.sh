@@ -1,11 +1,11 @@
-# Sourced by setup, demo and test: where things are, and how a step is announced, timed and reported.
+# Sourced by the other scripts: where things are, and how a step is announced and a failure reported.
 # Expects `root`, the checkout's folder, to be set. Leaves the shell's options alone.
 
 # Scripts and links name target/release, so a target folder from elsewhere is not followed.
 export CARGO_TARGET_DIR="${root:?}/target"
 logs="$root/target/logs"
 
-# Output that is not wanted now, but that says why a step failed.
+# The file for a step's output, which is shown only if the step fails.
 step_log() {
     mkdir -p "$logs"
     printf '%s/%s.log' "$logs" "$1"
@@ -13,6 +13,11 @@ step_log() {
 
 say() {
     printf '== %s\n' "$*"
+}
+
+# step NUMBER TEXT: announces a step of a script that exports SHOPFLOOR_STEPS, the number of its steps; else prints nothing.
+step() {
+    [ -z "${SHOPFLOOR_STEPS:-}" ] || say "step $1 of $SHOPFLOOR_STEPS: $2"
 }
 
 # fail STEP WHY REMEDY: ends the script.
@@ -36,8 +41,8 @@ quietly() {
     fail "$quiet_step" "\`$*\` ended with status $quiet_status, its last lines are above (all: $quiet_log)" "$quiet_remedy"
 }
 
-# python_with_venv STEP: prints the first Python that can make virtual environments; the PATH's own may lack the
-# module, Debian's has it once STEP runs.
+# python_with_venv STEP: prints the first Python that can make virtual environments; one earlier on the PATH may lack the
+# module, which Debian's has after scripts/setup.
 python_with_venv() {
     for python in python3 /usr/bin/python3; do
         if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -51,7 +56,7 @@ python_with_venv() {
 
 # build_release: everything that the demo and the whole-pipeline tests run, with cargo's own progress.
 build_release() {
-    say "build: the plugin, the command and the Triton backend (release)"
+    say "build: the plugin, the command and the Triton backend (release); about 8 minutes the first time on two cores"
     cargo build --release --locked --workspace --manifest-path "$root/Cargo.toml" ||
         fail "build" "cargo could not build the workspace, see above" \
             "if crates could not be downloaded, check the network and run this again; else it is a defect of this checkout"

@@ -1,4 +1,4 @@
-//! Between the buffers of requests and the tensors of a session: many become one, one becomes many.
+//! Conversion between the buffers of requests and the tensors of a session: gathering inputs, dividing outputs.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -6,31 +6,30 @@ use std::ops::Range;
 use ort::memory::Allocator;
 use ort::value::DynTensor;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::memory::{self, Place};
 use crate::request::{Buffer, Input, Request, c_name};
 use crate::tensor::DataType;
 
-/// The tensor of `shape` that a session is given for one input of a batch.
+/// The tensor of `shape` that a session receives as one input of a batch; `parts` has the input of each request.
 ///
-/// A single piece is given as it lies, without a copy: ONNX Runtime takes host memory to a device itself where it must.
-/// Several pieces (several requests, or one that arrived in parts) are gathered at `place`.
+/// A single aligned buffer is used without a copy; ONNX Runtime copies host memory to a device if it needs to. Several
+/// buffers (of several requests, or of one in several parts) are copied into one tensor at `place`.
 ///
 /// The tensor may be used until the first of the requests is released.
 ///
 /// # Errors
-/// [`Error::InputSize`] if the parts together are not as large; [`Error::Runtime`] or [`Error::Cuda`] if memory cannot
-/// be had or reached.
-pub fn input(parts: &[&Input], shape: &[i64], place: Place, allocator: &Allocator) -> Result<DynTensor> {
+/// [`Error::InputSize`] if the buffers do not have the bytes of the shape; [`Error::Runtime`] or [`Error::Cuda`] if
+/// memory cannot be allocated or accessed.
+pub fn input_tensor(parts: &[&Input], shape: &[i64], place: Place, allocator: &Allocator) -> Result<DynTensor, Error> {
     let dtype = parts[0].dtype;
     let bytes = parts.iter().flat_map(|input| &input.buffers).map(Buffer::bytes).sum();
-    let expected = dtype.bytes(shape).unwrap_or(usize::MAX);
+    let expected = dtype.byte_size(shape).unwrap_or(usize::MAX);
     if bytes != expected {
-        let (tensor, shape) = (parts[0].name.clone(), shape.to_vec());
         return Err(Error::InputSize {
-            tensor,
+            tensor: parts[0].name.clone(),
             dtype,
-            shape,
+            shape: shape.to_vec(),
             bytes,
             expected,
         });
@@ -40,13 +39,13 @@ pub fn input(parts: &[&Input], shape: &[i64], place: Place, allocator: &Allocato
         && buffer.data().addr().is_multiple_of(dtype.size())
         && (buffer.place() == place || buffer.place() == Place::Host)
     {
-        // SAFETY: the buffer has exactly the bytes of type and shape, and its maker keeps it as it is.
+        // SAFETY: the buffer has exactly the bytes of type and shape, and stays unchanged, as its creator promised.
         return unsafe { memory::borrow(allocator, buffer.place(), buffer.data(), dtype, shape) };
     }
     let mut tensor = memory::allocate(allocator, dtype, shape)?;
     let mut to: *mut u8 = tensor.data_ptr_mut().cast();
     for buffer in parts.iter().flat_map(|input| &input.buffers) {
-        // SAFETY: all buffers together have the bytes of the tensor, so every write ends within it.
+        // SAFETY: the buffers have as many bytes as the tensor, so every write is within it.
         unsafe {
             memory::copy((buffer.data(), buffer.place()), (to, place), buffer.bytes())?;
             to = to.add(buffer.bytes());
@@ -57,8 +56,7 @@ pub fn input(parts: &[&Input], shape: &[i64], place: Place, allocator: &Allocato
 
 /// An output of a run.
 #[derive(Debug)]
-pub struct Output {
-    /// Its name.
+pub(crate) struct Output {
     pub name: String,
     tensor: DynTensor,
     dtype: DataType,
@@ -67,12 +65,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// The output `tensor`, which lies at `place` and has `rows` rows if it is to be divided.
+    /// The output `tensor` at `place`, to be divided among requests if `batch_size` is given.
     ///
     /// # Errors
-    /// [`Error::DataType`] for a type that Triton cannot be given; [`Error::OutputBatch`] for other rows than those.
-    pub fn new(name: String, tensor: DynTensor, place: Place, rows: Option<i64>) -> Result<Self> {
-        let shape = tensor.shape().to_vec();
+    /// [`Error::DataType`] if Triton does not support its data type; [`Error::OutputBatch`] if its first dimension is
+    /// not `batch_size`.
+    pub fn new(name: String, tensor: DynTensor, place: Place, batch_size: Option<i64>) -> Result<Self, Error> {
+        let mut shape = tensor.shape().to_vec();
         let element = *tensor.data_type();
         let Some(dtype) = DataType::from_onnx(element) else {
             return Err(Error::DataType {
@@ -80,47 +79,44 @@ impl Output {
                 dtype: element.to_string(),
             });
         };
-        match rows {
-            Some(rows) if shape.first() != Some(&rows) => Err(Error::OutputBatch {
-                tensor: name,
-                shape,
-                rows,
-            }),
-            // Triton has no tensor without a dimension.
-            None if shape.is_empty() => Ok(Self {
-                name,
-                tensor,
-                dtype,
-                shape: vec![1],
-                place,
-            }),
-            _ => Ok(Self {
-                name,
-                tensor,
-                dtype,
-                shape,
-                place,
-            }),
+        match batch_size {
+            Some(batch_size) if shape.first() != Some(&batch_size) => {
+                return Err(Error::OutputBatch {
+                    tensor: name,
+                    shape,
+                    batch_size,
+                });
+            }
+            // Triton has no tensors without dimensions.
+            None if shape.is_empty() => shape.push(1),
+            _ => {}
         }
+        Ok(Self {
+            name,
+            tensor,
+            dtype,
+            shape,
+            place,
+        })
     }
 
-    /// Copies the rows `part` into the response of a request; the whole tensor if there is no `part`.
+    /// Copies the entries `part` of the batch into the response of a request, or the whole tensor if `None`.
     ///
     /// # Errors
-    /// Triton's if it gives no memory; [`Error::Cuda`] if memory cannot be reached.
-    pub fn write(&self, request: &mut Request, part: Option<Range<i64>>) -> Result<()> {
+    /// Triton's error or [`Error::NoMemory`] if it provides no memory; [`Error::Cuda`] if memory cannot be accessed.
+    pub fn write(&self, request: &mut Request, part: Option<Range<i64>>) -> Result<(), Error> {
         let mut shape = self.shape.clone();
         let mut skip = 0;
         if let (Some(part), Some(first)) = (part, shape.first_mut()) {
             *first = 1;
-            let row = self.dtype.bytes(&shape).unwrap_or(0);
-            skip = row * usize::try_from(part.start).unwrap_or(0);
+            let entry = self.dtype.byte_size(&shape).unwrap_or(0);
+            skip = entry * usize::try_from(part.start).unwrap_or(0);
             shape[0] = part.end - part.start;
         }
         let (to, place) = request.output(&c_name(&self.name), self.dtype, &shape, self.place)?;
-        let bytes = self.dtype.bytes(&shape).unwrap_or(0);
+        let bytes = self.dtype.byte_size(&shape).unwrap_or(0);
         let from: *const u8 = self.tensor.data_ptr().cast();
-        // SAFETY: the parts of a batch are disjoint ranges of its rows, which `new` found in the tensor; Triton gave
+        // SAFETY: the parts of a batch are disjoint ranges of the first dimension, which `new` checked; Triton provided
         // `bytes` bytes.
         unsafe { memory::copy((from.wrapping_add(skip), self.place), (to, place), bytes) }
     }

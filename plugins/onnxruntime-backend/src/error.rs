@@ -1,16 +1,12 @@
-//! What can go wrong, with the Triton code that each failure is reported under.
+//! Errors, with the Triton error code of each.
 
 use std::path::PathBuf;
 
-use crate::signature::Mismatch;
 use crate::tensor::DataType;
-
-/// The result of this crate's functions.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// `TRITONSERVER_Error_Code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Triton's names
 pub enum Code {
     Unknown = 0,
     Internal = 1,
@@ -23,9 +19,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code with Triton's number `raw`; one that is newer than this backend counts as unknown.
-    #[must_use]
-    pub fn from_triton(raw: i32) -> Self {
+    /// The code with this number in Triton's C API; [`Code::Unknown`] for codes not listed here.
+    pub(crate) fn from_raw(raw: u32) -> Self {
         match raw {
             1 => Self::Internal,
             2 => Self::NotFound,
@@ -39,22 +34,22 @@ impl Code {
     }
 }
 
-/// A failure of the backend. Its text is what Triton's client, log or load call shows.
+/// An error of the backend. Its text is shown by Triton's client, log or load call.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// Triton's own error, passed on.
+    /// An error that Triton returned.
     #[error("{message}")]
     Triton {
         /// Triton's code.
         code: Code,
-        /// Triton's text.
+        /// Triton's message.
         message: String,
     },
-
-    /// The server speaks another major version of the backend API.
+    /// The server has another version of the backend API.
     #[error(
-        "the onnxruntime backend is written for TRITONBACKEND API 1.19 or newer of major version 1, \
-         but this server has {major}.{minor}"
+        "this server has TRITONBACKEND API {major}.{minor}, but the onnxruntime backend needs 1.19 or a later 1.x; use a \
+         Triton with that API (24.10 or newer)"
     )]
     ApiVersion {
         /// The server's major version.
@@ -62,150 +57,174 @@ pub enum Error {
         /// The server's minor version.
         minor: u32,
     },
-
-    /// No libonnxruntime, or one that cannot be used.
+    /// libonnxruntime was not found or cannot be used.
     #[error(
-        "cannot use ONNX Runtime: {}; give the path of libonnxruntime.so from an onnxruntime package with \
+        "cannot load ONNX Runtime: {}; set the path of libonnxruntime.so from an onnxruntime package with \
          --backend-config=onnxruntime,library=PATH",
         .tried.join("; ")
     )]
     Library {
-        /// One entry for each place that was tried: the path and why it was not used.
+        /// Each path that was tried, with the reason why it was not used.
         tried: Vec<String>,
     },
-
-    /// ONNX Runtime exists once per process.
+    /// The process already has another ONNX Runtime; it can have only one.
     #[error(
-        "this process already runs ONNX Runtime from {}, so {} cannot be used as well: give every server of the process \
-         the same library",
-        .loaded.display(), .asked.display()
+        "cannot load ONNX Runtime from {}: this process already has it from {}; set the same library for all servers of \
+         the process (--backend-config=onnxruntime,library=PATH)",
+        .requested.display(), .loaded.display()
     )]
     OtherLibrary {
         /// The library in use.
         loaded: PathBuf,
-        /// The library that was asked for.
-        asked: PathBuf,
+        /// The library that was requested.
+        requested: PathBuf,
     },
-
-    /// The model configuration says something that this backend does not understand.
-    #[error("model '{model}': {what}")]
+    /// The model configuration from Triton cannot be parsed.
+    #[error(
+        "cannot read the model configuration from Triton: {reason}; use a Triton release that this backend supports"
+    )]
+    ConfigJson {
+        /// The parser's message.
+        reason: String,
+    },
+    /// A field of config.pbtxt has a value that this backend does not accept.
+    #[error("model '{model}': config.pbtxt: {problem}")]
     Config {
         /// The model's name.
         model: String,
-        /// The field, what it says and what it should say.
-        what: String,
+        /// The field, its value, and the values that are accepted.
+        problem: String,
     },
-
     /// The model repository is not on a file system.
-    #[error("model '{model}' is not stored in a local file system, which is all that the onnxruntime backend reads")]
+    #[error(
+        "model '{model}': the onnxruntime backend reads models from a local file system only; copy the model repository \
+         to one"
+    )]
     Repository {
         /// The model's name.
         model: String,
     },
-
-    /// ONNX Runtime refused the model file.
-    #[error("model '{model}': cannot load {}: {reason}", .path.display())]
+    /// ONNX Runtime cannot load the model file.
+    #[error(
+        "model '{model}': cannot load {}: {reason}; expected an ONNX model there (default_model_filename in config.pbtxt \
+         sets another file name)",
+        .path.display()
+    )]
     Load {
         /// The model's name.
         model: String,
         /// The file.
         path: PathBuf,
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         reason: String,
     },
-
-    /// The execution provider is not part of the library.
+    /// The library does not have the execution provider.
     #[error(
-        "model '{model}' asks for the execution provider {provider}, but {} has only {}: give a library built with it \
-         (--backend-config=onnxruntime,library=PATH) or take it out of the model's config.pbtxt",
+        "model '{model}' needs the execution provider {provider}, but {} has only {}; use a library that has it \
+         (--backend-config=onnxruntime,library=PATH) or remove it from config.pbtxt (for CUDA, use KIND_CPU)",
         .library.display(), .available.join(", ")
     )]
     Provider {
         /// The model's name.
         model: String,
-        /// The provider as ONNX Runtime calls it.
+        /// ONNX Runtime's name of the provider.
         provider: &'static str,
         /// The library in use.
         library: PathBuf,
         /// The providers that it has.
         available: Vec<String>,
     },
-
-    /// Configuration and model file disagree about a tensor.
+    /// A tensor differs between configuration and model file.
     #[error(transparent)]
-    Tensor(Box<Mismatch>),
-
-    /// An input of a request cannot be what it claims to be.
-    #[error("input '{tensor}' has {bytes} bytes, but {dtype} {shape:?} takes {expected}")]
+    Mismatch(#[from] Box<Mismatch>),
+    /// The size of an input does not match its data type and shape.
+    #[error(
+        "input '{tensor}' has {bytes} bytes, expected {expected} for {dtype} {shape:?}; send one value per element"
+    )]
     InputSize {
         /// The tensor's name.
         tensor: String,
-        /// Its type.
+        /// Its data type.
         dtype: DataType,
         /// Its shape.
         shape: Vec<i64>,
-        /// The bytes it has.
+        /// The bytes that it has.
         bytes: usize,
-        /// The bytes it should have.
+        /// The bytes that data type and shape take.
         expected: usize,
     },
-
-    /// A tensor has a type that cannot be exchanged with Triton as plain bytes.
-    #[error("tensor '{tensor}' has the type {dtype}, which the onnxruntime backend does not support")]
+    /// The data type of a tensor is not supported.
+    #[error("tensor '{tensor}' has the data type {dtype}; the onnxruntime backend supports numbers and BOOL only")]
     DataType {
         /// The tensor's name.
         tensor: String,
-        /// Its type.
+        /// Its data type.
         dtype: String,
     },
-
-    /// The model gave an output that cannot be divided among the requests of the batch.
+    /// An output cannot be divided among the requests of the batch.
     #[error(
-        "output '{tensor}' has the shape {shape:?} for a batch of {rows}: its first dimension must be the batch; \
-         set max_batch_size to 0 for a model that does not batch"
+        "output '{tensor}' has the shape {shape:?} for batch size {batch_size}: expected the batch as its first dimension; \
+         set max_batch_size: 0 in config.pbtxt if the model does not batch"
     )]
     OutputBatch {
         /// The tensor's name.
         tensor: String,
         /// Its shape.
         shape: Vec<i64>,
-        /// The batch that was run.
-        rows: i64,
+        /// The size of the batch that was run.
+        batch_size: i64,
     },
-
-    /// The model left a requested output out, or gave something that is no tensor.
-    #[error("the model gave no tensor for output '{tensor}'")]
+    /// The model did not return a requested output as a tensor.
+    #[error("the model returned no tensor for output '{tensor}'; check the model file")]
     NoOutput {
         /// The output's name.
         tensor: String,
     },
-
     /// The server has no memory for an output.
-    #[error("the server gave no memory for the {bytes} bytes of output '{tensor}'")]
+    #[error(
+        "the server has no memory for the {bytes} bytes of output '{tensor}'; send fewer or smaller requests at a time"
+    )]
     NoMemory {
         /// The output's name.
         tensor: String,
-        /// The bytes that were asked for.
+        /// The bytes that were requested.
         bytes: u64,
     },
-
-    /// ONNX Runtime failed while running the model.
+    /// ONNX Runtime failed to run the model.
     #[error("ONNX Runtime: {0}")]
     Runtime(#[from] ort::Error),
-
-    /// Device memory could not be reached.
+    /// Device memory cannot be accessed.
     #[error("CUDA: {0}")]
     Cuda(String),
-
-    /// A bug of this backend; the server goes on.
-    #[error("the onnxruntime backend panicked: {0}")]
+    /// A bug in this backend; the server continues to run.
+    #[error("the onnxruntime backend panicked: {0}; please report this with the server's log")]
     Panic(String),
 }
 
+/// A tensor that differs between configuration and model file.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "model '{model}': {direction} '{tensor}' {problem}: config.pbtxt has {configured}, {} has {found}; {remedy}",
+    .path.display()
+)]
+pub struct Mismatch {
+    pub(crate) model: String,
+    /// The model file.
+    pub(crate) path: PathBuf,
+    /// `input` or `output`.
+    pub(crate) direction: &'static str,
+    pub(crate) tensor: String,
+    pub(crate) problem: &'static str,
+    /// The tensor in config.pbtxt.
+    pub(crate) configured: String,
+    /// The tensor in the model file.
+    pub(crate) found: String,
+    pub(crate) remedy: &'static str,
+}
+
 impl Error {
-    /// The code that Triton reports this failure under.
-    #[must_use]
-    pub fn code(&self) -> Code {
+    /// The code under which Triton reports this error.
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Triton { code, .. } => *code,
             Self::ApiVersion { .. } | Self::Provider { .. } | Self::DataType { .. } | Self::Repository { .. } => {
@@ -213,7 +232,11 @@ impl Error {
             }
             Self::Library { .. } => Code::NotFound,
             Self::OtherLibrary { .. } => Code::AlreadyExists,
-            Self::Config { .. } | Self::Load { .. } | Self::Tensor(_) | Self::InputSize { .. } => Code::InvalidArgument,
+            Self::ConfigJson { .. }
+            | Self::Config { .. }
+            | Self::Load { .. }
+            | Self::Mismatch(_)
+            | Self::InputSize { .. } => Code::InvalidArgument,
             Self::NoMemory { .. } => Code::Unavailable,
             Self::OutputBatch { .. } | Self::NoOutput { .. } | Self::Runtime(_) | Self::Cuda(_) | Self::Panic(_) => {
                 Code::Internal

@@ -1,254 +1,220 @@
-//! Triton's C API as this backend needs it: opaque types, constants, and the table of functions.
+//! The part of Triton's C API that the backend uses, declared by hand after `tritonserver.h` 1.34 and `tritonbackend.h`
+//! 1.19: opaque types, constants, the table of functions, and conversion of errors.
 //!
-//! The functions are looked up at run time and never linked. A host application opens `libtritonserver` with
-//! `RTLD_LOCAL`, so its symbols are in no global scope; they are found on a handle of the library that is already
-//! loaded. Types and values follow `tritonserver.h` 1.34 and `tritonbackend.h` 1.19.
+//! The functions are looked up at run time, not linked: an application opens `libtritonserver` with `RTLD_LOCAL`, so its
+//! symbols are in no global scope. They are found through a handle of the library that is already loaded.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr;
 use std::sync::OnceLock;
 
-use crate::error::{Code, Error, Result};
-use crate::loaded::Library;
-use crate::request::Times;
+use libloading::os::unix::Library;
 
+use crate::error::{Code, Error};
+use crate::loaded;
+
+/// Declares objects that only Triton can look into.
 macro_rules! opaque {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
+    ($($name:ident)*) => { $(
         #[repr(C)]
-        pub struct $name {
+        pub(crate) struct $name {
             _private: [u8; 0],
         }
-    )*};
+    )* };
 }
 
-opaque! {
-    /// `TRITONSERVER_Error`; null means success.
-    RawError;
-    /// `TRITONSERVER_Message`: a JSON document.
-    Message;
-    /// `TRITONBACKEND_Backend`.
-    Backend;
-    /// `TRITONBACKEND_Model`.
-    Model;
-    /// `TRITONBACKEND_ModelInstance`.
-    Instance;
-    /// `TRITONBACKEND_Request`.
-    Request;
-    /// `TRITONBACKEND_Input`.
-    Input;
-    /// `TRITONBACKEND_Response`.
-    Response;
-    /// `TRITONBACKEND_Output`.
-    Output;
-}
+opaque! { TritonError TritonMessage TritonBackend TritonModel TritonInstance TritonRequest TritonInput TritonResponse TritonOutput }
 
-/// What nearly every function of the API returns: nothing, or an error that the receiver owns.
+/// The result of nearly every function: null for success, or an error that the receiver owns.
 #[repr(transparent)]
-#[must_use = "an error of Triton's is to be passed on or deleted"]
-pub struct Status(*mut RawError);
+#[must_use = "an error from Triton must be returned or deleted"]
+pub struct Status(*mut TritonError);
 
 impl Status {
     /// Success.
-    pub const OK: Self = Self(std::ptr::null_mut());
+    pub(crate) const OK: Self = Self(ptr::null_mut());
 
-    /// The error itself or null, still owned by this.
-    pub(crate) fn raw(&self) -> *mut RawError {
+    /// The error or null, still owned by the status.
+    pub(crate) fn raw(&self) -> *mut TritonError {
         self.0
     }
 }
 
-/// An instance's handle that is known to be live.
-#[derive(Debug)]
-pub struct LiveInstance(*mut Instance);
-
-impl LiveInstance {
-    /// # Safety
-    /// `raw` is live at least as long as the result.
-    #[must_use]
-    pub unsafe fn new(raw: *mut Instance) -> Self {
-        Self(raw)
-    }
-
-    /// Counts one run of the model, of `rows` rows, in Triton's statistics.
-    pub fn report_batch(&self, rows: u64, times: Times, end: u64) {
-        let Times {
-            start,
-            compute_start,
-            compute_end,
-        } = times;
-        // SAFETY: the instance is live by the promise of `new`.
-        discard(unsafe { (api().report_batch_statistics)(self.0, rows, start, compute_start, compute_end, end) });
-    }
-}
-
 /// `TRITONSERVER_MEMORY_CPU`.
-pub const MEMORY_CPU: c_int = 0;
+pub(crate) const MEMORY_CPU: u32 = 0;
 /// `TRITONSERVER_MEMORY_GPU`.
-pub const MEMORY_GPU: c_int = 2;
+pub(crate) const MEMORY_GPU: u32 = 2;
 /// `TRITONSERVER_INSTANCEGROUPKIND_GPU`.
-pub const KIND_GPU: c_int = 2;
+pub(crate) const INSTANCE_GROUP_KIND_GPU: u32 = 2;
 /// `TRITONSERVER_REQUEST_RELEASE_ALL`.
-pub const RELEASE_ALL: u32 = 1;
+pub(crate) const REQUEST_RELEASE_ALL: u32 = 1;
 /// `TRITONSERVER_RESPONSE_COMPLETE_FINAL`.
-pub const RESPONSE_FINAL: u32 = 1;
+pub(crate) const RESPONSE_COMPLETE_FINAL: u32 = 1;
 /// `TRITONBACKEND_ARTIFACT_FILESYSTEM`.
-pub const ARTIFACT_FILESYSTEM: c_int = 0;
-/// The `config_version` that `TRITONBACKEND_ModelConfig` and `…SetConfig` take.
-pub const CONFIG_VERSION: u32 = 1;
+pub(crate) const ARTIFACT_FILESYSTEM: u32 = 0;
+/// The `config_version` of `TRITONBACKEND_ModelConfig` and `TRITONBACKEND_ModelSetConfig`.
+pub(crate) const CONFIG_VERSION: u32 = 1;
 
-macro_rules! table {
-    ($($field:ident = $symbol:ident($($arg:ty),*) -> $ret:ty;)*) => {
-        /// The functions of Triton that this backend calls, named without their prefix.
-        #[allow(missing_docs)]
-        pub struct Table {
-            $(pub $field: unsafe extern "C" fn($($arg),*) -> $ret,)*
+/// Declares the table of functions and how it is filled.
+macro_rules! api {
+    ($( $prefix:literal { $( fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty; )* } )*) => {
+        /// Triton's functions, by their names without `TRITONSERVER_` or `TRITONBACKEND_`.
+        #[allow(non_snake_case)]
+        pub(crate) struct Api {
+            $($( pub $name: unsafe extern "C" fn($($argument: $type),*) -> $result, )*)*
         }
 
-        impl Table {
-            fn resolve(library: Library) -> Result<Self, &'static CStr> {
-                Ok(Self {$(
-                    $field: {
-                        const NAME: &CStr = match CStr::from_bytes_with_nul(
-                            concat!(stringify!($symbol), "\0").as_bytes(),
-                        ) {
-                            Ok(name) => name,
-                            Err(_) => panic!("a symbol name without inner NUL"),
-                        };
-                        let symbol = library.symbol(NAME).ok_or(NAME)?;
-                        // SAFETY: the symbol is the C function of that name, declared with exactly this
-                        // signature in the headers that this file follows.
-                        unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) -> $ret>(symbol) }
-                    },
-                )*})
+        impl Api {
+            /// Looks every function up; an error is the name of the first one that is missing.
+            fn find(library: &Library) -> Result<Self, &'static str> {
+                Ok(Self { $($( $name: {
+                    let name = concat!($prefix, stringify!($name));
+                    // SAFETY: the type is that of the header's declaration.
+                    *unsafe { library.get(name.as_bytes()) }.map_err(|_| name)?
+                }, )*)* })
             }
         }
     };
 }
 
-table! {
-    error_new = TRITONSERVER_ErrorNew(c_int, *const c_char) -> Status;
-    error_delete = TRITONSERVER_ErrorDelete(*mut RawError) -> ();
-    error_code = TRITONSERVER_ErrorCode(*mut RawError) -> c_int;
-    error_message = TRITONSERVER_ErrorMessage(*mut RawError) -> *const c_char;
-    log_message = TRITONSERVER_LogMessage(c_int, *const c_char, c_int, *const c_char) -> Status;
-    message_from_json = TRITONSERVER_MessageNewFromSerializedJson(*mut *mut Message, *const c_char, usize) -> Status;
-    message_to_json = TRITONSERVER_MessageSerializeToJson(*mut Message, *mut *const c_char, *mut usize) -> Status;
-    message_delete = TRITONSERVER_MessageDelete(*mut Message) -> Status;
-    api_version = TRITONBACKEND_ApiVersion(*mut u32, *mut u32) -> Status;
-    backend_config = TRITONBACKEND_BackendConfig(*mut Backend, *mut *mut Message) -> Status;
-    backend_artifacts = TRITONBACKEND_BackendArtifacts(*mut Backend, *mut c_int, *mut *const c_char) -> Status;
-    model_name = TRITONBACKEND_ModelName(*mut Model, *mut *const c_char) -> Status;
-    model_version = TRITONBACKEND_ModelVersion(*mut Model, *mut u64) -> Status;
-    model_repository = TRITONBACKEND_ModelRepository(*mut Model, *mut c_int, *mut *const c_char) -> Status;
-    model_config = TRITONBACKEND_ModelConfig(*mut Model, u32, *mut *mut Message) -> Status;
-    model_auto_complete = TRITONBACKEND_ModelAutoCompleteConfig(*mut Model, *mut bool) -> Status;
-    model_set_config = TRITONBACKEND_ModelSetConfig(*mut Model, u32, *mut Message) -> Status;
-    model_state = TRITONBACKEND_ModelState(*mut Model, *mut *mut c_void) -> Status;
-    model_set_state = TRITONBACKEND_ModelSetState(*mut Model, *mut c_void) -> Status;
-    instance_name = TRITONBACKEND_ModelInstanceName(*mut Instance, *mut *const c_char) -> Status;
-    instance_kind = TRITONBACKEND_ModelInstanceKind(*mut Instance, *mut c_int) -> Status;
-    instance_device = TRITONBACKEND_ModelInstanceDeviceId(*mut Instance, *mut i32) -> Status;
-    instance_model = TRITONBACKEND_ModelInstanceModel(*mut Instance, *mut *mut Model) -> Status;
-    instance_state = TRITONBACKEND_ModelInstanceState(*mut Instance, *mut *mut c_void) -> Status;
-    instance_set_state = TRITONBACKEND_ModelInstanceSetState(*mut Instance, *mut c_void) -> Status;
-    report_statistics = TRITONBACKEND_ModelInstanceReportStatistics(
-        *mut Instance, *mut Request, bool, u64, u64, u64, u64
-    ) -> Status;
-    report_batch_statistics = TRITONBACKEND_ModelInstanceReportBatchStatistics(
-        *mut Instance, u64, u64, u64, u64, u64
-    ) -> Status;
-    request_input_count = TRITONBACKEND_RequestInputCount(*mut Request, *mut u32) -> Status;
-    request_input = TRITONBACKEND_RequestInputByIndex(*mut Request, u32, *mut *mut Input) -> Status;
-    request_output_count = TRITONBACKEND_RequestOutputCount(*mut Request, *mut u32) -> Status;
-    request_output_name = TRITONBACKEND_RequestOutputName(*mut Request, u32, *mut *const c_char) -> Status;
-    request_release = TRITONBACKEND_RequestRelease(*mut Request, u32) -> Status;
-    input_properties = TRITONBACKEND_InputProperties(
-        *mut Input, *mut *const c_char, *mut c_int, *mut *const i64, *mut u32, *mut u64, *mut u32
-    ) -> Status;
-    input_buffer = TRITONBACKEND_InputBuffer(
-        *mut Input, u32, *mut *const c_void, *mut u64, *mut c_int, *mut i64
-    ) -> Status;
-    response_new = TRITONBACKEND_ResponseNew(*mut *mut Response, *mut Request) -> Status;
-    response_output = TRITONBACKEND_ResponseOutput(
-        *mut Response, *mut *mut Output, *const c_char, c_int, *const i64, u32
-    ) -> Status;
-    response_send = TRITONBACKEND_ResponseSend(*mut Response, u32, *mut RawError) -> Status;
-    output_buffer = TRITONBACKEND_OutputBuffer(*mut Output, *mut *mut c_void, u64, *mut c_int, *mut i64) -> Status;
+api! {
+    "TRITONSERVER_" {
+        fn ErrorNew(code: u32, message: *const c_char) -> Status;
+        fn ErrorDelete(error: *mut TritonError) -> ();
+        fn ErrorCode(error: *mut TritonError) -> u32;
+        fn ErrorMessage(error: *mut TritonError) -> *const c_char;
+
+        fn LogMessage(level: u32, file: *const c_char, line: c_int, message: *const c_char) -> Status;
+
+        fn MessageNewFromSerializedJson(message: *mut *mut TritonMessage, base: *const c_char, byte_size: usize) -> Status;
+        fn MessageSerializeToJson(message: *mut TritonMessage, base: *mut *const c_char, byte_size: *mut usize) -> Status;
+        fn MessageDelete(message: *mut TritonMessage) -> Status;
+    }
+    "TRITONBACKEND_" {
+        fn ApiVersion(major: *mut u32, minor: *mut u32) -> Status;
+
+        fn BackendConfig(backend: *mut TritonBackend, config: *mut *mut TritonMessage) -> Status;
+        fn BackendArtifacts(backend: *mut TritonBackend, kind: *mut u32, location: *mut *const c_char) -> Status;
+
+        fn ModelVersion(model: *mut TritonModel, version: *mut u64) -> Status;
+        fn ModelRepository(model: *mut TritonModel, kind: *mut u32, location: *mut *const c_char) -> Status;
+        fn ModelConfig(model: *mut TritonModel, config_version: u32, config: *mut *mut TritonMessage) -> Status;
+        fn ModelAutoCompleteConfig(model: *mut TritonModel, complete: *mut bool) -> Status;
+        fn ModelSetConfig(model: *mut TritonModel, config_version: u32, config: *mut TritonMessage) -> Status;
+        fn ModelState(model: *mut TritonModel, state: *mut *mut c_void) -> Status;
+        fn ModelSetState(model: *mut TritonModel, state: *mut c_void) -> Status;
+
+        fn ModelInstanceName(instance: *mut TritonInstance, name: *mut *const c_char) -> Status;
+        fn ModelInstanceKind(instance: *mut TritonInstance, kind: *mut u32) -> Status;
+        fn ModelInstanceDeviceId(instance: *mut TritonInstance, device: *mut i32) -> Status;
+        fn ModelInstanceModel(instance: *mut TritonInstance, model: *mut *mut TritonModel) -> Status;
+        fn ModelInstanceState(instance: *mut TritonInstance, state: *mut *mut c_void) -> Status;
+        fn ModelInstanceSetState(instance: *mut TritonInstance, state: *mut c_void) -> Status;
+        fn ModelInstanceReportStatistics(
+            instance: *mut TritonInstance, request: *mut TritonRequest, success: bool,
+            start: u64, compute_start: u64, compute_end: u64, end: u64,
+        ) -> Status;
+        fn ModelInstanceReportBatchStatistics(
+            instance: *mut TritonInstance, batch_size: u64, start: u64, compute_start: u64, compute_end: u64, end: u64,
+        ) -> Status;
+
+        fn RequestInputCount(request: *mut TritonRequest, count: *mut u32) -> Status;
+        fn RequestInputByIndex(request: *mut TritonRequest, index: u32, input: *mut *mut TritonInput) -> Status;
+        fn RequestOutputCount(request: *mut TritonRequest, count: *mut u32) -> Status;
+        fn RequestOutputName(request: *mut TritonRequest, index: u32, name: *mut *const c_char) -> Status;
+        fn RequestRelease(request: *mut TritonRequest, flags: u32) -> Status;
+
+        fn InputProperties(
+            input: *mut TritonInput, name: *mut *const c_char, datatype: *mut u32, shape: *mut *const i64,
+            dim_count: *mut u32, byte_size: *mut u64, buffer_count: *mut u32,
+        ) -> Status;
+        fn InputBuffer(
+            input: *mut TritonInput, index: u32, buffer: *mut *const c_void, byte_size: *mut u64,
+            memory_type: *mut u32, memory_type_id: *mut i64,
+        ) -> Status;
+
+        fn ResponseNew(response: *mut *mut TritonResponse, request: *mut TritonRequest) -> Status;
+        fn ResponseOutput(
+            response: *mut TritonResponse, output: *mut *mut TritonOutput, name: *const c_char, datatype: u32,
+            shape: *const i64, dim_count: u32,
+        ) -> Status;
+        fn ResponseSend(response: *mut TritonResponse, flags: u32, error: *mut TritonError) -> Status;
+
+        fn OutputBuffer(
+            output: *mut TritonOutput, buffer: *mut *mut c_void, byte_size: u64,
+            memory_type: *mut u32, memory_type_id: *mut i64,
+        ) -> Status;
+    }
 }
 
-static TABLE: OnceLock<Table> = OnceLock::new();
+static API: OnceLock<Api> = OnceLock::new();
 
-/// Looks every function up. Called first, in `TRITONBACKEND_Initialize`, so that a server too old for this backend is
-/// an error of its loading.
+/// Looks every function up. Called first, in `TRITONBACKEND_Initialize`, so that a server that is too old fails to load
+/// the backend.
 ///
 /// # Errors
-/// The status to return to Triton, when a function is missing.
-pub fn load() -> Result<(), Status> {
-    if TABLE.get().is_some() {
+/// The status to return to Triton if a function is missing.
+pub(crate) fn load() -> Result<(), Status> {
+    if API.get().is_some() {
         return Ok(());
     }
-    let library = Library::triton();
-    let table = Table::resolve(library).map_err(|symbol| missing(library, symbol))?;
-    TABLE.get_or_init(|| table);
+    let library = loaded::triton();
+    let api = Api::find(library).map_err(|name| missing(library, name))?;
+    API.get_or_init(|| api);
     Ok(())
 }
 
-/// The function table. [`load`] has succeeded before anything else of this backend is called.
-pub fn api() -> &'static Table {
-    TABLE.get_or_init(|| Table::resolve(Library::triton()).unwrap_or_else(|symbol| give_up(symbol)))
+/// The table of functions. [`load`] must have succeeded.
+pub(crate) fn api() -> &'static Api {
+    API.get_or_init(|| Api::find(loaded::triton()).unwrap_or_else(|name| abort(name)))
 }
 
-/// Makes Triton's error for `symbol`, which needs one function of the very library that lacks another.
-fn missing(library: Library, symbol: &CStr) -> Status {
-    let Some(error_new) = library.symbol(c"TRITONSERVER_ErrorNew") else {
-        give_up(symbol)
-    };
-    // SAFETY: TRITONSERVER_ErrorNew has this signature; see `table!`.
-    let error_new: unsafe extern "C" fn(c_int, *const c_char) -> Status = unsafe { std::mem::transmute(error_new) };
+/// Creates the error for the missing function `name`, with the one function that this takes.
+fn missing(library: &Library, name: &str) -> Status {
+    // SAFETY: the type is that of the header's declaration.
+    let error_new =
+        unsafe { library.get::<unsafe extern "C" fn(u32, *const c_char) -> Status>(b"TRITONSERVER_ErrorNew") };
+    let Ok(error_new) = error_new else { abort(name) };
     let text = format!(
-        "the onnxruntime backend needs {}, which this libtritonserver does not have: use Triton 24.10 or newer",
-        symbol.to_string_lossy()
+        "the onnxruntime backend needs {name}, which this libtritonserver does not have; use Triton 24.10 or newer"
     );
     let text = CString::new(text).unwrap_or_default();
     // SAFETY: the message is NUL-terminated and copied by Triton.
-    unsafe { error_new(Code::Unsupported as c_int, text.as_ptr()) }
+    unsafe { error_new(Code::Unsupported as u32, text.as_ptr()) }
 }
 
-/// Without Triton's error function a failure cannot be told to the caller, and success would be a lie.
-fn give_up(symbol: &CStr) -> ! {
-    eprintln!(
-        "onnxruntime backend: {} not found in the process",
-        symbol.to_string_lossy()
-    );
+/// Ends the process: without Triton's error function a failure cannot be returned, and null would mean success.
+fn abort(name: &str) -> ! {
+    eprintln!("onnxruntime backend: this process has no function {name}; load the backend in a Triton server");
     std::process::abort()
 }
 
-/// Turns Triton's answer into a `Result`, taking the error over.
-pub fn check(status: Status) -> Result<()> {
+/// Converts a status to a `Result` and deletes its error.
+pub(crate) fn check(status: Status) -> Result<(), Error> {
     let error = status.raw();
     if error.is_null() {
         return Ok(());
     }
     let api = api();
-    // SAFETY: a status that is not null is a live error of ours; its message lives until it is deleted.
+    // SAFETY: a status that is not null is a live error that we own; its message is copied before it is deleted.
     unsafe {
-        let code = Code::from_triton((api.error_code)(error));
-        let message = text((api.error_message)(error));
-        (api.error_delete)(error);
+        let code = Code::from_raw((api.ErrorCode)(error));
+        let message = text((api.ErrorMessage)(error));
+        (api.ErrorDelete)(error);
         Err(Error::Triton { code, message })
     }
 }
 
-/// Makes Triton's error from ours. The receiver owns it.
-pub fn status(error: &Error) -> Status {
+/// Creates Triton's error from ours. The receiver owns it.
+pub(crate) fn status(error: &Error) -> Status {
     let text = CString::new(error.to_string().replace('\0', " ")).unwrap_or_default();
     // SAFETY: the message is NUL-terminated and copied by Triton.
-    unsafe { (api().error_new)(error.code() as c_int, text.as_ptr()) }
+    unsafe { (api().ErrorNew)(error.code() as u32, text.as_ptr()) }
 }
 
-/// Deletes an error that there is nobody left to tell.
-pub fn discard(status: Status) {
+/// Logs and deletes an error that cannot be returned to a caller.
+pub(crate) fn discard(status: Status) {
     if let Err(error) = check(status) {
         log(Level::Error, &error.to_string());
     }
@@ -256,8 +222,7 @@ pub fn discard(status: Status) {
 
 /// Triton's log levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Level {
+pub(crate) enum Level {
     Info = 0,
     Warning = 1,
     Error = 2,
@@ -265,24 +230,24 @@ pub enum Level {
 }
 
 /// Writes one line to Triton's log.
-pub fn log(level: Level, message: &str) {
+pub(crate) fn log(level: Level, message: &str) {
     let text = CString::new(message.replace('\0', " ")).unwrap_or_default();
     // SAFETY: both strings are NUL-terminated and only read during the call.
-    let status = unsafe { (api().log_message)(level as c_int, c"onnxruntime_backend".as_ptr(), 0, text.as_ptr()) };
+    let status = unsafe { (api().LogMessage)(level as u32, c"onnxruntime_backend".as_ptr(), 0, text.as_ptr()) };
     if !status.raw().is_null() {
-        // SAFETY: a live error of ours; logging its text could fail the same way.
-        unsafe { (api().error_delete)(status.raw()) };
+        // SAFETY: a live error that we own. Logging it could fail in the same way.
+        unsafe { (api().ErrorDelete)(status.raw()) };
     }
 }
 
-/// A C string of Triton's as ours; null reads as empty.
+/// A copy of a C string from Triton; empty for null.
 ///
 /// # Safety
-/// `raw` is null or a NUL-terminated string that is alive during the call.
-pub unsafe fn text(raw: *const c_char) -> String {
+/// `raw` is null or a NUL-terminated string that lives during the call.
+pub(crate) unsafe fn text(raw: *const c_char) -> String {
     if raw.is_null() {
         return String::new();
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: as promised by the caller.
     unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
 }

@@ -1,46 +1,55 @@
 //! A Triton backend that runs ONNX models with ONNX Runtime: `libtriton_onnxruntime.so`, `backend: "onnxruntime"`.
 //!
-//! It serves the same `config.pbtxt` as NVIDIA's backend of that name, in any Triton with the backend API 1.19 or newer,
-//! as its own process or inside a host application.
+//! It reads the same `config.pbtxt` as NVIDIA's backend of that name, and works in any Triton with backend API 1.19 or a
+//! later 1.x, in `tritonserver` or inside another application.
 //!
-//! # What can be set
-//! - `--backend-config=onnxruntime,library=PATH` (in a host application `TRITONSERVER_ServerOptionsSetBackendConfig`):
-//!   the libonnxruntime to use; see [`library`] for where it is looked for otherwise
-//! - in `config.pbtxt`: `parameters` and `optimization`, see [`config`]; `instance_group`, `dynamic_batching` and the
-//!   rest are Triton's own
+//! # Settings
+//! - `--backend-config=onnxruntime,library=PATH`, or `TRITONSERVER_ServerOptionsSetBackendConfig` in an application: the
+//!   `libonnxruntime.so` to use. `library.rs` lists where it is searched for otherwise.
+//! - `parameters` and `optimization` in `config.pbtxt`, listed in `config/mod.rs`. `instance_group`, `dynamic_batching`
+//!   and the other fields are handled by Triton itself.
 //!
-//! # What is promised
-//! - The requests of a batch are run as one batch. Those whose shapes differ (`allow_ragged_batch`) are run in one batch
-//!   per shape, and a batch that fails is run again one by one, so that only the guilty request fails.
-//! - An input that lies in one aligned buffer is not copied; an output is copied once.
-//! - A failure is an error of the load or the request that it belongs to. No panic leaves the library.
-//! - `KIND_GPU` keeps tensors in device memory from one step of an ensemble to the next.
-//!   **Not shown: it has not run on a GPU yet.**
+//! # Behaviour
+//! - The requests of a batch are run as one batch. Requests with different shapes (`allow_ragged_batch`) are run in one
+//!   batch per shape. A batch that fails is run again request by request, so that only the failing request gets an error.
+//! - An input in one aligned buffer is not copied; an output is copied once.
+//! - A failure is reported as the error of its load or request. No panic leaves the library.
+//! - Instances of `KIND_GPU` keep tensors in device memory from one step of an ensemble to the next. This path
+//!   (`cuda.rs` and [`Place::Cuda`]) has not run on a GPU yet.
 //!
-//! # Where things are
-//! - [`entry`]: the functions that Triton calls
-//! - [`ffi`], [`loaded`]: the functions that Triton gives, and where in the process they are found
-//! - [`library`]: libonnxruntime, found and loaded once per process
-//! - [`config`], [`signature`]: what the model should be, and whether its file is that
-//! - [`session`], [`model`]: a model made ready, one session per instance
-//! - [`execute`], [`request`], [`binding`]: requests become a batch, are run, and are answered
-//! - [`memory`], [`cuda`], [`tensor`]: where bytes lie, how they get from there, and what they mean
+//! # Modules
+//! - `entry`: the functions that Triton calls
+//! - `ffi`, `loaded`: Triton's functions, and finding them in the process
+//! - `library`: finding and loading libonnxruntime, once per process
+//! - `config`, `signature`: the model's configuration, and comparing the model file with it
+//! - `session`, `model`: loading a model; each instance has a session of its own
+//! - `instance`, `request`, `binding`: gathering requests into a batch, running it, and sending the responses
+//! - `statistics`: the times that Triton's statistics consist of
+//! - `memory`, `cuda`, `tensor`: memory types, copies between them, and data types
 //!
-//! Where it is `unsafe` is said at the top of the file; everything else is compiled without.
+//! A module with unsafe code allows it at the top of its file; all others are compiled without.
 #![deny(unsafe_code)]
 
-pub mod binding;
-pub mod config;
-pub mod cuda;
-pub mod entry;
-pub mod error;
-pub mod execute;
-pub mod ffi;
-pub mod library;
-pub mod loaded;
-pub mod memory;
-pub mod model;
-pub mod request;
-pub mod session;
-pub mod signature;
-pub mod tensor;
+mod binding;
+mod config;
+mod cuda;
+mod entry;
+mod error;
+mod ffi;
+mod instance;
+mod library;
+mod loaded;
+mod memory;
+mod model;
+mod request;
+mod session;
+mod signature;
+mod statistics;
+mod tensor;
+
+// For the tests of `binding`, which need ONNX Runtime but not Triton.
+pub use binding::input_tensor;
+pub use error::{Code, Error, Mismatch};
+pub use memory::Place;
+pub use request::{Buffer, Input};
+pub use tensor::DataType;

@@ -1,4 +1,4 @@
-//! Making a session of ONNX Runtime from a model's configuration.
+//! Creating an ONNX Runtime session from a model's configuration.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::config::{GraphLevel, ModelConfig, Options, Provider, ProviderKind};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::library;
 use crate::memory::Place;
 use crate::signature::{self, Tensor};
 
-/// Loads the model file at `path` for an instance whose tensors lie at `place`, and checks it against `config`.
+/// Loads the model file at `path` for an instance with tensors at `place`, and compares it with `config`.
 ///
 /// # Errors
-/// [`Error::Provider`], [`Error::Config`], [`Error::Load`] or [`Error::Tensor`].
-pub fn open(config: &ModelConfig, path: &Path, place: Place) -> Result<Session> {
+/// [`Error::Provider`], [`Error::Config`], [`Error::Load`] or [`Error::Mismatch`].
+pub(crate) fn open(config: &ModelConfig, path: &Path, place: Place) -> Result<Session, Error> {
     let session = load(config, path, place)?;
     let (inputs, outputs) = tensors(&session);
     signature::check(config, path, &inputs, &outputs)?;
@@ -27,22 +27,21 @@ pub fn open(config: &ModelConfig, path: &Path, place: Place) -> Result<Session> 
 ///
 /// # Errors
 /// [`Error::Provider`], [`Error::Config`] or [`Error::Load`].
-pub fn load(config: &ModelConfig, path: &Path, place: Place) -> Result<Session> {
+pub(crate) fn load(config: &ModelConfig, path: &Path, place: Place) -> Result<Session, Error> {
     let runtime = library::runtime()?;
     let providers = providers(config, place, &runtime.path)?;
-    let refused = |error: ort::Error| Error::Load {
+    let failed = |error: ort::Error| Error::Load {
         model: config.name.clone(),
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    let builder = Session::builder(&runtime.environment).map_err(refused)?;
-    let mut builder = configure(builder, &config.options, &providers).map_err(refused)?;
-    builder.commit_from_file(path).map_err(refused)
+    let builder = Session::builder(&runtime.environment).map_err(failed)?;
+    let mut builder = configure(builder, &config.options, &providers).map_err(failed)?;
+    builder.commit_from_file(path).map_err(failed)
 }
 
 /// The inputs and outputs of a session.
-#[must_use]
-pub fn tensors(session: &Session) -> (Vec<Tensor>, Vec<Tensor>) {
+pub(crate) fn tensors(session: &Session) -> (Vec<Tensor>, Vec<Tensor>) {
     (
         session.inputs().iter().map(Tensor::new).collect(),
         session.outputs().iter().map(Tensor::new).collect(),
@@ -78,9 +77,9 @@ fn configure(
     Ok(builder.with_execution_providers(providers)?)
 }
 
-/// The execution providers to register, in order; the CPU's own is always there, as the last.
-fn providers(config: &ModelConfig, place: Place, library: &Path) -> Result<Vec<ExecutionProviderDispatch>> {
-    let asked = match place {
+/// The execution providers to register, in order; ONNX Runtime adds the CPU's as the last.
+fn providers(config: &ModelConfig, place: Place, library: &Path) -> Result<Vec<ExecutionProviderDispatch>, Error> {
+    let requested = match place {
         Place::Host => config.options.cpu_providers.clone(),
         Place::Cuda(_) => {
             let cuda = Provider {
@@ -92,7 +91,7 @@ fn providers(config: &ModelConfig, place: Place, library: &Path) -> Result<Vec<E
     };
     let available = library::providers()?;
     let mut dispatch = Vec::new();
-    for provider in &asked {
+    for provider in &requested {
         if !available.iter().any(|name| name == provider.kind.onnx()) {
             return Err(Error::Provider {
                 model: config.name.clone(),
@@ -106,8 +105,12 @@ fn providers(config: &ModelConfig, place: Place, library: &Path) -> Result<Vec<E
     Ok(dispatch)
 }
 
-fn dispatcher(config: &ModelConfig, provider: &Provider, place: Place) -> Result<Option<ExecutionProviderDispatch>> {
-    let built = match (provider.kind, place) {
+fn dispatcher(
+    config: &ModelConfig,
+    provider: &Provider,
+    place: Place,
+) -> Result<Option<ExecutionProviderDispatch>, Error> {
+    let dispatch = match (provider.kind, place) {
         (ProviderKind::Cpu, _) => return Ok(None),
         (ProviderKind::OpenVino, _) => with_options(ep::OpenVINO::default(), provider).build(),
         (ProviderKind::Cuda, Place::Cuda(device)) => {
@@ -119,15 +122,18 @@ fn dispatcher(config: &ModelConfig, provider: &Provider, place: Place) -> Result
         (ProviderKind::Cuda | ProviderKind::TensorRt, Place::Host) => {
             return Err(Error::Config {
                 model: config.name.clone(),
-                what: format!("{} needs an instance_group of kind KIND_GPU", provider.kind.onnx()),
+                problem: format!(
+                    "execution provider {} runs on a GPU only; set instance_group [{{ kind: KIND_GPU }}] or remove it",
+                    provider.kind.onnx()
+                ),
             });
         }
     };
-    Ok(Some(built.error_on_failure()))
+    Ok(Some(dispatch.error_on_failure()))
 }
 
-fn with_options<P: ArbitrarilyConfigurableExecutionProvider>(provider: P, asked: &Provider) -> P {
-    asked.options.iter().fold(provider, |provider, (key, value)| {
+fn with_options<P: ArbitrarilyConfigurableExecutionProvider>(provider: P, requested: &Provider) -> P {
+    requested.options.iter().fold(provider, |provider, (key, value)| {
         provider.with_arbitrary_config(key, value)
     })
 }

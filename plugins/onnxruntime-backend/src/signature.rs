@@ -1,151 +1,164 @@
-//! Whether a model file has the inputs and outputs that its configuration says.
+//! Comparison of a model file's inputs and outputs with those of the configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ort::value::{Outlet, ValueType};
 
 use crate::config::{ModelConfig, TensorConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Mismatch};
 use crate::tensor::DataType;
 
-/// An input or output of the model file.
+/// An input or output of a model file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensor {
-    /// Its name.
+pub(crate) struct Tensor {
     pub name: String,
-    /// Its type, if that is one that Triton can be given.
+    /// Its data type, if Triton supports it.
     pub dtype: Option<DataType>,
-    /// Its shape, -1 where the size varies.
+    /// Its shape, -1 for variable sizes.
     pub dims: Vec<i64>,
-    /// Type and shape in words, for messages.
-    pub words: String,
-}
-
-/// A tensor that is not what the configuration says.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "model '{model}': {direction} '{tensor}' {what}: config.pbtxt says {expected}, {} has {got}",
-    .path.display()
-)]
-pub struct Mismatch {
-    model: String,
-    path: PathBuf,
-    /// `input` or `output`.
-    direction: &'static str,
-    tensor: String,
-    /// What differs.
-    what: &'static str,
-    expected: String,
-    got: String,
+    /// Data type and shape, for messages.
+    pub description: String,
 }
 
 impl Tensor {
-    /// The tensor behind an inlet or outlet of a session.
-    #[must_use]
+    /// The tensor of a session's input or output.
     pub fn new(outlet: &Outlet) -> Self {
         let name = outlet.name().to_owned();
         match outlet.dtype() {
             ValueType::Tensor { ty, shape, .. } => {
                 let (dtype, dims) = (DataType::from_onnx(*ty), shape.to_vec());
-                let words = dtype.map_or_else(|| format!("{ty} {dims:?}"), |dtype| format!("{dtype} {dims:?}"));
+                let description = dtype.map_or_else(|| format!("{ty} {dims:?}"), |dtype| format!("{dtype} {dims:?}"));
                 Self {
                     name,
                     dtype,
                     dims,
-                    words,
+                    description,
                 }
             }
             other => Self {
                 name,
                 dtype: None,
                 dims: Vec::new(),
-                words: other.to_string(),
+                description: other.to_string(),
             },
         }
     }
-}
 
-/// Compares the tensors of the file at `path` with its configuration.
-///
-/// A dimension that varies in the file may be fixed in the configuration, never the other way round: the file would
-/// refuse what Triton lets pass. Outputs of the file that the configuration leaves out are not served.
-///
-/// # Errors
-/// [`Error::Tensor`] for the first tensor that differs.
-pub fn check(config: &ModelConfig, path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
-    compare(config, path, "input", &config.inputs, inputs)?;
-    compare(config, path, "output", &config.outputs, outputs)?;
-    match inputs
-        .iter()
-        .find(|input| config.inputs.iter().all(|known| known.name != input.name))
-    {
-        None => Ok(()),
-        Some(input) => {
-            let difference = ("is missing", "nothing".to_owned(), input.words.clone());
-            Err(error(config, path, "input", &input.name, difference))
-        }
+    /// The tensor as a configuration describes it.
+    ///
+    /// # Errors
+    /// [`Error::DataType`] if Triton does not support its data type.
+    pub fn configuration(&self) -> Result<TensorConfig, Error> {
+        let dtype = self.dtype.ok_or_else(|| Error::DataType {
+            tensor: self.name.clone(),
+            dtype: self.description.clone(),
+        })?;
+        Ok(TensorConfig {
+            name: self.name.clone(),
+            dtype,
+            dims: self.dims.clone(),
+            optional: false,
+        })
     }
 }
 
-type Difference = (&'static str, String, String);
+/// Compares the tensors of the file at `path` with the configuration.
+///
+/// A dimension that is variable in the file may be fixed in the configuration. The reverse is an error, because the
+/// model would reject requests that Triton accepts. Outputs of the file that are not configured are not served.
+///
+/// # Errors
+/// [`Error::Mismatch`] for the first tensor that differs.
+pub(crate) fn check(config: &ModelConfig, path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<(), Error> {
+    compare(config, path, "input", &config.inputs, inputs)?;
+    compare(config, path, "output", &config.outputs, outputs)?;
+    let configured = |input: &Tensor| config.inputs.iter().any(|tensor| tensor.name == input.name);
+    let Some(missing) = inputs.iter().find(|input| !configured(input)) else {
+        return Ok(());
+    };
+    let difference = Difference {
+        problem: "is missing",
+        configured: "no such input".to_owned(),
+        found: missing.description.clone(),
+        remedy: "add it to config.pbtxt",
+    };
+    Err(difference.error(config, path, "input", &missing.name))
+}
+
+struct Difference {
+    problem: &'static str,
+    configured: String,
+    found: String,
+    remedy: &'static str,
+}
+
+impl Difference {
+    fn error(self, config: &ModelConfig, path: &Path, direction: &'static str, tensor: &str) -> Error {
+        Error::from(Box::new(Mismatch {
+            model: config.name.clone(),
+            path: path.to_owned(),
+            direction,
+            tensor: tensor.to_owned(),
+            problem: self.problem,
+            configured: self.configured,
+            found: self.found,
+            remedy: self.remedy,
+        }))
+    }
+}
 
 fn compare(
     config: &ModelConfig,
     path: &Path,
     direction: &'static str,
-    expected: &[TensorConfig],
-    got: &[Tensor],
-) -> Result<()> {
-    for tensor in expected {
-        let difference = match got.iter().find(|candidate| candidate.name == tensor.name) {
-            Some(found) => difference(config, tensor, found),
+    configured: &[TensorConfig],
+    found: &[Tensor],
+) -> Result<(), Error> {
+    for tensor in configured {
+        let difference = match found.iter().find(|candidate| candidate.name == tensor.name) {
+            Some(candidate) => difference(config, tensor, candidate),
             None if tensor.optional => None,
             None => {
-                let names: Vec<_> = got.iter().map(|candidate| candidate.name.as_str()).collect();
-                Some(("is unknown", tensor.to_string(), format!("only {}", names.join(", "))))
+                let names: Vec<_> = found.iter().map(|candidate| candidate.name.as_str()).collect();
+                Some(Difference {
+                    problem: "is unknown",
+                    configured: tensor.to_string(),
+                    found: format!("only {}", names.join(", ")),
+                    remedy: "correct the name in config.pbtxt",
+                })
             }
         };
         if let Some(difference) = difference {
-            return Err(error(config, path, direction, &tensor.name, difference));
+            return Err(difference.error(config, path, direction, &tensor.name));
         }
     }
     Ok(())
 }
 
-fn difference(config: &ModelConfig, expected: &TensorConfig, got: &Tensor) -> Option<Difference> {
-    // A tensor without dimensions is [1] to Triton, which has none of those.
-    let scalar = got.dims.is_empty() && expected.dims == [1];
-    let fits = |(want, have): (&i64, &i64)| *have == -1 || have == want;
-    let what = if got.dtype != Some(expected.dtype) {
-        "has another type"
-    } else if config.max_batch_size > 0 && got.dims.first().is_some_and(|&dim| dim != -1) {
-        "has a fixed batch dimension (with max_batch_size: 0 and whole dims it can be served)"
-    } else if !scalar && expected.dims.len() != got.dims.len() {
-        "has another number of dimensions"
-    } else if !expected.dims.iter().zip(&got.dims).all(fits) {
-        "has another shape"
+fn difference(config: &ModelConfig, configured: &TensorConfig, found: &Tensor) -> Option<Difference> {
+    // Triton has no tensors without dimensions; [1] stands for one.
+    let scalar = found.dims.is_empty() && configured.dims == [1];
+    let matches = |(configured, found): (&i64, &i64)| *found == -1 || found == configured;
+    let (problem, remedy) = if found.dtype != Some(configured.dtype) {
+        ("has another data type", "correct data_type in config.pbtxt")
+    } else if config.max_batch_size > 0 && found.dims.first().is_some_and(|&dim| dim != -1) {
+        (
+            "has a fixed batch dimension",
+            "set max_batch_size: 0 and give all dims in config.pbtxt",
+        )
+    } else if !scalar && configured.dims.len() != found.dims.len() {
+        ("has another number of dimensions", "correct dims in config.pbtxt")
+    } else if !configured.dims.iter().zip(&found.dims).all(matches) {
+        ("has another shape", "correct dims in config.pbtxt")
     } else {
         return None;
     };
-    Some((what, expected.to_string(), got.words.clone()))
-}
-
-fn error(
-    config: &ModelConfig,
-    path: &Path,
-    direction: &'static str,
-    tensor: &str,
-    (what, expected, got): Difference,
-) -> Error {
-    Error::Tensor(Box::new(Mismatch {
-        model: config.name.clone(),
-        path: path.to_owned(),
-        direction,
-        tensor: tensor.to_owned(),
-        what,
-        expected,
-        got,
-    }))
+    Some(Difference {
+        problem,
+        configured: configured.to_string(),
+        found: found.description.clone(),
+        remedy,
+    })
 }
 
 #[cfg(test)]
@@ -176,14 +189,14 @@ mod tests {
             name: name.into(),
             dtype: Some(dtype),
             dims: dims.into(),
-            words: format!("{dtype} {dims:?}"),
+            description: format!("{dtype} {dims:?}"),
         }
     }
 
     #[test]
-    fn shapes_that_fit_and_shapes_that_do_not() {
+    fn configured_shapes_must_match_the_model_file() {
         let fixed = "fixed batch dimension";
-        for (batch, expected, got, what) in [
+        for (batch, configured, found, problem) in [
             (0, &[2, 3][..], &[2, 3][..], None),
             (0, &[2, 3], &[-1, 3], None),
             (0, &[-1, 3], &[-1, -1], None),
@@ -197,27 +210,27 @@ mod tests {
             (8, &[-1], &[-1, 3], Some("number of dimensions")),
         ] {
             let result = check(
-                &config(batch, expected),
+                &config(batch, configured),
                 Path::new("model.onnx"),
-                &[tensor("x", got)],
-                &[tensor("y", got)],
+                &[tensor("x", found)],
+                &[tensor("y", found)],
             );
             let error = result.err().map(|error| error.to_string());
-            match (what, &error) {
+            match (problem, &error) {
                 (None, None) => {}
-                (Some(what), Some(error)) => {
+                (Some(problem), Some(error)) => {
                     assert!(
-                        error.starts_with("model 'm': input 'x'") && error.contains(what),
+                        error.starts_with("model 'm': input 'x'") && error.contains(problem),
                         "{error}"
                     );
                 }
-                _ => panic!("{expected:?} against {got:?}: {error:?}"),
+                _ => panic!("{configured:?} and {found:?}: {error:?}"),
             }
         }
     }
 
     #[test]
-    fn every_input_is_needed_and_outputs_may_be_left_out() {
+    fn all_inputs_must_be_configured_but_not_all_outputs() {
         let (config, path) = (config(0, &[2]), Path::new("model.onnx"));
         let (x, y) = (tensor("x", &[2]), tensor("y", &[2]));
         let more = [x.clone(), tensor("w", &[3])];

@@ -1,12 +1,12 @@
-//! Tensor types in the three spellings that meet here: Triton's numbers, config.pbtxt's names, ONNX Runtime's enum.
+//! Data types of tensors, as Triton's C API, config.pbtxt and ONNX Runtime name them.
 
 use std::fmt;
 
 use ort::value::TensorElementType;
 
-/// A type whose elements are plain bytes of a fixed size.
+/// The data type of a tensor whose elements have a fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Triton's names
 pub enum DataType {
     Bool,
     Uint8,
@@ -23,8 +23,9 @@ pub enum DataType {
     Bf16,
 }
 
-/// One row per type: itself, Triton's number (`TRITONSERVER_DataType`), Triton's name, ONNX Runtime's, bytes.
-const TYPES: [(DataType, i32, &str, TensorElementType, usize); 13] = [
+/// All types in the order of the variants: type, number in Triton's C API (`TRITONSERVER_DataType`), Triton's name,
+/// ONNX Runtime's type, bytes per element.
+const TYPES: [(DataType, u32, &str, TensorElementType, usize); 13] = [
     (DataType::Bool, 1, "BOOL", TensorElementType::Bool, 1),
     (DataType::Uint8, 2, "UINT8", TensorElementType::Uint8, 1),
     (DataType::Uint16, 3, "UINT16", TensorElementType::Uint16, 2),
@@ -41,60 +42,53 @@ const TYPES: [(DataType, i32, &str, TensorElementType, usize); 13] = [
 ];
 
 impl DataType {
-    /// The type with Triton's number `raw`; `None` for BYTES and whatever is newer than this backend.
-    #[must_use]
-    pub fn from_triton(raw: i32) -> Option<Self> {
-        TYPES.iter().find(|row| row.1 == raw).map(|row| row.0)
+    /// The type with this number in Triton's C API; `None` for BYTES and unlisted types.
+    pub(crate) fn from_raw(raw: u32) -> Option<Self> {
+        TYPES.iter().find(|entry| entry.1 == raw).map(|entry| entry.0)
     }
 
-    /// The type that config.pbtxt calls `name` (`TYPE_FP32`).
-    #[must_use]
-    pub fn from_config(name: &str) -> Option<Self> {
+    /// The type with this `data_type` in config.pbtxt, such as `TYPE_FP32`.
+    pub(crate) fn from_config(name: &str) -> Option<Self> {
         let name = name.strip_prefix("TYPE_")?;
-        TYPES.iter().find(|row| row.2 == name).map(|row| row.0)
+        TYPES.iter().find(|entry| entry.2 == name).map(|entry| entry.0)
     }
 
-    /// The type that ONNX Runtime calls `element`; `None` for strings, complex, 4- and 8-bit floats.
-    #[must_use]
-    pub fn from_onnx(element: TensorElementType) -> Option<Self> {
-        TYPES.iter().find(|row| row.3 == element).map(|row| row.0)
+    /// The type that ONNX Runtime calls `element`; `None` for strings, complex numbers, and 4- and 8-bit floats.
+    pub(crate) fn from_onnx(element: TensorElementType) -> Option<Self> {
+        TYPES.iter().find(|entry| entry.3 == element).map(|entry| entry.0)
     }
 
-    /// Triton's number.
-    #[must_use]
-    pub fn triton(self) -> i32 {
-        self.row().1
+    /// The number of this type in Triton's C API.
+    pub(crate) fn to_raw(self) -> u32 {
+        self.entry().1
     }
 
-    /// ONNX Runtime's name.
-    #[must_use]
-    pub fn onnx(self) -> TensorElementType {
-        self.row().3
+    /// ONNX Runtime's name for this type.
+    pub(crate) fn to_onnx(self) -> TensorElementType {
+        self.entry().3
     }
 
-    /// Bytes per element, which is also the alignment of the elements.
-    #[must_use]
-    pub fn size(self) -> usize {
-        self.row().4
+    /// Bytes per element; also the alignment of the elements.
+    pub(crate) fn size(self) -> usize {
+        self.entry().4
     }
 
-    /// Bytes of a tensor of this type; `None` where a dimension is negative or the product overflows.
-    #[must_use]
-    pub fn bytes(self, shape: &[i64]) -> Option<usize> {
+    /// Bytes of a tensor with this type and `shape`; `None` if a dimension is negative or the product overflows.
+    pub(crate) fn byte_size(self, shape: &[i64]) -> Option<usize> {
         shape
             .iter()
             .try_fold(self.size(), |bytes, &dim| bytes.checked_mul(usize::try_from(dim).ok()?))
     }
 
-    fn row(self) -> &'static (Self, i32, &'static str, TensorElementType, usize) {
-        // The rows stand in the order of the variants, which a test holds.
+    fn entry(self) -> &'static (Self, u32, &'static str, TensorElementType, usize) {
+        // A test checks that the table is in the order of the variants.
         &TYPES[self as usize]
     }
 }
 
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.row().2)
+        f.write_str(self.entry().2)
     }
 }
 
@@ -103,29 +97,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_found_from_each_of_its_spellings() {
-        for (index, &(dtype, triton, name, onnx, size)) in TYPES.iter().enumerate() {
-            assert_eq!(dtype as usize, index, "{name}: rows stand in the order of the variants");
-            assert_eq!(DataType::from_triton(triton), Some(dtype));
+    fn every_type_is_found_by_each_of_its_names() {
+        for (index, &(dtype, raw, name, onnx, size)) in TYPES.iter().enumerate() {
+            assert_eq!(dtype as usize, index, "{name}: position in TYPES");
+            assert_eq!(DataType::from_raw(raw), Some(dtype));
             assert_eq!(DataType::from_config(&format!("TYPE_{name}")), Some(dtype));
             assert_eq!(DataType::from_onnx(onnx), Some(dtype));
-            assert_eq!((dtype.triton(), dtype.onnx(), dtype.size()), (triton, onnx, size));
-            assert_eq!(onnx.byte_size(1), Some(size), "{name}: ONNX Runtime agrees on the size");
+            assert_eq!((dtype.to_raw(), dtype.to_onnx(), dtype.size()), (raw, onnx, size));
+            assert_eq!(onnx.byte_size(1), Some(size), "{name}: size in ONNX Runtime");
             assert_eq!(dtype.to_string(), name);
         }
     }
 
     #[test]
-    fn bytes_and_unknown_spellings_have_no_type() {
-        assert_eq!(DataType::from_triton(13), None, "BYTES");
-        assert_eq!(DataType::from_triton(0), None, "INVALID");
+    fn unsupported_types_are_not_found() {
+        assert_eq!(DataType::from_raw(13), None, "BYTES");
+        assert_eq!(DataType::from_raw(0), None, "INVALID");
         assert_eq!(DataType::from_config("TYPE_STRING"), None);
         assert_eq!(DataType::from_config("FP32"), None);
         assert_eq!(DataType::from_onnx(TensorElementType::String), None);
     }
 
     #[test]
-    fn bytes_of_a_shape() {
+    fn byte_size_of_a_shape() {
         for (dtype, shape, expected) in [
             (DataType::Fp32, &[2_i64, 3][..], Some(24)),
             (DataType::Uint8, &[][..], Some(1)),
@@ -133,7 +127,7 @@ mod tests {
             (DataType::Fp16, &[-1, 3][..], None),
             (DataType::Fp64, &[i64::MAX, 2][..], None),
         ] {
-            assert_eq!(dtype.bytes(shape), expected, "{dtype} {shape:?}");
+            assert_eq!(dtype.byte_size(shape), expected, "{dtype} {shape:?}");
         }
     }
 }

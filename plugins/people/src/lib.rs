@@ -13,6 +13,7 @@ pub mod event;
 pub mod kalman;
 pub mod polygon_editor;
 pub mod scene;
+mod seconds;
 pub mod station;
 pub mod station_file;
 pub mod tracker;

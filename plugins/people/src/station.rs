@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::VestName;
+use crate::seconds::Seconds;
 use vision::Point;
 
 /// Largest distance, normalised to the frame, of a point on an edge: a hundredth of a pixel of a frame 10,000 wide.
@@ -169,8 +170,9 @@ fn folds_back(a: Point, b: Point, c: Point) -> bool {
 }
 
 /// What the station's worker is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Activity {
     /// The worker is not in view.
     #[default]
@@ -203,17 +205,18 @@ impl Activity {
     }
 }
 
-/// Time spent in each state since the station was first watched; serialised in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// Time in each state since the station's start, in JSON in seconds; the four sum to the time since that start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[allow(missing_docs)] // the names are descriptive
 pub struct Totals {
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub active: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub idle: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub absent: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub unknown: Duration,
 }
 
@@ -227,12 +230,6 @@ impl Totals {
             Activity::Unknown => &mut self.unknown,
         } += time;
     }
-}
-
-/// Seconds as a number, rounded to milliseconds: as precise as needed for video.
-pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    let milliseconds = (time.as_nanos() + 500_000) / 1_000_000;
-    serializer.serialize_f64(milliseconds as f64 / 1000.0)
 }
 
 /// A station's status at one frame.

@@ -1,4 +1,4 @@
-//! Connections that are counted.
+//! Counted connections.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tonic::transport::server::Connected;
 
 use crate::counts::Counter;
 
-/// A client's connection; it counts as open until it is dropped.
+/// A client's connection, counted as open until it is dropped.
 pub(crate) struct Connection {
     stream: TcpStream,
     counter: Arc<Counter>,

@@ -1,24 +1,24 @@
-//! What has happened at a server so far, and waiting for it to happen.
+//! Counts of connections and requests, and waiting for them to change.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::lock;
 
-/// What has happened at a server since it was first started.
+/// Connections and requests of a server since it was first started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections that were accepted.
+    /// Accepted connections.
     pub connections: usize,
-    /// Those of them that are open now.
+    /// Connections that are open now.
     pub open: usize,
-    /// Inferences that were asked for.
+    /// Inference requests.
     pub inferences: usize,
-    /// Those of them that the client gave up before they were answered.
+    /// Inference requests that the client cancelled before they were answered.
     pub cancelled: usize,
 }
 
-/// Counts that threads change and wait for.
+/// Counts shared by threads that change them or wait for them.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     counts: Mutex<Counts>,
@@ -35,13 +35,13 @@ impl Counter {
         self.changed.notify_all();
     }
 
-    /// Waits until the counts are `as_wanted`, at most `limit`; whether they are.
-    pub(crate) fn wait(&self, limit: Duration, as_wanted: impl Fn(&Counts) -> bool) -> bool {
+    /// Waits until the counts meet `condition`, at most `limit`, and returns whether they do.
+    pub(crate) fn wait(&self, limit: Duration, condition: impl Fn(&Counts) -> bool) -> bool {
         let counts = lock(&self.counts);
         let waited = self
             .changed
-            .wait_timeout_while(counts, limit, |counts| !as_wanted(counts));
+            .wait_timeout_while(counts, limit, |counts| !condition(counts));
         let (counts, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        as_wanted(&counts)
+        condition(&counts)
     }
 }

@@ -1,28 +1,31 @@
-//! Models by script, and the calls that their scripts answer.
+//! Scripted models, and the calls that the scripts answer.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tonic::{Code, Status};
 
 use crate::inference::model_input::Format;
 use crate::inference::model_metadata_response::TensorMetadata;
 use crate::inference::{ModelConfig, ModelInput, ModelMetadataResponse, ModelParameter, ModelTransactionPolicy};
+use crate::lock;
 
 type Script = dyn Fn(Call) + Send + Sync;
 
-/// A model: what it says about itself, and the script that answers for it.
+/// A model: its metadata and configuration, and the script that answers its calls.
 pub struct Model {
     pub(crate) metadata: ModelMetadataResponse,
     pub(crate) config: ModelConfig,
     pub(crate) script: Arc<Script>,
+    pub(crate) hold: Option<Arc<Hold>>,
 }
 
 impl Model {
-    /// A model of version 1 without tensors; `script` gets every call, on the server's thread, and answers it or keeps it.
+    /// A model of version 1 without tensors. `script` receives every call on the server's thread; it answers the call or
+    /// stores it to be answered later.
     pub fn new(name: &str, script: impl Fn(Call) + Send + Sync + 'static) -> Self {
         let metadata = ModelMetadataResponse {
             name: name.to_owned(),
@@ -33,30 +36,32 @@ impl Model {
             metadata,
             config: ModelConfig::default(),
             script: Arc::new(script),
+            hold: None,
         }
     }
 
-    /// A model whose calls come through the channel, for the test to answer when it likes.
+    /// A model whose calls arrive through the channel; the test answers them at any time.
     pub fn queued(name: &str) -> (Self, Receiver<Call>) {
         let (sender, receiver) = mpsc::channel();
         let script = move |call| {
-            let _ = sender.send(call); // a call that nobody receives is dropped, which answers it
+            let _ = sender.send(call); // without a receiver the call is dropped, which fails it
         };
         (Self::new(name, script), receiver)
     }
 
-    /// With one more input, as metadata tell it: the shape includes the batch dimension, -1 varies.
+    /// Adds an input. `shape` is that of the metadata: with the batch dimension, -1 for variable sizes.
     #[must_use]
     pub fn input(mut self, name: &str, datatype: &str, shape: &[i64]) -> Self {
         self.metadata.inputs.push(tensor(name, datatype, shape));
         self.config.input.push(ModelInput {
             name: name.to_owned(),
             format: Format::None.into(),
+            ..ModelInput::default()
         });
         self
     }
 
-    /// As [`Self::input`]; the configuration says `FORMAT_NHWC`.
+    /// As [`Self::input`], with `FORMAT_NHWC` in the configuration.
     #[must_use]
     pub fn nhwc_input(self, name: &str, datatype: &str, shape: &[i64]) -> Self {
         let mut model = self.input(name, datatype, shape);
@@ -66,21 +71,21 @@ impl Model {
         model
     }
 
-    /// With one more output.
+    /// Adds an output; `shape` as for [`Self::input`].
     #[must_use]
     pub fn output(mut self, name: &str, datatype: &str, shape: &[i64]) -> Self {
         self.metadata.outputs.push(tensor(name, datatype, shape));
         self
     }
 
-    /// With this `max_batch_size`, instead of 0.
+    /// Sets `max_batch_size`, 0 by default.
     #[must_use]
-    pub fn max_batch_size(mut self, rows: i32) -> Self {
-        self.config.max_batch_size = rows;
+    pub fn max_batch_size(mut self, size: i32) -> Self {
+        self.config.max_batch_size = size;
         self
     }
 
-    /// With this key in the configuration's `parameters`.
+    /// Adds a key to `parameters` of the configuration.
     #[must_use]
     pub fn parameter(mut self, key: &str, value: &str) -> Self {
         let string_value = value.to_owned();
@@ -90,18 +95,56 @@ impl Model {
         self
     }
 
-    /// With these versions, instead of 1.
+    /// Sets the versions, 1 by default.
     #[must_use]
     pub fn versions(mut self, versions: &[&str]) -> Self {
         self.metadata.versions = versions.iter().map(ToString::to_string).collect();
         self
     }
 
-    /// Decoupled, by its configuration.
+    /// Makes the model decoupled in its configuration.
     #[must_use]
     pub fn decoupled(mut self) -> Self {
         self.config.model_transaction_policy = Some(ModelTransactionPolicy { decoupled: true });
         self
+    }
+
+    /// Holds the response to `ModelConfig` back until [`Hold::release`]: a server that takes its time to describe a model.
+    #[must_use]
+    pub fn held(mut self) -> (Self, Arc<Hold>) {
+        let hold = Arc::new(Hold {
+            asked: (Mutex::new(false), Condvar::new()),
+            released: Semaphore::new(0),
+        });
+        self.hold = Some(Arc::clone(&hold));
+        (self, hold)
+    }
+}
+
+/// A held response to `ModelConfig`.
+#[derive(Debug)]
+pub struct Hold {
+    asked: (Mutex<bool>, Condvar),
+    released: Semaphore,
+}
+
+impl Hold {
+    /// Waits until a client has asked, at most `limit`, and returns whether one has.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let (asked, changed) = &self.asked;
+        let waited = changed.wait_timeout_while(lock(asked), limit, |asked| !*asked);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Responds to this and all later calls.
+    pub fn release(&self) {
+        self.released.close();
+    }
+
+    pub(crate) async fn pass(&self) {
+        *lock(&self.asked.0) = true;
+        self.asked.1.notify_all();
+        let _closed = self.released.acquire().await;
     }
 }
 
@@ -116,18 +159,18 @@ fn tensor(name: &str, datatype: &str, shape: &[i64]) -> TensorMetadata {
 /// A tensor with its elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// The tensor's name.
+    /// Its name.
     pub name: String,
-    /// By its KServe v2 name.
+    /// Its KServe v2 data type, such as `FP32`.
     pub datatype: String,
-    /// Whatever was sent, or is to be sent: it need not suit the elements.
+    /// Its shape; not checked against the elements.
     pub shape: Vec<i64>,
-    /// The elements as bytes.
+    /// Its elements as bytes.
     pub data: Bytes,
 }
 
 impl Tensor {
-    /// Puts a tensor together.
+    /// Creates a tensor.
     pub fn new(name: &str, datatype: &str, shape: &[i64], data: impl Into<Bytes>) -> Self {
         Self {
             name: name.to_owned(),
@@ -138,27 +181,27 @@ impl Tensor {
     }
 }
 
-/// What a call is answered with.
+/// The outputs of a call, or its error.
 pub(crate) type Answer = Result<Vec<Tensor>, Status>;
 
-/// An inference that somebody waits for. Dropped, it is answered as failed.
+/// An inference request of a client. A call that is dropped fails with `INTERNAL`.
 #[derive(Debug)]
 pub struct Call {
-    /// As asked for.
+    /// The requested version; empty if the client left the choice to the server.
     pub version: String,
-    /// The tensors that were sent.
+    /// The inputs, in the order of the request.
     pub inputs: Vec<Tensor>,
-    /// The parameter `priority`, if it was sent.
+    /// The parameter `priority` of the request, if it is an `int64`.
     pub priority: Option<i64>,
-    /// How long the client is going to wait, if it said so.
+    /// The client's deadline, measured from the start of the call, if it set one.
     pub timeout: Option<Duration>,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
 impl Call {
-    /// Answers with these outputs.
+    /// Answers with `outputs`.
     pub fn answer(self, outputs: Vec<Tensor>) {
-        let _ = self.answer.send(Ok(outputs)); // unless the client has gone
+        let _ = self.answer.send(Ok(outputs)); // the client may have cancelled
     }
 
     /// Answers with an error.

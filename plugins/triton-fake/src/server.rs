@@ -1,4 +1,4 @@
-//! A server's life: started, stopped, and started again where it was.
+//! The server's life cycle: started, stopped, and restarted on the same port.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,26 +19,26 @@ use crate::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use crate::model::Model;
 use crate::service::{Service, State};
 
-/// A server on a port of the loopback's; it ends when dropped.
+/// A server on a port of the loopback interface; stopped when dropped.
 pub struct Server {
     address: SocketAddr,
-    /// Never listens: it keeps others from the port while the server is stopped.
+    /// Never listens; it reserves the port while the server is stopped.
     _reserved: TcpSocket,
     state: Arc<State>,
     running: Option<Running>,
 }
 
-/// A thread that serves.
+/// The thread that serves.
 struct Running {
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Server {
-    /// Starts a server that has `models`; it is ready.
+    /// Starts a server with `models`; it is ready.
     ///
     /// # Errors
-    /// When there is no port or no thread.
+    /// If there is no free port or no thread.
     pub fn start(models: impl IntoIterator<Item = Model>) -> io::Result<Self> {
         let reserved = bound((Ipv4Addr::LOCALHOST, 0).into())?;
         let mut server = Self {
@@ -51,23 +51,23 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, as the client wants it: `grpc://127.0.0.1:PORT`. The same for its whole life.
+    /// The server's address for the client, `grpc://127.0.0.1:PORT`. It does not change.
     pub fn url(&self) -> String {
         format!("grpc://{}", self.address)
     }
 
-    /// Breaks all connections, drops all calls, and accepts nobody any more.
+    /// Closes all connections, drops all calls, and stops listening.
     pub fn stop(&mut self) {
         if let Some(Running { end, thread }) = self.running.take() {
             drop(end);
-            let _ = thread.join(); // its panic has failed the test
+            let _ = thread.join(); // a panic of the thread shows in the test's output
         }
     }
 
     /// Serves again after [`Self::stop`].
     ///
     /// # Errors
-    /// When there is no thread.
+    /// If there is no thread.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -85,19 +85,19 @@ impl Server {
         Ok(())
     }
 
-    /// Whether it says that it is ready.
+    /// Sets the response to `ServerReady`, true by default.
     pub fn set_ready(&self, ready: bool) {
         self.state.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// What has happened so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.state.counter.get()
     }
 
-    /// Waits until the counts are `as_wanted`, at most `limit`; whether they are.
-    pub fn wait(&self, limit: Duration, as_wanted: impl Fn(&Counts) -> bool) -> bool {
-        self.state.counter.wait(limit, as_wanted)
+    /// Waits until the counts meet `condition`, at most `limit`, and returns whether they do.
+    pub fn wait(&self, limit: Duration, condition: impl Fn(&Counts) -> bool) -> bool {
+        self.state.counter.wait(limit, condition)
     }
 }
 
@@ -107,7 +107,7 @@ impl Drop for Server {
     }
 }
 
-/// A socket at the address, which others at the same address do not hinder as long as they do not listen.
+/// A socket bound to the address. Several may be bound to it as long as only one listens.
 fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -124,6 +124,6 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
         .max_encoding_message_size(usize::MAX);
     let served = tonic::transport::Server::builder().serve_with_incoming(service, connections);
     if let Err(error) = served.await {
-        eprintln!("triton-fake ends: {error}"); // its clients fail, and so does the test
+        eprintln!("triton-fake: stopped serving: {error}"); // its clients then fail, and the test with them
     }
 }

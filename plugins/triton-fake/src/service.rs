@@ -1,4 +1,4 @@
-//! The protocol's calls, answered by the models' scripts.
+//! The protocol's calls, answered by the scripts of the models.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,25 +13,26 @@ use crate::counts::Counter;
 use crate::inference::grpc_inference_service_server::GrpcInferenceService;
 use crate::inference::infer_parameter::ParameterChoice;
 use crate::inference::model_infer_response::InferOutputTensor;
+use crate::inference::system_shared_memory_status_response::RegionStatus;
 use crate::inference::{
     ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
     ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatistics, ModelStatisticsRequest,
-    ModelStatisticsResponse, ServerReadyRequest, ServerReadyResponse, SharedMemoryRegion,
-    SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse, SystemSharedMemoryStatusRequest,
-    SystemSharedMemoryStatusResponse, SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse,
+    ModelStatisticsResponse, ServerReadyRequest, ServerReadyResponse, SystemSharedMemoryRegisterRequest,
+    SystemSharedMemoryRegisterResponse, SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse,
+    SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse,
 };
 use crate::lock;
 use crate::model::{Answer, Call, Model, Tensor};
 
-/// What outlives a stop.
+/// The state of a server, kept while it is stopped.
 pub(crate) struct State {
     models: BTreeMap<String, Model>,
     pub(crate) ready: AtomicBool,
     pub(crate) counter: Arc<Counter>,
-    /// How often each model was asked.
-    asked: Mutex<BTreeMap<String, u64>>,
-    /// Shared memory that was registered; nothing is mapped.
-    regions: Mutex<BTreeMap<String, SharedMemoryRegion>>,
+    /// Inference requests by model.
+    requests: Mutex<BTreeMap<String, u64>>,
+    /// Registered shared memory; nothing is mapped.
+    regions: Mutex<BTreeMap<String, RegionStatus>>,
 }
 
 impl State {
@@ -41,14 +42,14 @@ impl State {
             models: named.collect(),
             ready: AtomicBool::new(true),
             counter: Arc::default(),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
             regions: Mutex::default(),
         }
     }
 
-    /// A model's counts; every request is one inference and one execution.
-    fn counted(&self, model: &str) -> ModelStatistics {
-        let count = lock(&self.asked).get(model).copied().unwrap_or_default();
+    /// The counts of a model; every request is one inference and one execution.
+    fn counts(&self, model: &str) -> ModelStatistics {
+        let count = lock(&self.requests).get(model).copied().unwrap_or_default();
         ModelStatistics {
             inference_count: count,
             execution_count: count,
@@ -56,7 +57,7 @@ impl State {
         }
     }
 
-    /// The model, or Triton's words for there being none.
+    /// The model, or the status with which Triton rejects an unknown one.
     fn model(&self, name: &str, version: &str) -> Result<&Model, Status> {
         let model = self
             .models
@@ -71,7 +72,7 @@ impl State {
     }
 }
 
-/// The service for one start of a server.
+/// The service between one start of the server and the next stop.
 pub(crate) struct Service(pub(crate) Arc<State>);
 
 #[tonic::async_trait]
@@ -101,7 +102,11 @@ impl GrpcInferenceService for Service {
         request: Request<ModelConfigRequest>,
     ) -> Result<Response<ModelConfigResponse>, Status> {
         let ModelConfigRequest { name, version } = request.into_inner();
-        let config = Some(self.0.model(&name, &version)?.config.clone());
+        let model = self.0.model(&name, &version)?;
+        if let Some(hold) = &model.hold {
+            hold.pass().await;
+        }
+        let config = Some(model.config.clone());
         Ok(Response::new(ModelConfigResponse { config }))
     }
 
@@ -109,16 +114,16 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<ModelStatisticsRequest>,
     ) -> Result<Response<ModelStatisticsResponse>, Status> {
-        let wanted = request.into_inner().name;
+        let selected = request.into_inner().name;
         let models = self.0.models.values().filter(|model| {
             let name = &model.metadata.name;
-            wanted.is_empty() || *name == wanted
+            selected.is_empty() || *name == selected
         });
         let entries = models.flat_map(|model| {
             model.metadata.versions.iter().map(|version| ModelStatistics {
                 name: model.metadata.name.clone(),
                 version: version.clone(),
-                ..self.0.counted(&model.metadata.name)
+                ..self.0.counts(&model.metadata.name)
             })
         });
         let model_stats = entries.collect();
@@ -129,9 +134,9 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<SystemSharedMemoryStatusRequest>,
     ) -> Result<Response<SystemSharedMemoryStatusResponse>, Status> {
-        let wanted = request.into_inner().name;
+        let selected = request.into_inner().name;
         let mut regions = lock(&self.0.regions).clone();
-        regions.retain(|name, _| wanted.is_empty() || *name == wanted);
+        regions.retain(|name, _| selected.is_empty() || *name == selected);
         let regions = regions.into_iter().collect();
         Ok(Response::new(SystemSharedMemoryStatusResponse { regions }))
     }
@@ -150,8 +155,8 @@ impl GrpcInferenceService for Service {
             Entry::Occupied(_) => Err(Status::already_exists(format!(
                 "shared memory region '{name}' already in manager"
             ))),
-            Entry::Vacant(place) => {
-                place.insert(SharedMemoryRegion {
+            Entry::Vacant(entry) => {
+                entry.insert(RegionStatus {
                     name,
                     key,
                     offset,
@@ -166,8 +171,8 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<SystemSharedMemoryUnregisterRequest>,
     ) -> Result<Response<SystemSharedMemoryUnregisterResponse>, Status> {
-        let wanted = request.into_inner().name;
-        lock(&self.0.regions).retain(|name, _| !wanted.is_empty() && *name != wanted);
+        let selected = request.into_inner().name;
+        lock(&self.0.regions).retain(|name, _| !selected.is_empty() && *name != selected);
         Ok(Response::new(SystemSharedMemoryUnregisterResponse {}))
     }
 
@@ -176,23 +181,23 @@ impl GrpcInferenceService for Service {
         let message = request.into_inner();
         let script = Arc::clone(&self.0.model(&message.model_name, &message.model_version)?.script);
         let (answer, answered) = oneshot::channel::<Answer>();
-        let mut flight = Flight::start(&self.0.counter);
-        *lock(&self.0.asked).entry(message.model_name.clone()).or_default() += 1;
+        let mut in_flight = InFlightRequest::start(&self.0.counter);
+        *lock(&self.0.requests).entry(message.model_name.clone()).or_default() += 1;
         script(call(message, timeout, answer));
         let outputs = answered.await;
-        flight.answered = true;
+        in_flight.answered = true;
         let outputs = outputs.map_err(|_| Status::internal("the call was dropped"))??;
         Ok(Response::new(response(outputs)))
     }
 }
 
-/// Counts a call, and its cancellation: then the future that holds it is dropped unanswered.
-struct Flight {
+/// Counts a request, and its cancellation, which drops the future that owns this before it is answered.
+struct InFlightRequest {
     counter: Arc<Counter>,
     answered: bool,
 }
 
-impl Flight {
+impl InFlightRequest {
     fn start(counter: &Arc<Counter>) -> Self {
         counter.change(|counts| counts.inferences += 1);
         Self {
@@ -202,7 +207,7 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
         if !self.answered {
             self.counter.change(|counts| counts.cancelled += 1);
@@ -212,13 +217,16 @@ impl Drop for Flight {
 
 fn call(message: ModelInferRequest, timeout: Option<Duration>, answer: oneshot::Sender<Answer>) -> Call {
     let priority = message.parameters.get("priority");
-    let priority = priority.and_then(|parameter| parameter.parameter_choice);
+    let priority = match priority.and_then(|parameter| parameter.parameter_choice.as_ref()) {
+        Some(ParameterChoice::Int64Param(priority)) => Some(*priority),
+        _ => None,
+    };
     let inputs = message.inputs.into_iter().zip(message.raw_input_contents);
     let inputs = inputs.map(|(input, data)| Tensor::new(&input.name, &input.datatype, &input.shape, data));
     Call {
         version: message.model_version,
         inputs: inputs.collect(),
-        priority: priority.map(|ParameterChoice::Int64Param(priority)| priority),
+        priority,
         timeout,
         answer,
     }
@@ -233,13 +241,18 @@ fn response(outputs: Vec<Tensor>) -> ModelInferResponse {
         data,
     } in outputs
     {
-        response.outputs.push(InferOutputTensor { name, datatype, shape });
+        response.outputs.push(InferOutputTensor {
+            name,
+            datatype,
+            shape,
+            ..InferOutputTensor::default()
+        });
         response.raw_output_contents.push(data);
     }
     response
 }
 
-/// The header `grpc-timeout`: up to eight digits and a unit.
+/// The duration in the header `grpc-timeout`: up to eight digits and a unit.
 fn timeout<T>(request: &Request<T>) -> Option<Duration> {
     let header = request.metadata().get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;

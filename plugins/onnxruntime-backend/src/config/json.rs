@@ -1,4 +1,4 @@
-//! The JSON of `TRITONBACKEND_ModelConfig`: only the fields that matter here, and what they mean.
+//! The JSON of `TRITONBACKEND_ModelConfig`: the fields that the backend uses, and their conversion.
 
 use std::collections::BTreeMap;
 
@@ -78,27 +78,27 @@ struct RawAccelerator {
 }
 
 impl RawTensor {
-    /// The tensor as the model must have it.
-    pub(super) fn whole(&self, max_batch_size: i64) -> Result<TensorConfig, String> {
+    /// The tensor that the model must have, with the batch dimension if the model batches.
+    pub(super) fn with_batch(&self, max_batch_size: i64) -> Result<TensorConfig, String> {
         let dtype = DataType::from_config(&self.data_type).ok_or_else(|| {
             format!(
-                "'{}' has the data_type {}, which the onnxruntime backend does not support: it takes numbers and TYPE_BOOL",
+                "tensor '{}' has the data_type {}; the onnxruntime backend supports numbers and TYPE_BOOL only",
                 self.name, self.data_type
             )
         })?;
-        let own = self.reshape.as_ref().map_or(&self.dims, |reshape| &reshape.shape);
+        let dims = self.reshape.as_ref().map_or(&self.dims, |reshape| &reshape.shape);
         let batch = (max_batch_size > 0).then_some(-1);
         Ok(TensorConfig {
             name: self.name.clone(),
             dtype,
-            dims: batch.into_iter().chain(own.iter().copied()).collect(),
+            dims: batch.into_iter().chain(dims.iter().copied()).collect(),
             optional: self.optional,
         })
     }
 }
 
 impl RawConfig {
-    /// How to run the model.
+    /// How ONNX Runtime runs the model.
     pub(super) fn options(&self) -> Result<Options, String> {
         let accelerators = &self.optimization.execution_accelerators;
         let mut cpu_providers = providers(&accelerators.cpu_execution_accelerator)?;
@@ -124,7 +124,7 @@ impl RawConfig {
                 2 => GraphLevel::Disabled,
                 other => {
                     return Err(format!(
-                        "optimization graph level is {other}; use -1 (basic), 1 (extended) or 2 (none)"
+                        "optimization.graph.level is {other}; expected -1 (basic), 1 (extended) or 2 (none)"
                     ));
                 }
             },
@@ -141,11 +141,11 @@ impl RawConfig {
         let Some(text) = self.parameter(key) else {
             return Ok(None);
         };
-        // ONNX Runtime takes a C int.
+        // ONNX Runtime takes a C int; no machine has more threads than this.
         match text.parse::<u16>() {
             Ok(number) => Ok(Some(usize::from(number))),
             Err(_) => Err(format!(
-                "parameter {key} is '{text}'; use a number of threads, or 0 for one per core"
+                "parameter {key} is '{text}'; expected a number of threads up to 65535, or 0 for one per core"
             )),
         }
     }
@@ -155,7 +155,7 @@ impl RawConfig {
             None => Ok(None),
             Some("0") => Ok(Some(false)),
             Some("1") => Ok(Some(true)),
-            Some(text) => Err(format!("parameter {key} is '{text}'; use 0 or 1")),
+            Some(text) => Err(format!("parameter {key} is '{text}'; expected 0 or 1")),
         }
     }
 }
@@ -168,7 +168,7 @@ fn providers(accelerators: &[RawAccelerator]) -> Result<Vec<Provider>, String> {
             let options = raw
                 .parameters
                 .iter()
-                .map(|(key, value)| own_words(kind, key, value))
+                .map(|(key, value)| provider_option(kind, key, value))
                 .collect();
             Ok(Provider { kind, options })
         })
@@ -179,14 +179,14 @@ fn provider_kind(name: &str) -> Result<ProviderKind, String> {
     ProviderKind::parse(name).ok_or_else(|| {
         let known: Vec<_> = ProviderKind::ALL.iter().map(|(name, _)| *name).collect();
         format!(
-            "execution provider '{name}' is not known; use one of {}",
+            "execution provider '{name}' is unknown; expected one of {}",
             known.join(", ")
         )
     })
 }
 
-/// Two options of the `tensorrt` accelerator have names of Triton's; all others are the provider's own.
-fn own_words(kind: ProviderKind, key: &str, value: &str) -> (String, String) {
+/// An option by the name that the provider uses. Triton has its own names for two options of `tensorrt`.
+fn provider_option(kind: ProviderKind, key: &str, value: &str) -> (String, String) {
     match (kind, key, value) {
         (ProviderKind::TensorRt, "precision_mode", "FP16") => ("trt_fp16_enable".into(), "1".into()),
         (ProviderKind::TensorRt, "precision_mode", "INT8") => ("trt_int8_enable".into(), "1".into()),

@@ -1,10 +1,10 @@
-//! The model's `config.pbtxt`, as the JSON that Triton hands to a backend, reduced to what this backend acts on.
+//! The model's `config.pbtxt`, which Triton passes to a backend as JSON: the fields that this backend uses.
 //!
-//! Parameter names and meanings are those of NVIDIA's ONNX Runtime backend, so that one file serves both:
-//! `intra_op_thread_count`, `inter_op_thread_count` (0: as many as cores), `execution_mode` (0 sequential, 1 parallel),
-//! `enable_mem_arena`, `enable_mem_pattern`, `optimization { graph { level } }` and
-//! `optimization { execution_accelerators { … } }`. `execution_provider` is ours. Other parameters are somebody else's
-//! and are left alone.
+//! Names and meanings of the parameters are those of NVIDIA's ONNX Runtime backend, so that both can use one file:
+//! `intra_op_thread_count`, `inter_op_thread_count` (0: one thread per core), `execution_mode` (0 sequential,
+//! 1 parallel), `enable_mem_arena`, `enable_mem_pattern`, `optimization { graph { level } }` and
+//! `optimization { execution_accelerators { … } }`. `execution_provider` exists in this backend only. Other parameters
+//! are ignored: they belong to clients.
 
 mod json;
 #[cfg(test)]
@@ -15,89 +15,83 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-use crate::signature::Tensor;
+use crate::error::Error;
 use crate::tensor::DataType;
 use json::{RawConfig, RawTensor};
 
-/// What the configuration asks for.
+/// The configuration of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelConfig {
-    /// The model's name.
+pub(crate) struct ModelConfig {
     pub name: String,
-    /// The largest batch; 0 where the model does not batch and the shapes are whole.
+    /// The largest batch size; 0 if the model does not batch.
     pub max_batch_size: i64,
     /// The inputs, in the order of the file.
     pub inputs: Vec<TensorConfig>,
     /// The outputs, in the order of the file.
     pub outputs: Vec<TensorConfig>,
-    /// The file in the version's folder.
+    /// The model file in the version folder.
     pub file_name: String,
-    /// How to run it.
+    /// How ONNX Runtime runs the model.
     pub options: Options,
 }
 
-/// An input or output as the model must have it.
+/// An input or output that the model must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorConfig {
-    /// The tensor's name.
+pub(crate) struct TensorConfig {
     pub name: String,
-    /// Its type.
     pub dtype: DataType,
-    /// The whole shape, with the batch dimension where the model batches; -1 is any size.
+    /// The shape, including the batch dimension if the model batches; -1 is a variable size.
     pub dims: Vec<i64>,
-    /// Whether a request may leave it out.
+    /// Whether requests may omit it.
     pub optional: bool,
 }
 
-/// How ONNX Runtime is to run the model.
+/// How ONNX Runtime runs a model. `None` is ONNX Runtime's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Threads within an operator; 0 or nothing: one per core.
+pub(crate) struct Options {
+    /// Threads within an operator; 0 is one per core, the default.
     pub intra_threads: Option<usize>,
-    /// Threads across operators, where `parallel` is set; 0 or nothing: one per core.
+    /// Threads across operators if `parallel` is set; 0 is one per core, the default.
     pub inter_threads: Option<usize>,
-    /// Run independent branches at the same time.
+    /// Whether independent branches run at the same time.
     pub parallel: bool,
-    /// Keep freed memory in an arena; ONNX Runtime's default where nothing is said.
+    /// Whether freed memory is kept in an arena.
     pub memory_arena: Option<bool>,
-    /// Plan the memory of a run ahead; ONNX Runtime's default where nothing is said.
+    /// Whether the memory of a run is planned ahead.
     pub memory_pattern: Option<bool>,
-    /// How far the graph is rewritten.
+    /// How far the graph is optimised.
     pub graph_level: GraphLevel,
-    /// The execution providers for instances on the CPU, in order of preference.
+    /// Execution providers for instances on the CPU, in order of preference.
     pub cpu_providers: Vec<Provider>,
-    /// The execution providers for instances on a GPU, in order of preference, before CUDA itself.
+    /// Execution providers for instances on a GPU, in order of preference; CUDA follows them.
     pub gpu_providers: Vec<Provider>,
 }
 
 /// `optimization { graph { level } }`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum GraphLevel {
-    /// Not given: everything.
+pub(crate) enum GraphLevel {
+    /// Not set: all optimisations.
     #[default]
     All,
     /// -1.
     Basic,
     /// 1.
     Extended,
-    /// 2: none.
+    /// 2: no optimisation.
     Disabled,
 }
 
 /// An execution provider with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
-    /// Which one.
+pub(crate) struct Provider {
     pub kind: ProviderKind,
-    /// Its options, in the provider's own words.
+    /// Its options, by the names that the provider uses.
     pub options: BTreeMap<String, String>,
 }
 
 /// The execution providers that a configuration can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ProviderKind {
+pub(crate) enum ProviderKind {
     Cpu,
     Cuda,
     TensorRt,
@@ -113,7 +107,6 @@ impl ProviderKind {
     ];
 
     /// ONNX Runtime's name for it.
-    #[must_use]
     pub fn onnx(self) -> &'static str {
         match self {
             Self::Cpu => "CPUExecutionProvider",
@@ -134,71 +127,65 @@ impl ProviderKind {
 }
 
 impl ModelConfig {
-    /// Reads the JSON that `TRITONBACKEND_ModelConfig` gives.
+    /// Parses the JSON of `TRITONBACKEND_ModelConfig`.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field, what it says and what it should say.
-    pub fn parse(json: &str) -> Result<Self> {
-        let raw: RawConfig = serde_json::from_str(json).map_err(|error| Error::Config {
-            model: String::new(),
-            what: format!("the model configuration cannot be read: {error}"),
+    /// [`Error::Config`] with the field, its value and the values that are accepted; [`Error::ConfigJson`] if it is not
+    /// the JSON of a configuration.
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        let raw: RawConfig = serde_json::from_str(json).map_err(|error| Error::ConfigJson {
+            reason: error.to_string(),
         })?;
-        let fail = |what: String| Error::Config {
-            model: raw.name.clone(),
-            what,
-        };
-        let tensors = |raw_tensors: &[RawTensor]| {
-            raw_tensors
-                .iter()
-                .map(|tensor| tensor.whole(raw.max_batch_size).map_err(fail))
-                .collect::<Result<Vec<_>>>()
+        let model = raw.name.clone();
+        Self::from_raw(raw).map_err(|problem| Error::Config { model, problem })
+    }
+
+    fn from_raw(raw: RawConfig) -> Result<Self, String> {
+        let tensors = |tensors: &[RawTensor]| {
+            let with_batch = tensors.iter().map(|tensor| tensor.with_batch(raw.max_batch_size));
+            with_batch.collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {
             max_batch_size: raw.max_batch_size,
             inputs: tensors(&raw.input)?,
             outputs: tensors(&raw.output)?,
-            file_name: Some(&raw.default_model_filename)
-                .filter(|name| !name.is_empty())
-                .map_or_else(|| "model.onnx".to_owned(), Clone::clone),
-            options: raw.options().map_err(fail)?,
-            name: raw.name.clone(),
+            options: raw.options()?,
+            file_name: if raw.default_model_filename.is_empty() {
+                "model.onnx".to_owned()
+            } else {
+                raw.default_model_filename
+            },
+            name: raw.name,
         })
     }
 }
 
-/// The configuration `json` with the `input` or `output` that it leaves out.
+/// The configuration `json` with these inputs and outputs; with its own where `None`.
 ///
-/// # Errors
-/// [`Error::DataType`] for a tensor that cannot be served.
-pub fn complete(json: &str, inputs: &[Tensor], outputs: &[Tensor]) -> Result<String> {
+/// The dims of the tensors include the batch dimension if the model batches.
+pub(crate) fn complete(json: &str, inputs: Option<&[TensorConfig]>, outputs: Option<&[TensorConfig]>) -> String {
     let mut config: Value = serde_json::from_str(json).unwrap_or_default();
     let batching = config["max_batch_size"].as_i64().unwrap_or(0) > 0;
     for (key, tensors) in [("input", inputs), ("output", outputs)] {
-        if config[key].as_array().is_none_or(Vec::is_empty) {
-            config[key] = tensors
-                .iter()
-                .map(|tensor| described(tensor, batching))
-                .collect::<Result<_>>()?;
+        if let Some(tensors) = tensors {
+            config[key] = tensors.iter().map(|tensor| described(tensor, batching)).collect();
         }
     }
-    Ok(config.to_string())
+    config.to_string()
 }
 
-fn described(tensor: &Tensor, batching: bool) -> Result<Value> {
-    let dtype = tensor.dtype.ok_or_else(|| Error::DataType {
-        tensor: tensor.name.clone(),
-        dtype: tensor.words.clone(),
-    })?;
-    let dims = tensor.dims.get(usize::from(batching)..).unwrap_or_default();
-    let mut described = json!({ "name": tensor.name, "data_type": format!("TYPE_{dtype}"), "dims": dims });
+fn described(tensor: &TensorConfig, batching: bool) -> Value {
+    let TensorConfig { name, dtype, dims, .. } = tensor;
+    let dims = dims.get(usize::from(batching)..).unwrap_or_default();
+    let mut described = json!({ "name": name, "data_type": format!("TYPE_{dtype}"), "dims": dims });
     if dims.is_empty() {
-        // Triton has no tensor without a dimension. Beside the batch a row of one element stands for it.
+        // Triton requires a dimension. Beside the batch dimension, one element is reshaped to none.
         described["dims"] = json!([1]);
         if batching {
             described["reshape"] = json!({ "shape": [] });
         }
     }
-    Ok(described)
+    described
 }
 
 impl fmt::Display for TensorConfig {

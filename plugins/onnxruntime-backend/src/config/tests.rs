@@ -1,4 +1,4 @@
-//! What is read from a configuration, and what is refused.
+//! Parsing and completing configurations.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn options(json: &Value) -> Result<Options, String> {
 }
 
 #[test]
-fn a_configuration_as_triton_writes_it() {
+fn configuration_from_triton_is_parsed() {
     let config = parse(&json!({
         "name": "vest", "platform": "onnxruntime_onnx", "max_batch_size": 16, "default_model_filename": "net.onnx",
         "input": [{ "name": "x", "data_type": "TYPE_FP32", "dims": [3, -1], "optional": true, "format": "FORMAT_NONE" }],
@@ -38,16 +38,16 @@ fn a_configuration_as_triton_writes_it() {
 }
 
 #[test]
-fn without_a_batch_the_dims_are_whole_and_the_file_has_its_usual_name() {
+fn without_batching_dims_have_no_batch_dimension_and_file_name_has_a_default() {
     let config = parse(&json!({ "input": [{ "name": "x", "data_type": "TYPE_BOOL", "dims": [2] }] })).expect("good");
     assert_eq!(config.inputs[0].dims, [2]);
     assert_eq!(config.file_name, "model.onnx");
 }
 
 #[test]
-fn every_setting_is_read() {
+fn all_options_are_parsed() {
     let text = |value: &str| json!({ "string_value": value });
-    let settings = options(&json!({
+    let parsed = options(&json!({
         "parameters": {
             "intra_op_thread_count": text("3"), "inter_op_thread_count": text("0"), "execution_mode": text("1"),
             "enable_mem_arena": text("0"), "enable_mem_pattern": text("1"), "execution_provider": text("OpenVINO"),
@@ -63,16 +63,16 @@ fn every_setting_is_read() {
         kind: ProviderKind::OpenVino,
         options: BTreeMap::new(),
     };
-    let words = [("trt_fp16_enable", "1"), ("trt_engine_cache_enable", "1")];
+    let options = [("trt_fp16_enable", "1"), ("trt_engine_cache_enable", "1")];
     let tensorrt = Provider {
         kind: ProviderKind::TensorRt,
-        options: words
+        options: options
             .iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .collect(),
     };
     assert_eq!(
-        settings,
+        parsed,
         Ok(Options {
             intra_threads: Some(3),
             inter_threads: Some(0),
@@ -87,7 +87,7 @@ fn every_setting_is_read() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_named() {
+fn errors_name_the_field_its_value_and_what_is_accepted() {
     let parameter = |key: &str, value: &str| json!({ "parameters": { key: { "string_value": value } } });
     let tensor = |dtype: &str| json!({ "output": [{ "name": "y", "data_type": dtype, "dims": [1] }] });
     for (json, expected) in [
@@ -101,18 +101,18 @@ fn what_cannot_be_understood_is_named() {
         ),
         (
             parameter("enable_mem_arena", "true"),
-            "enable_mem_arena is 'true'; use 0 or 1",
+            "enable_mem_arena is 'true'; expected 0 or 1",
         ),
         (
             parameter("execution_provider", "abacus"),
-            "'abacus' is not known; use one of cpu, cuda",
+            "'abacus' is unknown; expected one of cpu, cuda",
         ),
         (
             json!({ "optimization": { "graph": { "level": 7 } } }),
-            "graph level is 7",
+            "graph.level is 7",
         ),
         (tensor("TYPE_STRING"), "'y' has the data_type TYPE_STRING"),
-        (json!({ "input": 3 }), "cannot be read"),
+        (json!({ "input": 3 }), "cannot read"),
     ] {
         let error = parse(&json).expect_err("an error");
         assert!(error.contains(expected), "no '{expected}' in: {error}");
@@ -120,11 +120,32 @@ fn what_cannot_be_understood_is_named() {
 }
 
 #[test]
-fn a_provider_is_known_by_either_name() {
+fn providers_have_a_short_and_a_long_name() {
     for name in ["cuda", "CUDA", "CUDAExecutionProvider"] {
         assert_eq!(ProviderKind::parse(name), Some(ProviderKind::Cuda), "{name}");
     }
     for (_, kind) in ProviderKind::ALL {
         assert_eq!(ProviderKind::parse(kind.onnx()), Some(kind));
     }
+}
+
+#[test]
+fn only_missing_inputs_and_outputs_are_completed() {
+    let json = json!({ "max_batch_size": 8, "output": [{ "name": "kept" }] }).to_string();
+    let tensor = |name: &str, dims: &[i64]| TensorConfig {
+        name: name.into(),
+        dtype: DataType::Fp32,
+        dims: dims.into(),
+        optional: false,
+    };
+    let inputs = [tensor("matrix", &[-1, 3]), tensor("scalar", &[-1])];
+    let completed: Value = serde_json::from_str(&complete(&json, Some(&inputs), None)).expect("JSON");
+    assert_eq!(
+        completed["input"],
+        json!([
+            { "name": "matrix", "data_type": "TYPE_FP32", "dims": [3] },
+            { "name": "scalar", "data_type": "TYPE_FP32", "dims": [1], "reshape": { "shape": [] } },
+        ])
+    );
+    assert_eq!(completed["output"], json!([{ "name": "kept" }]));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use expect_test::expect;
 use flate2::read::GzDecoder;
 use people::activity::{ActivityOptions, ActivityTracker};
-use people::event::EventKind;
+use people::event::{EventKind, LogRecord};
 use people::station_file::Stations;
 use people::{Activity, Person, Scene, Station, Totals, Track};
 use serde::Deserialize;
@@ -135,7 +135,7 @@ fn states_of_the_demo_match_its_ground_truth() {
                     let edges = events.entry(event.station.to_string()).or_default();
                     edges.push((event.time, *previous, *state));
                 }
-                EventKind::Handover { .. } => handovers += &(event.to_json(None) + "\n"),
+                EventKind::Handover { .. } => handovers += &(LogRecord::from(event.clone()).to_json() + "\n"),
                 _ => assert_eq!((i, &event.kind), (0, &EventKind::Start)),
             }
         }

@@ -1,0 +1,293 @@
+//! Loading: errors of configurations, models and libraries, completion of configurations, and unloading without leaks.
+
+use crate::common::onnx::{FLOAT, Graph, identity};
+use crate::common::wire::Tensor;
+use crate::common::{Repository, Server, install_dir};
+
+const STRING: u64 = 8;
+
+fn io(x: &str, y: &str) -> String {
+    format!("input [{{ name: {x} }}]\noutput [{{ name: {y} }}]\n")
+}
+
+const X: &str = "\"x\" data_type: TYPE_FP32 dims: [2, 3]";
+const Y: &str = "\"y\" data_type: TYPE_FP32 dims: [2, 3]";
+
+/// A parameter of config.pbtxt.
+fn parameter(key: &str, value: &str) -> String {
+    format!("parameters {{ key: \"{key}\" value {{ string_value: \"{value}\" }} }}\n")
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "a table of errors")]
+fn load_errors_name_the_model_and_the_problem() {
+    let good = identity(FLOAT, &[2, 3]);
+    let plain = io(X, Y);
+    let accelerator = |name: &str| {
+        format!("optimization {{ execution_accelerators {{ cpu_execution_accelerator [{{ name: \"{name}\" }}] }} }}\n")
+    };
+    let cases = [
+        (
+            "not_onnx",
+            plain.clone(),
+            b"this is not a model".to_vec(),
+            &["cannot load", "model.onnx"][..],
+        ),
+        (
+            "other_file",
+            format!("default_model_filename: \"net.onnx\"\n{plain}"),
+            good.clone(),
+            &["cannot load", "net.onnx"],
+        ),
+        (
+            "other_type",
+            io("\"x\" data_type: TYPE_UINT8 dims: [2, 3]", Y),
+            good.clone(),
+            &["input 'x' has another data type", "UINT8 [2, 3]", "FP32 [2, 3]"],
+        ),
+        (
+            "other_name",
+            io("\"image\" data_type: TYPE_FP32 dims: [2, 3]", Y),
+            good.clone(),
+            &["input 'image' is unknown", "only x"],
+        ),
+        (
+            "other_output",
+            io(X, "\"z\" data_type: TYPE_FP32 dims: [2, 3]"),
+            good.clone(),
+            &["output 'z' is unknown", "only y"],
+        ),
+        (
+            "other_shape",
+            io(X, "\"y\" data_type: TYPE_FP32 dims: [2, 4]"),
+            good.clone(),
+            &["output 'y' has another shape", "[2, 4]", "[2, 3]"],
+        ),
+        (
+            "looser_shape",
+            io("\"x\" data_type: TYPE_FP32 dims: [2, -1]", Y),
+            good.clone(),
+            &["input 'x' has another shape", "[2, -1]"],
+        ),
+        (
+            "other_rank",
+            io("\"x\" data_type: TYPE_FP32 dims: [6]", Y),
+            good.clone(),
+            &["input 'x' has another number of dimensions", "FP32 [6]"],
+        ),
+        (
+            "fixed_batch",
+            format!(
+                "max_batch_size: 4\n{}",
+                io(
+                    "\"x\" data_type: TYPE_FP32 dims: [3]",
+                    "\"y\" data_type: TYPE_FP32 dims: [3]"
+                )
+            ),
+            good.clone(),
+            &["input 'x' has a fixed batch dimension", "max_batch_size: 0"],
+        ),
+        (
+            "missing_input",
+            plain.clone(),
+            Graph::new()
+                .input("x", FLOAT, &[2, 3])
+                .input("w", FLOAT, &[3])
+                .output("y", FLOAT, &[2, 3])
+                .node("Add", &["x", "w"], "y")
+                .model(),
+            &["input 'w' is missing", "FP32 [3]"],
+        ),
+        (
+            "strings",
+            io(
+                "\"x\" data_type: TYPE_STRING dims: [2]",
+                "\"y\" data_type: TYPE_STRING dims: [2]",
+            ),
+            identity(STRING, &[2]),
+            &["'x' has the data_type TYPE_STRING", "supports numbers"],
+        ),
+        (
+            "no_provider",
+            format!("{plain}{}", parameter("execution_provider", "cuda")),
+            good.clone(),
+            &[
+                "CUDAExecutionProvider",
+                "libonnxruntime.so",
+                "CPUExecutionProvider",
+                "library=PATH",
+            ],
+        ),
+        (
+            "no_accelerator",
+            format!("{plain}{}", accelerator("openvino")),
+            good.clone(),
+            &["OpenVINOExecutionProvider", "CPUExecutionProvider"],
+        ),
+        (
+            "odd_accelerator",
+            format!("{plain}{}", accelerator("abacus")),
+            good.clone(),
+            &[
+                "execution provider 'abacus' is unknown",
+                "cpu, cuda, tensorrt, openvino",
+            ],
+        ),
+        (
+            "odd_threads",
+            format!("{plain}{}", parameter("intra_op_thread_count", "many")),
+            good,
+            &["intra_op_thread_count is 'many'", "number of threads"],
+        ),
+    ];
+    let repository = Repository::new();
+    for (name, config, model, _) in &cases {
+        repository.add(name, config, model);
+    }
+    let server = Server::start(repository);
+    for (name, _, _, expected) in &cases {
+        let error = server.load(name).expect_err(name);
+        for part in *expected {
+            assert!(error.contains(part), "{name}: no '{part}' in: {error}");
+        }
+        assert!(error.contains(&format!("model '{name}'")), "{error}");
+    }
+}
+
+#[test]
+fn known_parameters_are_accepted_and_others_ignored() {
+    let settings: String = [
+        ("intra_op_thread_count", "1"),
+        ("inter_op_thread_count", "1"),
+        ("execution_mode", "0"),
+        ("enable_mem_arena", "0"),
+        ("enable_mem_pattern", "0"),
+        ("execution_provider", "cpu"),
+        ("shopfloor.letterbox", "none"),
+    ]
+    .map(|(key, value)| parameter(key, value))
+    .concat();
+    let repository = Repository::new();
+    let config = format!("{}{settings}optimization {{ graph {{ level: 2 }} }}\n", io(X, Y));
+    repository.add("tuned", &config, &identity(FLOAT, &[2, 3]));
+    let server = Server::start(repository);
+    server.load("tuned").expect("load");
+    let x = Tensor::floats("x", &[2, 3], &[1.0; 6]);
+    assert_eq!(
+        server.infer("tuned", &[x], &[]),
+        Ok(vec![Tensor::floats("y", &[2, 3], &[1.0; 6])])
+    );
+}
+
+#[test]
+fn missing_inputs_and_outputs_are_completed_from_the_model() {
+    let repository = Repository::new();
+    repository.add("bare", "", &identity(FLOAT, &[-1, 3]));
+    repository.add("rows", "max_batch_size: 8\n", &identity(FLOAT, &[-1, 3]));
+    repository.add("row", "max_batch_size: 8\n", &identity(FLOAT, &[-1]));
+    let server = Server::start(repository);
+    for (model, dims, shape) in [
+        ("bare", &[-1, 3][..], &[2, 3][..]),
+        ("rows", &[3], &[2, 3]),
+        ("row", &[1], &[2, 1]),
+    ] {
+        server.load(model).expect(model);
+        let config = server.config(model);
+        for (key, name) in [("input", "x"), ("output", "y")] {
+            let tensor = &config[key][0];
+            assert_eq!(tensor["name"], name, "{model}");
+            assert_eq!(tensor["data_type"], "TYPE_FP32", "{model}");
+            assert_eq!(tensor["dims"], serde_json::json!(dims), "{model}");
+        }
+        let values = vec![0.5; shape.iter().product::<i64>() as usize];
+        let y = server
+            .infer(model, &[Tensor::floats("x", shape, &values)], &[])
+            .expect(model);
+        assert_eq!(y, [Tensor::floats("y", shape, &values)]);
+    }
+}
+
+#[test]
+fn missing_library_is_an_error_of_every_load() {
+    let repository = Repository::new();
+    repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
+    let server = Server::start_with(
+        repository,
+        &["--backend-config=onnxruntime,library=/nowhere/libonnxruntime.so".to_owned()],
+    );
+    for _ in 0..2 {
+        let error = server.load("plain").expect_err("the library does not exist");
+        for part in [
+            "/nowhere/libonnxruntime.so: no such file",
+            "--backend-config=onnxruntime,library=PATH",
+        ] {
+            assert!(error.contains(part), "no '{part}' in: {error}");
+        }
+    }
+}
+
+#[test]
+fn another_library_than_onnx_runtime_is_an_error() {
+    let other = install_dir().join("lib/libtritonserver.so");
+    let repository = Repository::new();
+    repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
+    let server = Server::start_with(
+        repository,
+        &[format!("--backend-config=onnxruntime,library={}", other.display())],
+    );
+    let error = server.load("plain").expect_err("it is not ONNX Runtime");
+    assert!(error.contains("OrtGetApiBase"), "{error}");
+}
+
+#[test]
+fn default_library_is_in_lib_beside_the_backends() {
+    let repository = Repository::new();
+    repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
+    let folder = repository.path("lib");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::os::unix::fs::symlink(
+        install_dir().join("lib/libonnxruntime.so"),
+        folder.join("libonnxruntime.so"),
+    )
+    .expect("a link");
+    let server = Server::start_with(repository, &[]);
+    server.load("plain").expect("load");
+}
+
+#[test]
+fn unloading_frees_memory() {
+    // 8 MiB of weights: fifty leaked copies would be 400 MiB.
+    let weights: Vec<u8> = (0..2 * 1024 * 1024)
+        .flat_map(|index| (index as f32).to_le_bytes())
+        .collect();
+    let model = Graph::new()
+        .input("x", FLOAT, &[-1, 1024])
+        .output("y", FLOAT, &[-1, 2048])
+        .constant("weights", FLOAT, &[1024, 2048], &weights)
+        .node("MatMul", &["x", "weights"], "y")
+        .model();
+    let config = format!(
+        "max_batch_size: 4\n{}instance_group [{{ count: 2 kind: KIND_CPU }}]\n",
+        io(
+            "\"x\" data_type: TYPE_FP32 dims: [1024]",
+            "\"y\" data_type: TYPE_FP32 dims: [2048]"
+        )
+    );
+    let repository = Repository::new();
+    repository.add("heavy", &config, &model);
+    repository.add("broken", &config, b"this is not a model");
+    let server = Server::start(repository);
+    let x = Tensor::floats("x", &[2, 1024], &[1.0; 2048]);
+    let round = || {
+        server.load("heavy").expect("load");
+        server.infer("heavy", std::slice::from_ref(&x), &[]).expect("infer");
+        server.unload("heavy");
+        server.load("broken").expect_err("it is not a model");
+    };
+    (0..10).for_each(|_| round());
+    let before = server.resident_mib();
+    (0..50).for_each(|_| round());
+    let after = server.resident_mib();
+    assert!(after < before + 60, "{before} MiB became {after} MiB in fifty rounds");
+    eprintln!("{before} MiB before, {after} MiB after fifty rounds");
+}
