@@ -208,7 +208,7 @@ impl Activity {
 /// Time in each state since the station's start, in JSON in seconds; the four sum to the time since that start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // the names are descriptive
 pub struct Totals {
     #[serde(with = "Seconds")]
     pub active: Duration,
