@@ -17,7 +17,7 @@ fn an_installed_tree_plays_by_itself() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(output.status.success(), "{text}");
-    for line in ["elements ", "gst-launch ", "shopfloor "] {
+    for line in ["installed ", "elements ", "gst-launch ", "shopfloor "] {
         assert!(text.contains(line), "nothing about {line}: {text}");
     }
 }
