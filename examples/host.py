@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""A host application in Python: builds a pipeline, hands over stations, sees the people of every frame, and reacts when
-somebody begins or ends to work.
+"""A host application in Python: builds a pipeline, sets stations, reads the people of every frame, and reacts when a
+worker starts or stops working at a station.
 
     . scripts/env; examples/host.py media/vests.mp4 pipelines/stations/demo.json
 
-Needs PyGObject and GStreamer's overrides for it, as Debian's python3-gst-1.0 brings both to /usr/bin/python3.
+Requires PyGObject and GStreamer's overrides for it; Debian's python3-gst-1.0 installs both for /usr/bin/python3.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from gi.repository import GLib, Gst, GstVideo
 
 
 def people(buffer):
-    """The regions of interest that vesttrack has put on the frame; it numbers them from 1, with GstAnalytics from 0."""
+    """The regions of interest that vesttrack has added to the frame, numbered from 1, or from 0 with GstAnalytics."""
     find = GstVideo.buffer_get_video_region_of_interest_meta_id
     first = find(buffer, 0)
     if first and first.get_param("detection"):
@@ -28,7 +28,7 @@ def people(buffer):
 
 
 def keypoints(region):
-    """{name: (x, y, confidence)} in the frame's pixels; empty while somebody is hidden."""
+    """{name: (x, y, confidence)} in pixels of the frame; empty while the person is hidden."""
     param = region.get_param("keypoints")
     if not param:
         return {}
@@ -40,32 +40,32 @@ def keypoints(region):
     }
 
 
-def say(line):
-    """Whole lines, from whichever thread: print() writes a line and its end one after the other."""
+def print_line(line):
+    """Prints a whole line; print() writes a line and its end separately, so threads could interleave."""
     sys.stdout.write(line + "\n")
 
 
 def look(sink):
-    """A frame, on a streaming thread: whoever takes long here slows the pipeline down."""
+    """Handles a frame. This is called on a streaming thread: slow code here slows the pipeline down."""
     buffer = sink.emit("pull-sample").get_buffer()
-    who = []
+    shown = []
     for region in people(buffer):
         vest, track = region.get_param("classification"), region.get_param("object_id")
         name = f"{vest['label']} (track {track['id']})" if track else "somebody new"
         x, y, confidence = keypoints(region).get("left_wrist", (0, 0, 0))
         wrist = f", left wrist at {x:.0f},{y:.0f}" if confidence > 0.2 else ""
-        who.append(f"{name} at {region.x},{region.y}{wrist}")
-    say(f"{buffer.pts / Gst.SECOND:.1f} s: {'; '.join(who)}")
+        shown.append(f"{name} at {region.x},{region.y}{wrist}")
+    print_line(f"{buffer.pts / Gst.SECOND:.1f} s: {'; '.join(shown)}")
     return Gst.FlowReturn.OK
 
 
-def react(facts):
-    """A station's state changed: here a real host switches a lamp, or writes into its database."""
-    worker = facts["worker"] if facts.has_field("worker") else "somebody"
-    if facts["state"] == "active":
-        say(f">>> {worker} works at {facts['station']}")
-    elif facts["previous"] == "active":
-        say(f"<<< {worker} has stopped at {facts['station']}: {facts['state']}")
+def react(event):
+    """Reacts to a change of a station's state. A real host switches a lamp here, or writes into its database."""
+    worker = event["worker"] if event.has_field("worker") else "somebody"
+    if event["state"] == "active":
+        print_line(f">>> {worker} works at {event['station']}")
+    elif event["previous"] == "active":
+        print_line(f"<<< {worker} has stopped at {event['station']}: {event['state']}")
 
 
 def main(video, stations):
@@ -75,14 +75,14 @@ def main(video, stations):
         "! appsink name=out emit-signals=true sync=false"
     )
     pipeline.get_by_name("file").set_property("location", video)
-    # The JSON itself, as a host has it that keeps its stations elsewhere; a path would do as well.
+    # The JSON itself, for hosts that keep stations in a place of their own; the path of a file works as well.
     with open(stations, encoding="utf-8") as file:
         pipeline.get_by_name("zone").set_property("stations", file.read())
     pipeline.get_by_name("out").connect("new-sample", look)
 
     loop, failures = GLib.MainLoop(), []
 
-    def hear(_bus, message):
+    def handle_message(_bus, message):
         if message.type == Gst.MessageType.EOS:
             loop.quit()
         elif message.type == Gst.MessageType.ERROR:
@@ -93,7 +93,7 @@ def main(video, stations):
 
     bus = pipeline.get_bus()
     bus.add_signal_watch()
-    bus.connect("message", hear)
+    bus.connect("message", handle_message)
     pipeline.set_state(Gst.State.PLAYING)
     loop.run()
     pipeline.set_state(Gst.State.NULL)

@@ -1,16 +1,19 @@
-//! A host application in Rust: builds a pipeline, hands over stations, sees the people of every frame, and reacts when
-//! somebody begins or ends to work.
+//! A host application in Rust: builds a pipeline, sets stations, reads the people of every frame, and reacts when a worker
+//! starts or stops working at a station.
 //!
 //! ```text
 //! cargo run --release --example host -- media/vests.mp4 pipelines/stations/demo.json
 //! ```
 //!
-//! The plugin is linked in, not loaded: so this program can use the types that ride on buffers. In a Cargo.toml of your
-//! own, that is `gst-plugin-shopfloor`, `people-meta` and `gst`, as in this workspace's.
+//! The plugin is linked into the program, not loaded as a file, so the program can use the metas on buffers. Your own
+//! Cargo.toml needs `gst-plugin-shopfloor`, `people`, `people-meta` and `gst`, as this workspace's has them.
 
 use std::error::Error;
 
 use gst::prelude::*;
+use people::Activity;
+use people::event::{Event, EventKind};
+use people_meta::bus;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map_err(|_| "several elements are a pipeline")?;
     let element = |name| pipeline.by_name(name).ok_or("the line above has that element");
     element("file")?.set_property("location", video);
-    // The JSON itself, as a host has it that keeps its stations elsewhere; a path would do as well, and again at any time.
+    // The JSON itself, for hosts that keep stations in a place of their own; the path of a file works as well.
     element("zone")?.set_property("stations", std::fs::read_to_string(stations)?);
 
     let end = element("end")?.static_pad("sink").ok_or("a sink has a sink pad")?;
@@ -40,37 +43,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
 
     pipeline.set_state(gst::State::Playing)?;
-    let played = listen(&pipeline);
+    let played = handle_messages(&pipeline);
     pipeline.set_state(gst::State::Null)?;
     played
 }
 
-/// A frame, on a streaming thread: whoever takes long here slows the pipeline down.
+/// Handles a frame. This is called on a streaming thread: slow code here slows the pipeline down.
 fn look(buffer: &gst::BufferRef) {
     let Some(scene) = people_meta::scene(buffer) else {
         return;
     };
-    let who = scene.people.iter().map(|person| match person.worker() {
+    let people = scene.people.iter().map(|person| match person.worker() {
         Some(vest) => format!("{vest} at {:.0},{:.0}", person.bbox.center().x, person.bbox.center().y),
         None => "a visitor".to_owned(),
     });
     println!(
         "{}: {}",
         buffer.pts().unwrap_or_default().display(),
-        who.collect::<Vec<_>>().join(", ")
+        people.collect::<Vec<_>>().join(", ")
     );
 }
 
-/// Until the end of the stream.
-fn listen(pipeline: &gst::Pipeline) -> Result<(), Box<dyn Error>> {
+/// Handles messages until the end of the stream.
+fn handle_messages(pipeline: &gst::Pipeline) -> Result<(), Box<dyn Error>> {
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     for message in bus.iter_timed(gst::ClockTime::NONE) {
         match message.view() {
             gst::MessageView::Eos(_) => break,
             gst::MessageView::Error(error) => return Err(error.error().into()),
             gst::MessageView::Element(element) => {
-                if let Some(facts) = element.structure().filter(|facts| facts.name() == "shopfloor-activity") {
-                    react(facts)?;
+                if let Some(event) = element.structure().map(bus::from_structure).transpose()?.flatten() {
+                    react(&event);
                 }
             }
             _ => {}
@@ -79,14 +82,19 @@ fn listen(pipeline: &gst::Pipeline) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A station's state changed: here a real host switches a lamp, or writes into its database.
-fn react(facts: &gst::StructureRef) -> Result<(), Box<dyn Error>> {
-    let (station, state): (&str, &str) = (facts.get("station")?, facts.get("state")?);
-    let worker = facts.get_optional("worker")?.unwrap_or("somebody");
-    match (facts.get("previous")?, state) {
-        (_, "active") => println!(">>> {worker} works at {station}"),
-        ("active", _) => println!("<<< {worker} has stopped at {station}: {state}"),
+/// Reacts to an event at a station. A real host switches a lamp here, or writes into its database.
+fn react(event: &Event) {
+    let (station, worker) = (&event.station, event.worker.as_deref().unwrap_or("somebody"));
+    match event.kind {
+        EventKind::Change {
+            state: Activity::Active,
+            ..
+        } => println!(">>> {worker} works at {station}"),
+        EventKind::Change {
+            state,
+            previous: Activity::Active,
+            ..
+        } => println!("<<< {worker} has stopped at {station}: {}", state.name()),
         _ => {}
     }
-    Ok(())
 }

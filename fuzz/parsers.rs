@@ -6,12 +6,13 @@
 // A fuzz target is a program of its own and calls one of them.
 #![allow(dead_code)]
 
+use inference::Contract;
 use people::station_file::Stations;
 
 use shopfloor::launch::{Parameters, expand, parse_parameter};
 use shopfloor::report::log;
 use shopfloor::report::timeline::{Row, streams};
-use triton::Contract;
+use triton::ModelDescription;
 use vision::Rect;
 use vision::decode::{DecodeOptions, Detection, PoseLayout, TensorView, class_probabilities, f32_tensor, people};
 use vision::letterbox::{Fit, Letterbox};
@@ -39,21 +40,22 @@ pub fn stations(bytes: &[u8]) {
 pub fn contracts(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (metadata, config) = text.split_once('\n').unwrap_or((text, "{}"));
-    match Contract::parse(metadata, config, None) {
-        Ok(contract) => match contract.image() {
-            Ok(image) => {
-                assert!(image.width > 0 && image.height > 0, "{image:?}");
-                assert!(image.std.iter().all(|std| *std != 0.0), "{image:?}");
-                let elements: i64 = image.shape(1).iter().product();
-                let size = image.datatype.size().expect("pictures are numbers") as i64;
-                assert_eq!(i64::try_from(image.byte_size(1)), Ok(elements * size), "{image:?}");
-                assert!(
-                    image.byte_size(image.max_batch()) >= image.byte_size(1).min(1),
-                    "{image:?}"
-                );
-            }
-            Err(error) => assert!(!error.to_string().is_empty()),
-        },
+    let description = match ModelDescription::from_json(metadata, config) {
+        Ok(description) => description,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    match Contract::read(&description) {
+        Ok(Contract { image, .. }) => {
+            assert!(image.format.width > 0 && image.format.height > 0, "{image:?}");
+            assert!(image.format.std.iter().all(|std| *std != 0.0), "{image:?}");
+            let elements: i64 = image.shape(1).iter().product();
+            let size = image.datatype().size().expect("images are numbers") as i64;
+            assert_eq!(i64::try_from(image.byte_size(1)), Ok(elements * size), "{image:?}");
+            assert!(
+                image.byte_size(image.max_batch()) >= image.byte_size(1).min(1),
+                "{image:?}"
+            );
+        }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

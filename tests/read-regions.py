@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Prints the people of each frame of a video as JSON, read from their regions of interest as examples/host.py does."""
+"""Prints the people of each frame of a video as JSON, read from the regions of interest as in examples/host.py."""
 
 import json
 import pathlib
@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
 from host import Gst, GLib, keypoints, people
 
 
-def known(region):
+def as_json(region):
     assert GLib.quark_to_string(region.roi_type) == "person"
     track, vest = region.get_param("object_id"), region.get_param("classification")
     return {
@@ -22,7 +22,7 @@ def known(region):
 
 
 def look(sink):
-    print(json.dumps([known(region) for region in people(sink.emit("pull-sample").get_buffer())]), flush=True)
+    print(json.dumps([as_json(region) for region in people(sink.emit("pull-sample").get_buffer())]), flush=True)
     return Gst.FlowReturn.OK
 
 

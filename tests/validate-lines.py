@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Says of each line of a file whether it is as a JSON Schema has it: `ok`, or what is wrong."""
+"""Checks each line of a file against a JSON Schema and prints `ok`, or the mistake."""
 
 import json
 import sys

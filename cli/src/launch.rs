@@ -1,13 +1,22 @@
 //! Launch files: a pipeline in gst-launch syntax over several lines, with comments and parameters.
 //!
 //! A line whose first character is `#` is a comment. `${NAME}` is replaced by the parameter NAME, and
-//! `${NAME:-DEFAULT}` needs none. A value may stand between double quotes: quotes and backslashes in it are
-//! escaped as gst-launch wants them.
+//! `${NAME:-DEFAULT}` needs none. A value may be placed between double quotes: quotes and backslashes in it are
+//! escaped for gst-launch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+/// The properties of elements that hold the path of a file or folder.
+pub const PATH_PROPERTIES: [&str; 4] = ["location", "stations", "events-location", "model-repository"];
+
+/// Whether the value of a path property is a relative path, not a URI or the JSON of stations.
+pub fn is_relative_path(value: &str) -> bool {
+    let is_json = value.trim_start().starts_with(['{', '[']);
+    !value.is_empty() && !is_json && !value.contains("://") && Path::new(value).is_relative()
+}
 
 /// Parameters by name.
 pub type Parameters = BTreeMap<String, String>;
@@ -17,13 +26,16 @@ pub type Parameters = BTreeMap<String, String>;
 pub struct Launch {
     /// The file's name without folder and extension: the tenant's name.
     pub name: String,
+    /// The folder that the file is in, absolute: where its relative paths begin.
+    pub folder: PathBuf,
     /// gst-launch syntax, without comments and placeholders.
     pub description: String,
     /// The parameters that the file names.
     pub names: BTreeSet<String>,
 }
 
-/// Reads a launch file and fills its parameters in; further parameters are no error here.
+/// Reads a launch file and fills in its parameters; parameters that it does not name are ignored here. A relative path
+/// given as a parameter for one of [`PATH_PROPERTIES`] is relative to the current folder.
 ///
 /// # Errors
 /// A file that cannot be read, that [`expand`] refuses, or that holds nothing but comments.
@@ -35,22 +47,48 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
-    let (description, names) = expand(&text, parameters).with_context(|| format!("in the launch file {shown}"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("cannot find the folder of the launch file {shown}"))?;
+    let value = |name: &str, before: &str| {
+        let value = parameters.get(name)?;
+        let path = if begins_path(before) && is_relative_path(value) {
+            std::path::absolute(value).ok()
+        } else {
+            None
+        };
+        Some(path.map_or_else(|| value.clone(), |path| path.to_string_lossy().into_owned()))
+    };
+    let (description, names) = substitute(&text, value).with_context(|| format!("in the launch file {shown}"))?;
     if description.trim().is_empty() {
-        bail!("the launch file {shown} holds no pipeline");
+        bail!("the launch file {shown} has no pipeline; write one in gst-launch-1.0's syntax");
     }
     Ok(Launch {
         name,
+        folder,
         description,
         names,
     })
 }
 
-/// Drops comments and fills parameters in; also says which parameters the text names.
+/// Drops comments and fills in parameters; also returns the names of the text's parameters.
 ///
 /// # Errors
-/// A placeholder that is none, or that has neither value nor default.
+/// A malformed placeholder, or one that has neither value nor default.
 pub fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<String>)> {
+    substitute(text, |name, _| parameters.get(name).cloned())
+}
+
+/// Whether the text ends where the value of one of [`PATH_PROPERTIES`] begins.
+fn begins_path(before: &str) -> bool {
+    let before = before.strip_suffix('"').unwrap_or(before).trim_end();
+    let assigned = before.strip_suffix('=').map(str::trim_end);
+    let name = assigned.and_then(|before| before.rsplit(|c: char| c.is_whitespace() || c == '!').next());
+    name.is_some_and(|name| PATH_PROPERTIES.contains(&name))
+}
+
+/// [`expand`] with a function of a parameter's name and the text before it.
+fn substitute(text: &str, value: impl Fn(&str, &str) -> Option<String>) -> Result<(String, BTreeSet<String>)> {
     let code: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -76,10 +114,10 @@ pub fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<S
             bail!("`${{{placeholder}}}`: a parameter's name is letters, digits, `-` and `_`");
         }
         if default.is_some_and(|default| default.contains("${")) {
-            bail!("`${{{placeholder}}}`: a default is taken as it stands, it cannot hold another `${{`");
+            bail!("`${{{placeholder}}}`: a default is used unchanged and cannot contain another `${{`");
         }
         names.insert(name.to_owned());
-        match (parameters.get(name), default) {
+        match (value(name, &description), default) {
             (Some(value), _) => description.push_str(&value.replace('\\', r"\\").replace('"', "\\\"")),
             (None, Some(default)) => description.push_str(default),
             (None, None) => drop(missing.insert(name.to_owned())),
@@ -98,14 +136,16 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// Reads `NAME=VALUE`, as the option `--set` takes it.
+/// Reads `NAME=VALUE`, the argument of `--set`.
 ///
 /// # Errors
-/// What is wrong, in words for the command line.
+/// The mistake and the expected form, for the command line.
 pub fn parse_parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
-        Some((name, _)) => Err(format!("`{name}` is no name: use letters, digits, `-` and `_`")),
+        Some((name, _)) => Err(format!(
+            "`{name}` is not a parameter name: use letters, digits, `-` and `_`"
+        )),
         None => Err("expected NAME=VALUE".to_owned()),
     }
 }
@@ -153,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn defaults_stand_in() {
+    fn defaults_replace_missing_parameters() {
         check("${sink:-autovideosink} ${more:-}", &[], "autovideosink ");
         check("${sink:-autovideosink}", &[("sink", "fakesink")], "fakesink");
     }
 
     #[test]
-    fn mistakes_name_the_remedy() {
+    fn errors_name_the_remedy() {
         check(
             "${b} ${a}",
             &[],
@@ -178,8 +218,33 @@ mod tests {
         check(
             "location=${a:-${b}}",
             &[("b", "x")],
-            "error: `${a:-${b}`: a default is taken as it stands, it cannot hold another `${`",
+            "error: `${a:-${b}`: a default is used unchanged and cannot contain another `${`",
         );
+    }
+
+    #[test]
+    fn path_properties_are_recognised() {
+        for before in [
+            "filesrc location=",
+            "a !zone stations=\"",
+            "x\nlocation = \"",
+            "tritoninfer model-repository=",
+        ] {
+            assert!(begins_path(before), "{before}");
+        }
+        for before in ["", "location=\"a", "my-location=", "caps=", "location \""] {
+            assert!(!begins_path(before), "{before}");
+        }
+    }
+
+    #[test]
+    fn uris_and_json_are_not_relative_paths() {
+        for path in ["vests.mp4", "../a b.json", "./x"] {
+            assert!(is_relative_path(path), "{path}");
+        }
+        for other in ["", "/srv/a.mp4", "rtsp://cam/1", " {\"stations\": []}", "[]"] {
+            assert!(!is_relative_path(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What the `shopfloor` command reads that others wrote: launch files, and logs of activity.
+//! The readers of the `shopfloor` command's input files: launch files and activity logs.
 //!
-//! A library so that these readers can be fuzzed and tested by themselves; the command is `main.rs`.
+//! A library, so that these readers can be fuzzed and tested by themselves; the command is `main.rs`.
 #![forbid(unsafe_code)]
 
 pub mod launch;

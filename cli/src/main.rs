@@ -1,25 +1,26 @@
-//! The `shopfloor` command: plays tenants, each a pipeline in a launch file, and reports who worked where; runs a
-//! Triton server for them; draws what they logged.
+//! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
+//! `server` runs a Triton server for them; `report` makes a page of a log.
 //!
-//! An ordinary GStreamer application: it knows the elements by their bus messages and properties alone.
-//! It ends with 0 when every tenant played to its end, 1 when something failed, 2 when it was called wrongly,
-//! and 130 when it was interrupted (files are finished all the same).
+//! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
+//! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
+//! interrupt (files are finished all the same).
 
-mod facts;
-mod floor;
+mod paths;
 mod picture;
 mod play;
 mod plugin;
 mod progress;
 mod server;
+mod summary;
+mod supervisor;
 mod tenant;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shopfloor::{launch, report};
+use shopfloor::report;
 
-use crate::floor::Outcome;
+use crate::supervisor::Outcome;
 
 /// Who is on the shop floor, and who is working where.
 #[derive(Parser)]

@@ -1,37 +1,37 @@
-//! Chooses a frame worth showing while a tenant plays, and writes it as a PNG.
+//! Chooses a frame with much to see while a tenant plays, and writes it as a PNG.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Frames for which an equally good successor still replaces the best one: the first frame with something to
-/// see is often the very edge of it.
+/// Number of frames during which an equally good successor still replaces the best one: in the first good frame
+/// people are often only just entering.
 const SETTLE: u32 = 10;
 
-/// How much there is to see in a frame; a greater one is better.
+/// How much there is to see in a frame; the greater, the better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Worth {
-    /// Stations at work.
+pub struct FrameScore {
+    /// Active stations.
     pub active: usize,
-    /// People in the picture.
+    /// People in view.
     pub people: u32,
 }
 
-/// Decides frame by frame whether this one is the best so far.
+/// Decides for each frame whether it is the best so far.
 #[derive(Debug, Default)]
 struct Chooser {
-    best: Option<Worth>,
+    best: Option<FrameScore>,
     settling: u32,
 }
 
 impl Chooser {
-    fn takes(&mut self, worth: Worth) -> bool {
-        if self.best.is_none_or(|best| worth > best) {
-            self.best = Some(worth);
+    fn takes(&mut self, score: FrameScore) -> bool {
+        if self.best.is_none_or(|best| score > best) {
+            self.best = Some(score);
             self.settling = SETTLE;
             return true;
         }
-        self.settling = if self.best == Some(worth) {
+        self.settling = if self.best == Some(score) {
             self.settling.saturating_sub(1)
         } else {
             0
@@ -49,9 +49,9 @@ pub struct Picture {
 
 impl Picture {
     /// Keeps a copy of the frame if it is raw video and the best so far.
-    pub fn offer(&mut self, worth: Worth, buffer: &gst::BufferRef, caps: &gst::Caps) {
+    pub fn offer(&mut self, score: FrameScore, buffer: &gst::BufferRef, caps: &gst::Caps) {
         let raw = caps.structure(0).is_some_and(|caps| caps.name() == "video/x-raw");
-        if !raw || !self.chooser.takes(worth) {
+        if !raw || !self.chooser.takes(score) {
             return;
         }
         // A copy: a reference would keep the buffer from its pool and from elements that work in place.
@@ -65,7 +65,7 @@ impl Picture {
         let sample = self
             .sample
             .as_ref()
-            .context("no raw video frame came by to make a picture of")?;
+            .context("no raw video frame was played, so there is none to write")?;
         let png = gst::Caps::new_empty_simple("image/png");
         let sample = gst_video::convert_sample(sample, &png, Some(gst::ClockTime::from_seconds(10)))
             .context("GStreamer cannot make a PNG of the frame")?;
@@ -80,21 +80,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_beats_company_and_the_run_settles() {
-        let worth = |active: usize, people: u32| Worth { active, people };
-        let check = |frames: &[Worth], expected: usize| {
+    fn active_stations_count_more_than_people_and_the_choice_settles() {
+        let score = |active: usize, people: u32| FrameScore { active, people };
+        let check = |frames: &[FrameScore], expected: usize| {
             let mut chooser = Chooser::default();
             let taken = frames
                 .iter()
                 .enumerate()
-                .filter(|(_, worth)| chooser.takes(**worth))
+                .filter(|(_, score)| chooser.takes(**score))
                 .last();
             assert_eq!(taken.map(|(i, _)| i), Some(expected), "{frames:?}");
         };
-        check(&[worth(0, 0)], 0);
-        check(&[worth(0, 3), worth(1, 1), worth(0, 4)], 1);
-        check(&[worth(1, 2), worth(2, 1), worth(1, 2)], 1);
-        check(&[worth(1, 2); 30], SETTLE as usize - 1);
-        check(&[worth(1, 2), worth(0, 0), worth(1, 2)], 0);
+        check(&[score(0, 0)], 0);
+        check(&[score(0, 3), score(1, 1), score(0, 4)], 1);
+        check(&[score(1, 2), score(2, 1), score(1, 2)], 1);
+        check(&[score(1, 2); 30], SETTLE as usize - 1);
+        check(&[score(1, 2), score(0, 0), score(1, 2)], 0);
     }
 }

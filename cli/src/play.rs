@@ -1,4 +1,4 @@
-//! `shopfloor play`: its options, and what has to be right before anything plays.
+//! `shopfloor play`: its options, and the checks before anything plays.
 
 use std::fs::File;
 use std::io::LineWriter;
@@ -8,36 +8,51 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::floor::{Floor, Outcome};
-use crate::launch::{self, Launch, Parameters};
+use shopfloor::launch::{self, Launch, Parameters};
+
 use crate::plugin;
+use crate::supervisor::{Outcome, Supervisor};
 use crate::tenant::{Event, Tenant};
 
-/// Play launch files, each a tenant, side by side in one process until the last one ends
+/// Play launch files side by side in one process until the last one ends
 ///
-/// A launch file holds a pipeline in gst-launch-1.0's syntax; lines that begin with # are comments, and
-/// ${NAME} or ${NAME:-DEFAULT} stands for a parameter. Ctrl-C ends the streams properly; twice, at once.
+/// A launch file is a pipeline in gst-launch-1.0's syntax, for one camera or file; in results it is called a tenant.
+/// Lines that begin with # are comments, and ${NAME} or ${NAME:-DEFAULT} stands for a parameter.
+///
+/// Paths of files to read (the location of a source, stations, model-repository) are relative to the folder of the
+/// launch file. Paths of files to write (the location of a sink, events-location), and paths given with --set, are
+/// relative to the current folder.
+///
+/// Ctrl-C ends the streams and finishes the files; pressed twice, it stops at once.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  \
+    shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl")]
 pub struct Options {
     /// Launch files
     #[arg(required = true, value_name = "FILE.launch")]
     files: Vec<PathBuf>,
-    /// Give a parameter of the launch files its value
+    /// Value of a parameter of the launch files; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = launch::parse_parameter)]
     set: Vec<(String, String)>,
-    /// Write each change of a station's state as a line of JSON
+    /// File to write each change of a station's state to, as a line of JSON; an existing file is overwritten
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// Write a good frame as a PNG (one launch file only)
+    /// File to write a good frame to, as a PNG (one launch file only)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
 
-/// Plays to the end and reports.
+/// Plays to the end and reports the results.
+///
+/// # Errors
+/// A mistake in the options or launch files, or a result that cannot be written.
 pub fn play(options: &Options) -> Result<Outcome> {
     let started = Instant::now();
     if options.picture.is_some() && options.files.len() > 1 {
-        bail!("--picture takes one launch file, not {}", options.files.len());
+        bail!(
+            "--picture takes one launch file, got {}; play them one by one",
+            options.files.len()
+        );
     }
     let launches = read_launches(options)?;
     gst::init().context("GStreamer cannot start")?;
@@ -50,13 +65,13 @@ pub fn play(options: &Options) -> Result<Outcome> {
         tenants.push(tenant.context(name)?);
     }
     let create = |path: &PathBuf| File::create(path).with_context(|| format!("cannot write {}", path.display()));
-    // By the line: whoever follows the file sees an event when it happens.
-    let lines = options.events.as_ref().map(create).transpose()?.map(LineWriter::new);
+    // Line by line, so that `tail -f` shows an event when it happens.
+    let log = options.events.as_ref().map(create).transpose()?.map(LineWriter::new);
     ctrlc::set_handler(move || drop(sender.send(Event::Interrupt))).context("cannot listen for Ctrl-C")?;
 
-    let mut floor = Floor::new(tenants, lines, started);
-    floor.run(&events)?;
-    floor.report(options.picture.as_deref())
+    let mut supervisor = Supervisor::new(tenants, log, started);
+    supervisor.run(&events)?;
+    supervisor.report(options.picture.as_deref())
 }
 
 fn read_launches(options: &Options) -> Result<Vec<Launch>> {
@@ -68,13 +83,13 @@ fn read_launches(options: &Options) -> Result<Vec<Launch>> {
         .collect::<Result<Vec<_>>>()?;
     for name in parameters.keys() {
         if !launches.iter().any(|launch| launch.names.contains(name)) {
-            bail!("--set {name}: no launch file has a parameter ${{{name}}}");
+            bail!("--set {name}: no launch file has a parameter ${{{name}}}; correct the name or omit the option");
         }
     }
     Ok(launches)
 }
 
-/// Tenants' names: a file that is played twice, or shares its name, is numbered.
+/// The names of the tenants: files of the same name are numbered.
 fn names(launches: &[Launch]) -> Vec<String> {
     let number = |i: usize| {
         launches[..i]
@@ -97,6 +112,7 @@ mod tests {
     fn tenants_of_one_name_are_numbered() {
         let launch = |name: &str| Launch {
             name: name.to_owned(),
+            folder: PathBuf::new(),
             description: String::new(),
             names: Default::default(),
         };

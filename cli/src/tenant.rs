@@ -1,4 +1,4 @@
-//! One tenant: a pipeline made from a launch file, watched from outside by its bus, one pad and one property.
+//! One tenant: a pipeline made from a launch file, observed through its bus, one pad and one property.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,18 +10,21 @@ use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
 use people::Activity;
 use people::event::EventKind;
+use people_meta::bus::{self, MessageError};
+use shopfloor::launch::Launch;
 
-use crate::facts;
-use crate::launch::Launch;
-use crate::picture::{Picture, Worth};
+use crate::paths;
+use crate::picture::{FrameScore, Picture};
 use crate::plugin;
-use crate::progress::Standing;
+use crate::progress::TenantProgress;
 
-/// What the main loop is told.
+/// What the supervisor handles.
 pub enum Event {
     /// A message from the bus of the tenant with this index.
-    Bus(usize, gst::Message),
-    /// Somebody wants to stop.
+    Message(usize, gst::Message),
+    /// The same, when it is about a station.
+    Activity(usize, Result<people::event::Event, MessageError>),
+    /// Ctrl-C or SIGTERM.
     Interrupt,
 }
 
@@ -34,7 +37,7 @@ pub struct Tenant {
     watch: Arc<Watch>,
 }
 
-/// What streaming threads write down.
+/// What streaming threads record.
 #[derive(Default)]
 struct Watch {
     frames: AtomicU64,
@@ -43,16 +46,20 @@ struct Watch {
     picture: Mutex<Picture>,
 }
 
-/// The data behind these locks is whole at every moment, so a panic elsewhere does not spoil it.
+/// The data behind these locks is consistent at every moment, so it is usable after a panic elsewhere.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tenant {
     /// Makes the pipeline; its bus messages go to `events` under `index`. Frames are offered for a picture
-    /// only if `pictures` says so.
+    /// only with `pictures`.
+    ///
+    /// # Errors
+    /// A pipeline that GStreamer cannot make, or that has no place to count frames at.
     pub fn new(launch: &Launch, name: String, index: usize, events: Sender<Event>, pictures: bool) -> Result<Self> {
         let pipeline = parse(&launch.description)?;
+        paths::resolve(&pipeline, &launch.folder);
         let tracker = first_of(&pipeline, "vesttrack");
         let watch = Arc::new(Watch::default());
         let pad = counting_pad(&pipeline).context("the pipeline has neither an element of shopfloor nor a sink")?;
@@ -66,11 +73,11 @@ impl Tenant {
                     let people = tracker
                         .as_ref()
                         .and_then(|tracker| stats(tracker)?.get::<u32>("people-now").ok());
-                    let worth = Worth {
+                    let score = FrameScore {
                         active,
                         people: people.unwrap_or(0),
                     };
-                    lock(&watch.picture).offer(worth, buffer, &caps);
+                    lock(&watch.picture).offer(score, buffer, &caps);
                 }
                 gst::PadProbeReturn::Ok
             }
@@ -80,9 +87,16 @@ impl Tenant {
         bus.set_sync_handler({
             let watch = watch.clone();
             move |_, message| {
-                watch.note(message);
-                // The main loop may have ended before the last message.
-                let _ = events.send(Event::Bus(index, message.clone()));
+                let event = match message.structure().map(bus::from_structure).transpose() {
+                    Ok(Some(Some(event))) => {
+                        watch.record(&event);
+                        Event::Activity(index, Ok(event))
+                    }
+                    Ok(_) => Event::Message(index, message.clone()),
+                    Err(error) => Event::Activity(index, Err(error)),
+                };
+                // The supervisor may have ended before the last message.
+                let _ = events.send(event);
                 gst::BusSyncReply::Drop
             }
         });
@@ -94,25 +108,28 @@ impl Tenant {
         })
     }
 
-    /// Starts to play. What went wrong is usually said by an error message on the bus, too.
+    /// Starts to play.
+    ///
+    /// # Errors
+    /// An element did not start; usually an error message on the bus has the reason.
     pub fn start(&self) -> Result<(), gst::StateChangeError> {
         self.pipeline.set_state(gst::State::Playing).map(drop)
     }
 
-    /// Asks for the end of the stream, so that files get finished; the bus tells when it is reached.
+    /// Asks for the end of the stream, so that files are finished; the bus reports when it is reached.
     pub fn ask_to_end(&self) {
         self.pipeline.send_event(gst::event::Eos::new());
     }
 
-    /// Releases everything; the bus is silent afterwards.
+    /// Releases everything; no messages follow.
     pub fn stop(&self) {
         // Going to NULL cannot fail.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 
-    /// Does what an application owes its pipeline after `message`.
+    /// Handles the messages that GStreamer expects every application to handle.
     pub fn serve(&self, message: &gst::Message) {
-        // None of these can be answered better than by the error message that follows a failure.
+        // A failure of any of these is followed by an error message.
         match message.view() {
             gst::MessageView::Latency(_) => drop(self.pipeline.recalculate_latency()),
             gst::MessageView::ClockLost(_) => {
@@ -126,16 +143,16 @@ impl Tenant {
         }
     }
 
-    /// When the first frame came out.
+    /// When the first frame was shown.
     pub fn first_frame(&self) -> Option<Instant> {
         self.watch.first.get().copied()
     }
 
-    /// How far it is.
-    pub fn standing(&self) -> Standing {
+    /// How far it has come.
+    pub fn progress(&self) -> TenantProgress {
         let time = |time: gst::ClockTime| Duration::from_nanos(time.nseconds());
         let position = self.pipeline.query_position::<gst::ClockTime>().map(time);
-        Standing {
+        TenantProgress {
             frames: self.watch.frames.load(Ordering::Relaxed),
             playing: self.first_frame().map_or(Duration::ZERO, |first| first.elapsed()),
             workers: self.tracker.as_ref().and_then(workers_seen),
@@ -156,18 +173,15 @@ impl Drop for Tenant {
 }
 
 impl Watch {
-    /// Keeps track of the stations at work.
-    fn note(&self, message: &gst::Message) {
-        // The main loop reads it again, and complains if it cannot.
-        let event = message.structure().map(facts::read_event);
-        let Some(Ok(Some(event))) = event else { return };
+    /// Keeps track of the active stations.
+    fn record(&self, event: &people::event::Event) {
         let mut active = lock(&self.active);
         match event.kind {
             EventKind::Handover { .. }
             | EventKind::Change {
                 state: Activity::Active,
                 ..
-            } => active.insert(event.station),
+            } => active.insert(event.station.clone()),
             EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
         };
     }

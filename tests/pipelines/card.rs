@@ -1,6 +1,6 @@
-//! The card's line: a camera's RTSP stream to a window, as a user types it, and what the window then shows.
+//! The line of the project's card as a user types it, from a camera's RTSP stream to a window, and the window's content.
 //!
-//! A local RTSP server plays the camera (`tests/rtsp-server.py`), Xvfb the screen.
+//! A local RTSP server (`tests/rtsp-server.py`) stands in for the camera, Xvfb for the screen.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,18 +12,16 @@ use gst::prelude::*;
 use shopfloor_tests::root;
 use tempfile::TempDir;
 
-use crate::program::Program;
+use crate::launch;
+use crate::program::{PATIENCE, Program};
 
-/// What stands behind `rtspsrc location=…`, in the card's own words.
+/// The line after `rtspsrc location=…`, as on the card.
 const LINE: &str = "tritoninfer ! vesttrack ! activityzone ! overlay ! autovideosink";
-
-/// Longer than a stream takes to show up on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Program {
     fn camera() -> (Self, String) {
         let root = root();
-        // Debian's own Python: no other knows GStreamer
+        // Debian's own Python, which has GStreamer's bindings.
         let mut command = Command::new("/usr/bin/python3");
         Self::announced(
             command
@@ -32,7 +30,7 @@ impl Program {
         )
     }
 
-    /// Without -noreset the screen would go black with its first client.
+    /// `-noreset` keeps the screen when its first client disconnects.
     fn screen() -> (Self, String) {
         let mut command = Command::new("Xvfb");
         let options = [
@@ -49,7 +47,7 @@ impl Program {
         (program, format!(":{number}"))
     }
 
-    /// A screen in a window of another, which can do what Xvfb alone cannot: the X video extension.
+    /// A screen in a window of another one, with the X video extension, which Xvfb lacks.
     fn converting_screen(display: &str) -> (Self, String) {
         let mut command = Command::new("Xephyr");
         command.args([
@@ -67,78 +65,78 @@ impl Program {
     }
 
     fn gst_launch(line: &str, display: &str, folder: &Path) -> Self {
-        let said = File::create(folder.join("said")).unwrap();
-        let mut command = Command::new("sh");
+        let log = File::create(folder.join("log")).unwrap();
+        let mut command = launch::shell(&format!("gst-launch-1.0 {line}"));
         command
-            .args(["-c", &format!(". scripts/env && exec gst-launch-1.0 {line}")])
             .env("DISPLAY", display)
-            // the picture is to be made by X, whatever screen the caller has
+            // The window belongs on the test's X display, whatever display the caller has.
             .env_remove("WAYLAND_DISPLAY")
-            .env("GST_REGISTRY", folder.join("registry"))
-            .current_dir(root())
-            .stdout(said.try_clone().unwrap())
-            .stderr(said);
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
         Self(command.spawn().unwrap())
     }
 }
 
-/// Pictures of what `line` gives, RGB, until the pipeline is dropped.
-struct Pictures {
+/// The RGB images that a line produces, until this is dropped.
+struct Images {
     pipeline: gst::Element,
-    pictures: Receiver<Vec<u8>>,
+    images: Receiver<Vec<u8>>,
 }
 
-impl Pictures {
-    /// Keeps `unseen` pictures at most for who looks later.
-    fn of(line: &str, unseen: usize) -> Self {
+impl Images {
+    /// Starts the line; keeps at most `waiting` images that were not received yet, and drops later ones.
+    fn of(line: &str, waiting: usize) -> Self {
         gst::init().unwrap();
         let line = format!("{line} ! videoconvert ! video/x-raw,format=RGB ! fakesink name=out");
         let pipeline = gst::parse::launch(&line).unwrap();
-        let (sender, pictures) = sync_channel(unseen);
+        let (sender, images) = sync_channel(waiting);
         let sink = pipeline.downcast_ref::<gst::Bin>().unwrap().by_name("out").unwrap();
         let sink = sink.static_pad("sink").unwrap();
         sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            // who is not looking misses pictures
             let _ = sender.try_send(info.buffer().unwrap().map_readable().unwrap().to_vec());
             gst::PadProbeReturn::Ok
         });
         pipeline.set_state(gst::State::Playing).unwrap();
-        Self { pipeline, pictures }
+        Self { pipeline, images }
     }
 }
 
-impl Drop for Pictures {
+impl Drop for Images {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 
-/// Is a name on a plate of its vest's colour in the picture? The longest stretch of one same vivid colour: the video has
-/// up to 24 pixels of it, a plate more than 35.
-fn is_drawn(picture: &[u8]) -> bool {
+/// Whether the image has a name plate in a vest's colour: a run of equal vivid pixels. The longest run in the video itself
+/// is 24 pixels, in a plate more than 35.
+fn is_drawn(image: &[u8]) -> bool {
     let vivid = |rgb: &[u8]| {
         let (max, min) = rgb.iter().fold((0, 255), |(max, min), c| (max.max(*c), min.min(*c)));
         max - min > 100
     };
-    let pixels: Vec<&[u8]> = picture.chunks_exact(3).collect();
+    let pixels: Vec<&[u8]> = image.chunks_exact(3).collect();
     pixels
         .chunk_by(|a, b| a == b)
         .any(|same| same.len() > 30 && vivid(same[0]))
 }
 
-/// Waits for a picture that the line has drawn on, and that is not `before`.
-fn next_drawn(screen: &Pictures, before: Option<&[u8]>, program: &mut Program, folder: &Path) -> Vec<u8> {
-    let said = || fs::read_to_string(folder.join("said")).unwrap();
+/// Waits for an image of the screen with something drawn on it, and other than `before`.
+fn next_drawn(screen: &Images, before: Option<&[u8]>, program: &mut Program, folder: &Path) -> Vec<u8> {
+    let log = || fs::read_to_string(folder.join("log")).unwrap();
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
-        match screen.pictures.recv_timeout(Duration::from_secs(1)) {
-            Ok(picture) if is_drawn(&picture) && before != Some(&picture) => return picture,
+        match screen.images.recv_timeout(Duration::from_secs(1)) {
+            Ok(image) if is_drawn(&image) && before != Some(&image) => return image,
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => panic!("the screen is gone"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the screen's pipeline has ended: {}", log()),
         }
-        assert!(program.0.try_wait().unwrap().is_none(), "it ended: {}", said());
+        assert!(
+            program.0.try_wait().unwrap().is_none(),
+            "gst-launch-1.0 exited: {}",
+            log()
+        );
     }
-    panic!("no new picture that is drawn on within {PATIENCE:?}: {}", said())
+    panic!("no new image with something drawn on it within {PATIENCE:?}: {}", log())
 }
 
 #[test]
@@ -150,49 +148,49 @@ fn a_camera_is_shown_with_its_workers() {
         "/video",
         "/video protocols=tcp",
         "/sound protocols=udp",
-        // audio first, so that the element meets it before its video
+        // Audio first, so that the element gets it before its video.
         "/both protocols=tcp",
     ] {
         let line = format!("rtspsrc location={address}{source} ! {LINE}");
-        // asked every now and then, so that it does not take the processor from the models
+        // Twice a second only, which leaves the processor to the models.
         let grab =
             format!("ximagesrc display-name={display} use-damage=false show-pointer=false ! video/x-raw,framerate=2/1");
-        let screen = Pictures::of(&grab, 1);
+        let screen = Images::of(&grab, 1);
         let mut program = Program::gst_launch(&line, &display, folder.path());
         let first = next_drawn(&screen, None, &mut program, folder.path());
         next_drawn(&screen, Some(&first), &mut program, folder.path());
         drop(program);
-        let said = fs::read_to_string(folder.path().join("said")).unwrap();
-        // a sink's own warning, that frames come late, is about a busy machine
+        let log = fs::read_to_string(folder.path().join("log")).unwrap();
+        // A sink's own warning about late frames only shows that the machine is busy.
         let wrong = [
             "ERROR",
             "CRITICAL",
             "panicked",
             "WARNING: from element /GstPipeline:pipeline0/GstShopfloor",
         ];
-        assert!(!wrong.iter().any(|word| said.contains(word)), "{line}: {said}");
+        assert!(!wrong.iter().any(|word| log.contains(word)), "{line}: {log}");
     }
 }
 
 #[test]
-fn the_video_itself_is_not_taken_for_drawn_on() {
-    // one of ten
-    const PICTURES: usize = 73;
+fn the_video_itself_does_not_look_drawn_on() {
+    // One frame of ten.
+    const IMAGES: usize = 73;
     let line = format!(
         "filesrc location={}/media/vests.mp4 ! decodebin ! videorate drop-only=true ! video/x-raw,framerate=1/1",
         root().display()
     );
-    let video = Pictures::of(&line, PICTURES);
-    for _ in 0..PICTURES {
-        let picture = video.pictures.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(picture.len(), 768 * 576 * 3);
-        assert!(!is_drawn(&picture));
+    let video = Images::of(&line, IMAGES);
+    for _ in 0..IMAGES {
+        let image = video.images.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(image.len(), 768 * 576 * 3);
+        assert!(!is_drawn(&image));
     }
 }
 
-/// A sink that takes only its screen's format, one that draws by OpenGL, and one that has the screen convert.
+/// One sink takes only its screen's format, one draws by OpenGL, and one has the screen convert.
 #[test]
-fn windows_of_every_kind_take_what_is_drawn() {
+fn windows_of_every_kind_show_the_overlay() {
     let (_screen, display) = Program::screen();
     let (_converting, converting) = Program::converting_screen(&display);
     let folder = TempDir::new().unwrap();
@@ -203,11 +201,11 @@ fn windows_of_every_kind_take_what_is_drawn() {
     ] {
         let line = format!("videotestsrc num-buffers=3 ! video/x-raw,format=I420 ! overlay ! {sink}");
         let mut program = Program::gst_launch(&line, display, folder.path());
-        let status = program.0.wait().unwrap();
+        let status = program.exit();
         assert!(
             status.success(),
             "{sink}: {}",
-            fs::read_to_string(folder.path().join("said")).unwrap()
+            fs::read_to_string(folder.path().join("log")).unwrap()
         );
     }
 }

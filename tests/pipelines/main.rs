@@ -1,20 +1,31 @@
 //! Whole pipelines: the real Triton in this process, the real models, the real video.
 //!
-//! The elements are linked in, so that people's metas can be read; `gst-launch-1.0` lines use the built plugin.
+//! The elements are linked in, so that tests can read people from the frames; `gst-launch-1.0` lines use the built plugin.
 
 mod bad_input;
 mod card;
 mod decoupled;
+mod distance;
 mod ensemble;
+mod errors;
+mod golden;
 mod grpc;
 mod launch;
+mod model_repository;
+mod play;
 mod program;
 mod stress;
 mod truth;
 
 use gst::prelude::*;
 
-/// What ends a pipeline: the end of its stream, or an error.
+/// GStreamer with our elements, in this process.
+fn init() {
+    gst::init().unwrap();
+    gstshopfloor::plugin_register_static().unwrap();
+}
+
+/// The message that ends a pipeline: the end of its stream, or an error.
 fn end(pipeline: &impl IsA<gst::Element>, seconds: u64) -> gst::Message {
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let bus = pipeline.bus().unwrap();

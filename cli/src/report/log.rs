@@ -1,99 +1,24 @@
-//! Reads a log of activity: a line of JSON for each thing that was said about a station.
+//! Reads an activity log, one JSON record a line, and reports mistakes by their line.
 //!
-//! Fields that are not needed here, and kinds of lines that are not known, are passed over: a newer log of the same
-//! schema can be read.
-
-use std::time::Duration;
+//! Unknown fields and unknown kinds of records are ignored, so a newer log of the same schema can be read.
 
 use anyhow::{Result, anyhow, bail};
-use serde::de::{Deserializer, Error};
-use serde::{Deserialize, Serialize};
-
-/// What the first field of every line says.
-pub const SCHEMA: &str = "shopfloor-activity/1";
-
-/// What is known of a station, or of a worker.
-///
-/// In the order in which one outdoes another where two stations speak about one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // the names say it
-pub enum State {
-    /// Frames went by without inference.
-    Unknown,
-    Absent,
-    Idle,
-    Active,
-}
-
-/// One line of the log.
-#[derive(Debug, PartialEq, Deserialize)]
-pub struct Line {
-    /// Running time in the stream.
-    #[serde(deserialize_with = "seconds")]
-    pub time: Duration,
-    /// The tenant, where the log is of several.
-    pub stream: Option<String>,
-    /// The station.
-    pub station: String,
-    /// Who it is about: at a start, whose hands count; else who is, or was last, working there.
-    pub worker: Option<String>,
-    /// What was said.
-    #[serde(flatten)]
-    pub what: What,
-}
-
-/// What a line says about its station.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum What {
-    /// It is watched from now on, and absent so far.
-    Start,
-    /// Its state changed.
-    Change {
-        /// The state from now on.
-        state: State,
-        /// The state until now.
-        previous: State,
-        /// How long that had lasted.
-        #[serde(deserialize_with = "seconds")]
-        lasted: Duration,
-    },
-    /// It stayed active by another's hand.
-    Handover {
-        /// Whose it was until now.
-        from: Option<String>,
-        /// How long that had lasted.
-        #[serde(deserialize_with = "seconds")]
-        lasted: Duration,
-    },
-    /// It is watched no more.
-    Totals {
-        /// The last state.
-        state: State,
-        /// How long that had lasted.
-        #[serde(deserialize_with = "seconds")]
-        lasted: Duration,
-    },
-    /// Something that was not thought of when this was written.
-    #[serde(other)]
-    Other,
-}
+use people::event::{LogRecord, RecordError, SCHEMA};
 
 /// A whole log.
 #[derive(Debug, Default, PartialEq)]
 pub struct Log {
-    /// Its lines, in their order.
-    pub lines: Vec<Line>,
-    /// The last line ends in its middle: whoever wrote it was stopped, and the line is left out.
+    /// Its records, in their order.
+    pub records: Vec<LogRecord>,
+    /// The last line is incomplete, because the writer was stopped; it is left out.
     pub torn: bool,
 }
 
 /// Reads the text of a log.
 ///
 /// # Errors
-/// The first line that is no JSON, of another schema, or lacks a field; or that there are no lines at all. The message
-/// begins with the line's number.
+/// The first line that is not JSON, has another schema, or lacks a field; or that there are no records at all. The
+/// message begins with the line's number.
 pub fn parse(text: &[u8]) -> Result<Log> {
     let mut log = Log::default();
     for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -103,57 +28,48 @@ pub fn parse(text: &[u8]) -> Result<Log> {
         if line.is_empty() {
             continue;
         }
-        match read(line) {
-            Ok(line) if line.what == What::Other => {}
-            Ok(line) => log.lines.push(line),
-            Err(Refusal::NotJson(error)) if error.is_eof() && !whole && !log.lines.is_empty() => log.torn = true,
-            Err(refusal) => bail!("line {}: {}", index + 1, refusal.describe(line)),
+        match LogRecord::from_json(line) {
+            Ok(record) => log.records.extend(record),
+            Err(RecordError::Json(error)) if error.is_eof() && !whole && !log.records.is_empty() => log.torn = true,
+            Err(error) => bail!("line {}: {}", index + 1, describe(&error, line)),
         }
     }
-    if log.lines.is_empty() {
+    if log.records.is_empty() {
         bail!("no activity in it: expected lines of the schema {SCHEMA}; {REMEDY}");
     }
     Ok(log)
 }
 
-/// What to do about all that is no log.
+/// What to do about a file that is not a log.
 pub(super) const REMEDY: &str = "give a log that `shopfloor play --events` or activityzone's events-location wrote";
 
-/// Why a line cannot be read.
-enum Refusal {
-    NotJson(serde_json::Error),
-    Schema(Option<String>),
-    Field(serde_json::Error),
-}
-
-impl Refusal {
-    fn describe(self, line: &[u8]) -> anyhow::Error {
-        match self {
-            Self::NotJson(error) => anyhow!(
-                "expected a line of JSON, got `{}` ({} at column {}); {REMEDY}",
-                shortened(line),
-                words(&error),
-                error.column()
-            ),
-            Self::Schema(None) => anyhow!("expected the schema {SCHEMA}, got none; {REMEDY}"),
-            Self::Schema(Some(other)) => anyhow!(
-                "expected the schema {SCHEMA}, got `{}`; use the version of shopfloor that wrote the file",
-                shortened(other.as_bytes())
-            ),
-            // The column it tells is the line's end.
-            Self::Field(error) => anyhow!("{}; {REMEDY}", words(&error)),
-        }
+/// What is wrong with a line, and what to do.
+fn describe(error: &RecordError, line: &[u8]) -> anyhow::Error {
+    match error {
+        RecordError::Json(error) => anyhow!(
+            "expected a line of JSON, got `{}` ({} at column {}); {REMEDY}",
+            shortened(line),
+            without_place(error),
+            error.column()
+        ),
+        RecordError::NoSchema => anyhow!("{error}; {REMEDY}"),
+        RecordError::OtherSchema(other) => anyhow!(
+            "expected the schema {SCHEMA}, got `{}`; use the version of shopfloor that wrote the file",
+            shortened(other.as_bytes())
+        ),
+        // Its column is the line's end.
+        RecordError::Field(error) => anyhow!("{}; {REMEDY}", without_place(error)),
     }
 }
 
 /// The error without its place.
-fn words(error: &serde_json::Error) -> String {
-    let words = error.to_string();
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    words.strip_suffix(&place).map(str::to_owned).unwrap_or(words)
+    text.strip_suffix(&place).map(str::to_owned).unwrap_or(text)
 }
 
-/// As much of a line as a message can bear.
+/// The beginning of a line, short enough for a message.
 fn shortened(line: &[u8]) -> String {
     const LONGEST: usize = 40;
     let line = String::from_utf8_lossy(line);
@@ -161,94 +77,86 @@ fn shortened(line: &[u8]) -> String {
     if shown.len() < line.len() { shown + "..." } else { shown }
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    schema: Option<String>,
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = f64::deserialize(deserializer)?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|error| D::Error::custom(format!("expected seconds, got {seconds}: {error}")))
-}
-
-fn read(line: &[u8]) -> Result<Line, Refusal> {
-    // Whatever it holds, is it JSON?
-    serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(Refusal::NotJson)?;
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|_| Refusal::Schema(None))?;
-    if envelope.schema.as_deref() != Some(SCHEMA) {
-        return Err(Refusal::Schema(envelope.schema));
-    }
-    serde_json::from_slice(line).map_err(Refusal::Field)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use expect_test::{Expect, expect};
+    use people::Activity;
+    use people::event::EventKind;
 
     use super::*;
 
     const START: &str = r#"{"schema":"shopfloor-activity/1","kind":"start","time":0.5,"station":"till","worker":null}"#;
     const CHANGE: &str = r#"{"schema":"shopfloor-activity/1","kind":"change","time":12.3,"station":"till","worker":"red",
-        "state":"active","previous":"unknown","lasted":2,"totals":{"active":4.0},"stream":"yard","more":[1]}"#;
+        "state":"active","previous":"unknown","lasted":2,"totals":{"active":4.0,"idle":0,"absent":0,"unknown":2,"more":1},"stream":"yard","more":[1]}"#;
 
     fn check(text: impl AsRef<[u8]>, expected: Expect) {
         expected.assert_eq(&parse(text.as_ref()).unwrap_err().to_string());
     }
 
     #[test]
-    fn lines_say_what_happened() {
+    fn records_are_read_in_order() {
         let change = CHANGE.replace('\n', " ");
-        let end = START
-            .replace("start", "totals")
-            .replace("}", ",\"state\":\"idle\",\"lasted\":3}");
+        let end = START.replace("start", "totals").replace(
+            "}",
+            r#","state":"idle","lasted":3,"totals":{"active":0,"idle":3,"absent":0,"unknown":0}}"#,
+        );
         let log = parse(format!("\u{feff}{START}\r\n\n{change}\n{end}").as_bytes()).unwrap();
         assert!(!log.torn);
-        let [start, change, end] = &log.lines[..] else {
+        let [start, change, end] = &log.records[..] else {
             panic!("{log:?}")
         };
-        assert_eq!((&start.what, start.time), (&What::Start, Duration::from_millis(500)));
-        assert_eq!((&start.worker, &start.stream), (&None, &None));
+        assert_eq!(start.event.kind, EventKind::Start);
+        assert_eq!(start.event.time, Duration::from_millis(500));
+        assert_eq!((&start.event.worker, &start.stream), (&None, &None));
+        let EventKind::Change {
+            state: Activity::Active,
+            previous: Activity::Unknown,
+            lasted,
+            ..
+        } = change.event.kind
+        else {
+            panic!("{change:?}")
+        };
+        assert_eq!(lasted, Duration::from_secs(2));
         assert_eq!(
-            change.what,
-            What::Change {
-                state: State::Active,
-                previous: State::Unknown,
-                lasted: Duration::from_secs(2)
-            }
-        );
-        assert_eq!(
-            (change.worker.as_deref(), change.stream.as_deref()),
+            (change.event.worker.as_deref(), change.stream.as_deref()),
             (Some("red"), Some("yard"))
         );
+        let EventKind::End {
+            state: Activity::Idle,
+            lasted,
+            ..
+        } = end.event.kind
+        else {
+            panic!("{end:?}")
+        };
+        assert_eq!(lasted, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn unknown_kinds_of_records_are_ignored() {
+        let other = r#"{"schema":"shopfloor-activity/1","kind":"weather","time":1,"station":"till","sky":"blue"}"#;
         assert_eq!(
-            end.what,
-            What::Totals {
-                state: State::Idle,
-                lasted: Duration::from_secs(3)
-            }
+            parse(format!("{other}\n{START}\n").as_bytes()).unwrap().records.len(),
+            1
         );
     }
 
     #[test]
-    fn other_kinds_are_passed_over() {
-        let other = r#"{"schema":"shopfloor-activity/1","kind":"weather","time":1,"station":"till","sky":"blue"}"#;
-        assert_eq!(parse(format!("{other}\n{START}\n").as_bytes()).unwrap().lines.len(), 1);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_left_out() {
-        let torn = |text: &str| parse(text.as_bytes()).map(|log| (log.lines.len(), log.torn));
+    fn an_incomplete_last_line_is_left_out() {
+        let torn = |text: &str| parse(text.as_bytes()).map(|log| (log.records.len(), log.torn));
         assert_eq!(torn(&format!("{START}\n{}", &START[..30])).unwrap(), (1, true));
         assert_eq!(torn(&format!("{START}\n{START}")).unwrap(), (2, false));
-        // Somewhere else it is a mistake, and so is a last line that is something else.
+        // Elsewhere it is a mistake, and so is a last line that is something else.
         assert!(torn(&format!("{}\n{START}", &START[..30])).is_err());
         assert!(torn(&START[..30]).is_err());
         assert!(torn(&format!("{START}\nnonsense")).is_err());
     }
 
     #[test]
-    fn mistakes_are_told_by_their_line() {
+    fn errors_begin_with_the_line() {
         check(
             "",
             expect![
@@ -296,7 +204,7 @@ mod tests {
         check(
             CHANGE.replace('\n', " ").replace("unknown", "asleep"),
             expect![
-                "line 1: unknown variant `asleep`, expected one of `unknown`, `absent`, `idle`, `active`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
+                "line 1: unknown variant `asleep`, expected one of `absent`, `idle`, `active`, `unknown`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
             ],
         );
     }

@@ -1,4 +1,4 @@
-//! `shopfloor report`: a log of activity becomes a page that shows who worked where, and when.
+//! `shopfloor report`: makes a page from an activity log that shows who worked where, and when.
 
 pub mod log;
 mod page;
@@ -8,15 +8,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-/// Draw a log of activity: timelines of stations and workers, and the time in each state, as one HTML page
+/// Make an HTML page from an activity log: timelines of stations and workers, and the time in each state
 ///
-/// The log is what `shopfloor play --events` or activityzone's events-location writes. The page needs no network.
+/// The log is written by `shopfloor play --events` or activityzone's events-location. The page needs no network.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  shopfloor report shift.jsonl --output shift.html")]
 pub struct Options {
-    /// The log
+    /// Activity log
     #[arg(value_name = "FILE.jsonl")]
     log: PathBuf,
-    /// Where the page goes [default: beside the log, with the ending .html]
+    /// File to write the page to [default: the log's name with the ending .html]
     #[arg(short, long, value_name = "FILE.html")]
     output: Option<PathBuf>,
 }
@@ -24,13 +25,13 @@ pub struct Options {
 /// Writes the page.
 ///
 /// # Errors
-/// What is wrong with the log, and in which line; or that the page cannot be written.
+/// A log that cannot be read, with the line of the mistake, or a page that cannot be written.
 pub fn report(options: &Options) -> Result<()> {
     let path = &options.log;
     let shown = path.display();
     let output = options.output.clone().unwrap_or_else(|| path.with_extension("html"));
     if output == *path {
-        bail!("the page would overwrite the log {shown}; say where it goes with --output FILE.html");
+        bail!("the page would overwrite the log {shown}; name another file with --output FILE.html");
     }
     let text = std::fs::read(path).with_context(|| format!("cannot read {shown}; {}", log::REMEDY))?;
     let log = log::parse(&text).with_context(|| shown.to_string())?;

@@ -12,7 +12,7 @@ const FONT = getComputedStyle(document.body).fontFamily;
 const ROW = 34;
 const LEFT = 170;
 
-// Diagonal lines: where nothing is known, nothing is filled in.
+// Diagonal lines, for times about which nothing is known.
 const hatch = () => {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 16;
@@ -36,7 +36,7 @@ const TOOLTIP = { confine: true, borderColor: color("line"), textStyle: { fontSi
 
 const escaped = (text) => echarts.format.encodeHTML(text);
 
-// A moment: 12:05 or 1:12:05, with tenths where they are asked for.
+// A time: 12:05 or 1:12:05, optionally with tenths.
 function clock(seconds, tenths) {
     const units = Math.round(seconds * (tenths ? 10 : 1));
     const whole = tenths ? Math.floor(units / 10) : units;
@@ -70,7 +70,7 @@ function chart(parent, height, description, option) {
     return made;
 }
 
-// Braces would be taken for styles.
+// ECharts takes braces for styles.
 const label = (text) => text.replace(/[{}|]/g, " ");
 
 // The axis of names, the first one on top; workers with a dot in the colour of their vest.
@@ -124,7 +124,7 @@ function drawn(parameters, api) {
     const span = parameters.context.spans[parameters.dataIndex];
     const [start, end] = [api.coord([from, row]), api.coord([to, row])];
     const width = Math.max(end[0] - start[0], 1);
-    // In a long log many spans share a pixel; the first one has it.
+    // In a long log many spans share a pixel; only the first one is drawn.
     if (end[0] < parameters.context.drawnTo[row]) {
         return undefined;
     }
@@ -163,11 +163,11 @@ function spans(rows, index, kind) {
             parameters.context.drawnTo ??= rows.map(() => -1);
             return drawn(parameters, api);
         },
-        tooltip: { formatter: ({ dataIndex }) => told(flat[dataIndex], kind) },
+        tooltip: { formatter: ({ dataIndex }) => describeSpan(flat[dataIndex], kind) },
     };
 }
 
-function told(span, kind) {
+function describeSpan(span, kind) {
     const lines = [
         "<b>" + escaped(span.row) + "</b> &ensp;" + WORDS[span.state],
         clock(span.from, true) + " – " + clock(span.to, true) + " &ensp;(" + duration(span.to - span.from) + ")",
@@ -212,7 +212,7 @@ function timelines(parent, stream) {
     });
 }
 
-// Ticks in round numbers of the unit that suits the longest time.
+// The unit for ticks in round numbers, by the longest time.
 function unit(longest) {
     const units = [[1, "seconds", 600], [60, "minutes", 3 * 3600], [3600, "hours", Infinity]];
     return units.find(([, , limit]) => longest < limit);
@@ -283,11 +283,11 @@ function section(stream, index) {
     const sizes = count(stream.stations.length, "station") + ", " + count(stream.workers.filter(({ name }) => name !== "visitor").length, "worker");
     element(main, "p", { className: "soft", textContent: observed + "; " + sizes });
     if (stream.unfinished) {
-        element(main, "p", { className: "note", textContent: "The log does not say how this stream ended: the last states are taken to last until its latest line." });
+        element(main, "p", { className: "note", textContent: "The log has no end of this stream, as after an error: the last states are shown until its latest line." });
     }
     const when = element(main, "div", { className: "card" });
     timelines(when, stream);
-    element(when, "p", { className: "soft", textContent: "Drag the bar's ends, or Ctrl and the wheel, to zoom. Where a worker's row is blank, no station says where they were." });
+    element(when, "p", { className: "soft", textContent: "Drag the ends of the bar, or turn the wheel with Ctrl, to zoom. Where a worker's row is blank, no station has information about the worker." });
     const sums = element(main, "div", { className: "card" });
     element(sums, "h3", { textContent: "Time in each state" });
     bars(sums, stream);
@@ -296,7 +296,7 @@ function section(stream, index) {
 
 document.title = "Utilisation: " + data.name;
 document.getElementById("about").textContent = data.name + (data.streams.length > 1 ? ", " + count(data.streams.length, "stream") : "") +
-    (data.torn ? "; its last line is not whole and is left out" : "");
+    (data.torn ? "; its last line is incomplete and is left out" : "");
 data.streams.forEach(section);
 if (data.streams.length > 1) {
     const contents = document.getElementById("contents");

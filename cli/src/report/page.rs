@@ -1,11 +1,11 @@
-//! The page: a template, the charts' library and script, and the data, all in one file.
+//! The page: a template, the chart library, a script and the data, all in one file.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use people::{Activity, Totals};
 use serde::Serialize;
 
-use super::log::State;
 use super::timeline::{Row, Span, Stream};
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -16,14 +16,14 @@ const ECHARTS: &str = include_str!("../../assets/echarts/echarts.min.js");
 /// The page about the log called `name`.
 ///
 /// # Errors
-/// None but those of the serialiser.
+/// Those of the serialiser.
 pub fn page(name: &str, streams: &[Stream], torn: bool) -> Result<String> {
     let data = Data {
         name,
         torn,
         streams: streams.iter().map(StreamData::new).collect(),
     };
-    // `<` only stands in strings, and there it could end the script.
+    // `<` occurs in strings only, where it could end the script.
     let data = serde_json::to_string(&data)
         .context("the log cannot be written as JSON")?
         .replace('<', "\\u003c");
@@ -34,7 +34,9 @@ pub fn page(name: &str, streams: &[Stream], torn: bool) -> Result<String> {
         ("/* the library */", ECHARTS),
         ("/* the script */", SCRIPT),
     ] {
-        let (before, after) = rest.split_once(place).context("the page's template lacks a place")?;
+        let (before, after) = rest
+            .split_once(place)
+            .context("the template of the page lacks a marker")?;
         page.extend([before, text]);
         rest = after;
     }
@@ -67,17 +69,9 @@ struct RowData<'a> {
     totals: Totals,
 }
 
-/// From, to, state, and the names: a list, for there may be tens of thousands of them.
+/// From, to, state, and the names: a list, because there may be tens of thousands of them.
 #[derive(Serialize)]
-struct SpanData<'a>(f64, f64, State, &'a [String]);
-
-#[derive(Serialize)]
-struct Totals {
-    active: f64,
-    idle: f64,
-    absent: f64,
-    unknown: f64,
-}
+struct SpanData<'a>(f64, f64, Activity, &'a [String]);
 
 impl<'a> StreamData<'a> {
     fn new(stream: &'a Stream) -> Self {
@@ -94,15 +88,15 @@ impl<'a> StreamData<'a> {
 
 impl<'a> RowData<'a> {
     fn new(row: &'a Row) -> Self {
-        let total = |state| seconds(row.total(state));
+        let total = |state| row.total(state);
         Self {
             name: &row.name,
             spans: row.spans.iter().map(SpanData::new).collect(),
             totals: Totals {
-                active: total(State::Active),
-                idle: total(State::Idle),
-                absent: total(State::Absent),
-                unknown: total(State::Unknown),
+                active: total(Activity::Active),
+                idle: total(Activity::Idle),
+                absent: total(Activity::Absent),
+                unknown: total(Activity::Unknown),
             },
         }
     }
@@ -127,7 +121,7 @@ mod tests {
     fn a_name_cannot_end_the_script() {
         let name = "</script><script>alert(1)</script>.jsonl";
         let page = page(name, &[], false).unwrap();
-        assert!(!page.contains("alert(1)</"), "the name stands in the page as it is");
+        assert!(!page.contains("alert(1)</"), "the name is not escaped");
         assert!(page.contains(r"\u003c/script>\u003cscript>alert(1)\u003c/script>.jsonl"));
     }
 
@@ -147,6 +141,9 @@ mod tests {
             }
         }
         assert!(TEMPLATE.contains("Content-Security-Policy\" content=\"default-src 'none';"));
-        assert!(!ECHARTS.contains("</script"), "the library would end its own script");
+        assert!(
+            !ECHARTS.contains("</script"),
+            "the library contains the end of a script"
+        );
     }
 }

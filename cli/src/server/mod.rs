@@ -1,7 +1,7 @@
-//! `shopfloor server`: a Triton of this machine's, started for as long as this command runs.
+//! `shopfloor server`: a Triton server on this machine that runs as long as this command.
 //!
-//! It listens on the loopback alone. What has to be right is checked before it starts; what it complains about itself is
-//! shown when it fails.
+//! It listens on the loopback interface only. Options are checked before it starts; errors from its log are shown when it
+//! fails.
 
 mod process;
 
@@ -13,27 +13,28 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use triton::places;
+use triton::locate;
 
 use self::process::Process;
 
-/// How often a server is asked whether it is ready, or still there.
+/// Interval of the checks whether the server is ready and still running.
 const STEP: Duration = Duration::from_millis(100);
-/// Seconds that Triton gives requests in flight when it is told to end.
+/// Seconds that Triton waits for requests in flight before it exits.
 const EXIT_TIMEOUT: u64 = 5;
-/// The most lines of its log that an error shows.
-const COMPLAINTS: usize = 12;
+/// Maximum number of log lines in an error.
+const MAX_LOG_LINES: usize = 12;
 
-/// Start a Triton server with the models of shopfloor, and end it with this command
+/// Run a Triton server with the models of shopfloor as long as this command runs
 ///
-/// Prints grpc://127.0.0.1:PORT once all models are ready: the elements take that as their property `server`, or
-/// in SHOPFLOOR_SERVER. Ctrl-C or SIGTERM ends the server; twice, at once.
+/// Prints grpc://127.0.0.1:PORT once all models are ready: the value for tritoninfer's property `server` or for
+/// SHOPFLOOR_SERVER. Ctrl-C or SIGTERM stops the server; sent twice, at once.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  shopfloor server --port 8001 --model movenet_multipose --model vest_resnet18")]
 pub struct Options {
-    /// Port for gRPC; 0 takes a free one
+    /// Port for gRPC, 0 for any free one
     #[arg(long, default_value_t = 8001)]
     port: u16,
-    /// Folder of the models [default: $SHOPFLOOR_MODEL_REPOSITORY, else the one that came with this command]
+    /// Folder of the models [default: $SHOPFLOOR_MODEL_REPOSITORY, else the one installed with this command]
     #[arg(long, value_name = "FOLDER")]
     model_repository: Option<PathBuf>,
     /// Load only this model; may be given several times
@@ -41,7 +42,10 @@ pub struct Options {
     model: Vec<String>,
 }
 
-/// Serves until somebody stops it; an error when the server ends before.
+/// Serves until it is stopped.
+///
+/// # Errors
+/// A wrong option, a missing Triton or model, or a server that exits by itself.
 pub fn serve(options: &Options) -> Result<()> {
     let (sender, stop) = channel();
     ctrlc::set_handler(move || {
@@ -56,49 +60,49 @@ pub fn serve(options: &Options) -> Result<()> {
     let mut server = Process::start(command).with_context(|| format!("cannot run {}", places.program.display()))?;
     let ready = format!("http://127.0.0.1:{}/v2/health/ready", ports.http);
     while !answers(&ready) {
-        if wait(&stop, &server)? == Turn::Stop {
+        if wait(&stop, &server)? == Wait::Stop {
             return end(&mut server, &stop);
         }
     }
     let [grpc, http, metrics] = [ports.grpc, ports.http, ports.metrics];
-    say(&format!(
-        "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C ends it",
+    print_line(&format!(
+        "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C stops it",
         started.elapsed().as_secs_f64(),
         places.repository.display(),
     ));
     let _ = writeln!(io::stdout(), "grpc://127.0.0.1:{grpc}");
-    while wait(&stop, &server)? == Turn::GoOn {}
+    while wait(&stop, &server)? == Wait::GoOn {}
     end(&mut server, &stop)
 }
 
-/// Tells the user; that nobody reads it is no reason to stop serving.
-fn say(line: &str) {
+/// Prints a line; a closed output does not stop the server.
+fn print_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[derive(PartialEq)]
-enum Turn {
+enum Wait {
     GoOn,
     Stop,
 }
 
-/// Waits a step. An error when the server is not there any more.
-fn wait(stop: &Receiver<()>, server: &Process) -> Result<Turn> {
-    if server.has_ended()? {
-        return Err(ended(server));
+/// Waits for one interval; an error if the server has exited.
+fn wait(stop: &Receiver<()>, server: &Process) -> Result<Wait> {
+    if server.has_exited()? {
+        return Err(exited(server));
     }
     match stop.recv_timeout(STEP) {
-        Err(RecvTimeoutError::Timeout) => Ok(Turn::GoOn),
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(Turn::Stop),
+        Err(RecvTimeoutError::Timeout) => Ok(Wait::GoOn),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(Wait::Stop),
     }
 }
 
-/// Ends the server in good order; a second wish to stop, or too long a wait, ends it at once.
+/// Stops the server in an orderly way; after a second Ctrl-C, or after too long a wait, at once.
 fn end(server: &mut Process, stop: &Receiver<()>) -> Result<()> {
-    say("ending Triton");
-    server.ask_to_end()?;
+    print_line("stopping Triton");
+    server.ask_to_exit()?;
     let patience = Instant::now() + Duration::from_secs(EXIT_TIMEOUT + 5);
-    while !server.has_ended()? && Instant::now() < patience {
+    while !server.has_exited()? && Instant::now() < patience {
         if stop.recv_timeout(STEP).is_ok() {
             break;
         }
@@ -106,19 +110,19 @@ fn end(server: &mut Process, stop: &Receiver<()>) -> Result<()> {
     Ok(())
 }
 
-fn ended(server: &Process) -> anyhow::Error {
+fn exited(server: &Process) -> anyhow::Error {
     let lines = server.last_lines();
     anyhow!(
-        "Triton ended by itself:\n  {}\n\
-         A model that fails: correct its config.pbtxt, or leave it out by naming the others with --model. \
-         A backend that is missing: run scripts/setup, then cargo build --release",
-        complaints(&lines).join("\n  ")
+        "Triton exited:\n  {}\n\
+         If a model fails, correct its config.pbtxt, or name the other models with --model. \
+         If a backend is missing, run scripts/setup, then cargo build --release",
+        relevant_lines(&lines).join("\n  ")
     )
 }
 
-/// What a user has to know of Triton's log: its errors, or if there are none, what it said last.
-fn complaints(lines: &[String]) -> Vec<&str> {
-    // E with the date, as E1122; the CUDA driver's own moaning on machines without one begins otherwise
+/// The part of Triton's log that helps a user: its errors, or if there are none, its last lines.
+fn relevant_lines(lines: &[String]) -> Vec<&str> {
+    // E with the date, as E1122; messages of the CUDA driver on machines without a GPU begin differently
     let is_error = |line: &&str| {
         line.starts_with("error:")
             || line
@@ -127,8 +131,8 @@ fn complaints(lines: &[String]) -> Vec<&str> {
     };
     let lines: Vec<_> = lines.iter().map(String::as_str).collect();
     let errors: Vec<_> = lines.iter().copied().filter(is_error).collect();
-    let told = if errors.is_empty() { lines } else { errors };
-    told[told.len().saturating_sub(COMPLAINTS)..].to_vec()
+    let shown = if errors.is_empty() { lines } else { errors };
+    shown[shown.len().saturating_sub(MAX_LOG_LINES)..].to_vec()
 }
 
 fn answers(url: &str) -> bool {
@@ -136,13 +140,13 @@ fn answers(url: &str) -> bool {
         .timeout_global(Some(Duration::from_secs(2)))
         .build()
         .into();
-    agent.get(url).call().is_ok_and(|answer| answer.status() == 200)
+    agent.get(url).call().is_ok_and(|response| response.status() == 200)
 }
 
 const GET_TRITON: &str = "run scripts/setup in a checkout, lib/shopfloor/setup-triton in an installation, \
                           or let SHOPFLOOR_TRITON name a folder that has it";
 
-/// What is started on what.
+/// The files that the server is started with.
 struct Places {
     program: PathBuf,
     home: PathBuf,
@@ -151,16 +155,16 @@ struct Places {
 
 impl Places {
     fn find(options: &Options) -> Result<Self> {
-        let here = [std::env::current_exe().context("cannot tell where this command is")?];
-        let home = places::triton_home(&here).with_context(|| format!("there is no Triton here: {GET_TRITON}"))?;
+        let here = [std::env::current_exe().context("cannot find the path of this command")?];
+        let home = locate::triton_home(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
         let program = home.join("bin/tritonserver");
         if !program.exists() {
             bail!("{} is missing: {GET_TRITON}", program.display());
         }
         let repository = options.model_repository.clone();
         let repository = repository
-            .or_else(|| places::model_repository(&here))
-            .context("there are no models here: give their folder with --model-repository")?;
+            .or_else(|| locate::model_repository(&here))
+            .context("no model repository found; name one with --model-repository")?;
         let models = models(&repository)?;
         if let Some(name) = options.model.iter().find(|name| !models.contains(name)) {
             bail!(
@@ -181,14 +185,14 @@ impl Places {
 fn models(repository: &Path) -> Result<Vec<String>> {
     let shown = repository.display();
     let folder = std::fs::read_dir(repository)
-        .with_context(|| format!("cannot read the model repository {shown}; give another with --model-repository"))?;
+        .with_context(|| format!("cannot read the model repository {shown}; name another with --model-repository"))?;
     let folder = folder.flatten().filter(|entry| entry.path().is_dir());
     let mut models: Vec<_> = folder
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     models.sort();
     if models.is_empty() {
-        bail!("{shown} holds no models; give another folder with --model-repository");
+        bail!("{shown} has no models; name another folder with --model-repository");
     }
     Ok(models)
 }
@@ -200,9 +204,9 @@ struct Ports {
 }
 
 impl Ports {
-    /// Triton cannot choose free ports itself; who takes one of these in between makes it end with a complaint.
+    /// Triton cannot choose free ports itself. If another program takes one of these meanwhile, it exits with an error.
     fn find(grpc: u16) -> Result<Self> {
-        // held together until all are known, so that they differ
+        // all are open at once, so that they differ
         let take = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let listeners = [
             take(grpc).with_context(|| {
@@ -220,8 +224,8 @@ impl Ports {
     }
 }
 
-/// Every address is the loopback's: Triton listens on all interfaces by default. Configurations are taken as they are
-/// written, as in process.
+/// All addresses are on the loopback interface; by default Triton listens on all interfaces. Model configurations are
+/// used as they are written, as in process.
 fn command(places: &Places, ports: &Ports, models: &[String]) -> Command {
     let mut command = Command::new(&places.program);
     let mut option = |name: &str, value: &dyn std::fmt::Display| {
@@ -252,10 +256,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_picked_from_the_log() {
+    fn errors_are_selected_from_the_log() {
         let check = |log: &[&str], expected: &[&str]| {
             let log: Vec<_> = log.iter().map(|line| (*line).to_owned()).collect();
-            assert_eq!(complaints(&log), expected);
+            assert_eq!(relevant_lines(&log), expected);
         };
         let error = "E1122 12:00:00.000000 7 model.cc:1] \"no weights\"";
         check(
@@ -271,6 +275,6 @@ mod tests {
         check(&["Illegal instruction", ""], &["Illegal instruction", ""]);
         check(&[], &[]);
         let long: Vec<_> = (0..20).map(|n| format!("W{n}")).collect();
-        assert_eq!(complaints(&long).first(), Some(&"W8"));
+        assert_eq!(relevant_lines(&long).first(), Some(&"W8"));
     }
 }

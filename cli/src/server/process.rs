@@ -1,4 +1,4 @@
-//! A program in a session of its own, whose last words are kept, and that ends with all its children when dropped.
+//! A program in a session of its own; its last log lines are kept, and it is stopped with all its children when dropped.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader};
@@ -9,34 +9,34 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-/// How many of its lines are kept: Triton writes long tables between its complaints.
+/// Number of log lines that are kept: Triton writes long tables between its errors.
 const LINES: usize = 500;
 
-/// A running program, or what it left.
+/// A program that runs, or has exited.
 pub struct Process {
     child: Child,
-    /// Its process, its session and its group alike.
+    /// The id of its process, session and process group.
     pid: Pid,
     lines: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Process {
-    /// Starts it in its own session: a terminal's Ctrl-C is for this command to hear, which then ends the program.
+    /// Starts it in its own session, so that a terminal's Ctrl-C reaches this command only, which then stops the program.
     ///
-    /// Should this command be killed outright, the kernel sends the program SIGTERM; the calling thread must
-    /// live as long as the program, since the kernel takes its end for ours.
+    /// If this command is killed, the kernel sends the program SIGTERM. The kernel does so when the calling thread exits,
+    /// so this thread must live as long as the program.
     pub fn start(mut command: Command) -> io::Result<Self> {
         let parent = rustix::process::getpid();
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // SAFETY: only system calls that may follow a fork, and no memory is allocated.
+        // SAFETY: only system calls that are allowed after a fork; no memory is allocated.
         unsafe {
             command.pre_exec(move || {
                 rustix::process::setsid()?;
                 rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-                // killed in between: then that signal will never come
+                // this command was killed meanwhile: that signal will not arrive
                 match rustix::process::getppid() == Some(parent) {
                     true => Ok(()),
                     false => Err(io::ErrorKind::Interrupted.into()),
@@ -53,14 +53,14 @@ impl Process {
         Ok(Self { child, pid, lines })
     }
 
-    /// Whether it has ended; its process stays a zombie until `self` is dropped, so that its number stays its own.
-    pub fn has_ended(&self) -> io::Result<bool> {
+    /// Whether it has exited. Its process stays a zombie until `self` is dropped, so that its id is not reused.
+    pub fn has_exited(&self) -> io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         Ok(rustix::process::waitid(WaitId::Pid(self.pid), options)?.is_some())
     }
 
-    /// Asks it to end in good order.
-    pub fn ask_to_end(&self) -> io::Result<()> {
+    /// Asks it to exit, by SIGTERM.
+    pub fn ask_to_exit(&self) -> io::Result<()> {
         Ok(rustix::process::kill_process(self.pid, Signal::TERM)?)
     }
 
@@ -72,9 +72,9 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Nothing of it is left: what did not end when it was asked to is killed, with its children.
+    /// Kills it and its children, if they still run.
     fn drop(&mut self) {
-        // the only failure is that there is nobody
+        // fails only if no process is left
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         let _ = self.child.wait();
     }

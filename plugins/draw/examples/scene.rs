@@ -1,11 +1,11 @@
-//! Draws people from the demo video's truth, and three made-up stations, onto a picture:
+//! Draws people of the demo video's ground truth, and three example stations, onto an image:
 //!
 //! ```text
 //! cargo run --release -p draw --example scene -- FRAME.png PEOPLE.json OUT.png [redact] [failed]
 //! ```
 //!
 //! `FRAME.png` is a frame of media/vests.mp4 as 8-bit RGB, at any size; `PEOPLE.json` is that frame's entry of
-//! media/vests_truth.json.gz, in pixels of 768×576. The second person is shown as frames_since_update, the third as a visitor.
+//! media/vests_truth.json.gz, in pixels of 768×576. The second person is shown as coasting, the third as a visitor.
 
 use std::error::Error;
 use std::fs::File;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let has = |flag: &str| flags.iter().any(|f| f == flag);
     let mut reader = png::Decoder::new(BufReader::new(File::open(frame)?)).read_info()?;
-    let mut pixels = vec![0; reader.output_buffer_size().ok_or("the picture is too large")?];
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or("the image is too large")?];
     let info = reader.next_frame(&mut pixels)?;
     let (width, height) = (info.width as usize, info.height as usize);
 
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         data: &mut pixels,
         stride: info.line_size,
     };
-    let mut surface = Surface::new(PixelFormat::Rgb, width, height, vec![plane], Colorimetry::default())?;
+    let mut surface = Surface::new(PixelFormat::Rgb, width, height, [plane], Colorimetry::default())?;
     Painter::new().paint(
         &mut surface,
         &scene,
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A person of the truth, scaled to the picture.
+/// A person of the ground truth, scaled to the image.
 fn person((index, truth): (usize, &Value), (sx, sy): (f32, f32)) -> Person {
     let number = |v: &Value| v.as_f64().unwrap_or(0.0) as f32;
     let corner = |i: usize| number(&truth["box"][i]);
@@ -92,7 +92,7 @@ fn person((index, truth): (usize, &Value), (sx, sy): (f32, f32)) -> Person {
     }
 }
 
-/// Three stations: somebody's and active, somebody's and idle, anyone's.
+/// Three stations: assigned and active, assigned and idle, unassigned.
 fn stations() -> Vec<StationStatus> {
     let view = |name: &str, vest: Option<&str>, corners: &[(f32, f32)], activity, seconds| StationStatus {
         station: Station {

@@ -1,4 +1,4 @@
-//! How long one frame takes: 10 people with box, skeleton and label, and 3 translucent stations, in 1080p.
+//! Times the drawing of one frame: 10 people with box, skeleton and label, and 3 translucent stations, in 1080p.
 //!
 //! ```text
 //! cargo run --release -p draw --example timing -- [FRAMES [FORMAT]]
@@ -33,7 +33,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let stride = format.plane_size(plane, SIZE.0, SIZE.1).0 * format.pixel_stride(plane);
                 PlaneMut { data, stride }
             });
-            let planes = planes.collect();
             let mut surface = Surface::new(format, SIZE.0, SIZE.1, planes, Colorimetry::default())?;
             let start = Instant::now();
             painter.paint(&mut surface, &scene, &Style::default());
@@ -101,7 +100,7 @@ fn person(index: usize, vest: Option<&str>) -> Person {
     }
 }
 
-/// A slanted station of about 400×400 pixels, somebody working there.
+/// A slanted active station of about 400×400 pixels.
 fn station(index: usize) -> StationStatus {
     let left = 0.06 + 0.31 * index as f32;
     let polygon = [(0.0, 0.4), (0.2, 0.37), (0.23, 0.73), (0.02, 0.78)];

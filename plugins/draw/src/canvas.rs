@@ -1,21 +1,22 @@
-//! Blending: what the mask covers, onto the planes of a surface.
+//! Blending of a colour onto the planes of a surface, by the coverage of a mask.
 
 use crate::mask::RUN;
+use crate::sample::sample;
 use crate::{Color, Mask, Surface};
 
-/// What is blended together: pixels, or a whole run's samples of chroma.
+/// Number of pixels, or of chroma samples of a whole run, that are blended together.
 const HALF: usize = RUN / 2;
 
 /// A surface and the mask that shapes are drawn into before they are painted on it.
 #[derive(Debug)]
 pub struct Canvas<'s, 'a> {
     surface: &'s mut Surface<'a>,
-    /// What the next [`fill`](Self::fill) paints.
+    /// The coverage for the next [`fill`](Self::fill).
     pub mask: &'s mut Mask,
 }
 
 impl<'s, 'a> Canvas<'s, 'a> {
-    /// A canvas with nothing in its mask.
+    /// A canvas with an empty mask.
     pub fn new(surface: &'s mut Surface<'a>, mask: &'s mut Mask) -> Self {
         mask.reset(surface.width(), surface.height());
         Self { surface, mask }
@@ -31,9 +32,9 @@ impl<'s, 'a> Canvas<'s, 'a> {
         self.surface.height() as f32
     }
 
-    /// Paints what the mask covers with `color` at `alpha` (0..1) and empties the mask.
+    /// Paints the covered pixels with `color` at `alpha` (0..1) and empties the mask.
     ///
-    /// Bytes of pixels that the mask does not cover stay as they are. Chroma is blended with the mean coverage of
+    /// Bytes of other pixels are unchanged. Chroma is blended with the mean coverage of
     /// the (up to four) pixels that share it.
     pub fn fill(&mut self, color: Color, alpha: f32) {
         let alpha = (alpha.clamp(0.0, 1.0) * 255.0).round() as u8;
@@ -41,7 +42,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
             self.mask.double_odd_edge();
         }
         for plane in 0..self.surface.planes() {
-            let sample = self.surface.sample(plane, color);
+            let sample = sample(self.surface.format(), self.surface.colorimetry(), plane, color);
             match self.surface.format().pixel_stride(plane) {
                 1 => self.fill_plane::<1>(plane, sample, alpha),
                 2 => self.fill_plane::<2>(plane, sample, alpha),
@@ -66,7 +67,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
         let (top, bottom) = self.mask.dirty_rows();
         for y in top..bottom {
             let (from, to) = self.mask.dirty_runs(y);
-            let Some(row) = part(self.surface.row(0, y), from * RUN) else {
+            let Some(row) = part(self.surface.row_mut(0, y), from * RUN) else {
                 continue;
             };
             let covers = self.mask.runs(y, from, to).as_flattened().as_chunks().0;
@@ -93,7 +94,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
             let (upper, lower) = (2 * y, (2 * y + 1).min(self.mask.height() - 1));
             let (a, b) = (self.mask.dirty_runs(upper), self.mask.dirty_runs(lower));
             let (from, to) = (a.0.min(b.0), a.1.max(b.1));
-            let Some(row) = part(self.surface.row(plane, y), from * HALF) else {
+            let Some(row) = part(self.surface.row_mut(plane, y), from * HALF) else {
                 continue;
             };
             let (upper, lower) = (self.mask.runs(upper, from, to), self.mask.runs(lower, from, to));
@@ -115,7 +116,7 @@ fn part<const N: usize>(row: &mut [u8], from: usize) -> Option<&mut [[u8; N]]> {
     row.as_chunks_mut().0.get_mut(from..)
 }
 
-/// What is blended over half runs of samples of `N` bytes: 8 lanes of 16 bits, as the oldest SIMD has them.
+/// A colour to blend over half runs of samples of `N` bytes: 8 lanes of 16 bits, as the oldest SIMD has them.
 struct Ink<const N: usize> {
     run: [[u8; N]; HALF],
     alpha: u16,
@@ -143,8 +144,8 @@ impl<const N: usize> Ink<N> {
     }
 }
 
-// Two kernels, apart from the loops that call them and over arrays of known lengths: only so does the compiler turn
-// the whole of them into SIMD.
+// Two kernels, separate from the loops that call them and over arrays of fixed lengths: otherwise the compiler does not
+// vectorise all of them.
 
 /// Blends over half a run of pixels.
 #[inline(never)]

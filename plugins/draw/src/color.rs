@@ -1,4 +1,4 @@
-//! Colours, and which one stands for which vest.
+//! Colours, and the colour of each vest.
 
 /// An opaque colour: red, green, blue, gamma-encoded as in sRGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Color {
         a.max(b) / a.min(b)
     }
 
-    /// The better of near-black and white for text on this colour.
+    /// Near-black or white, whichever has more contrast as text on this colour.
     pub fn text_on(self) -> Self {
         const DARK: Color = Color::hex(0x11_161c);
         if self.contrast(DARK) >= self.contrast(Self::WHITE) {
@@ -54,12 +54,12 @@ impl Color {
     }
 }
 
-/// People without a vest, and people whose vest is not known yet.
+/// The colour of people without a vest or with an unknown one.
 pub const VISITOR: Color = Color::hex(0xb0_b8c1);
 
-/// The colour that stands for a vest.
+/// The colour of a vest.
 ///
-/// Names that the model's labels use have a hand-picked colour, bright enough to be seen on a dark floor and
+/// Names of the model's labels have a hand-picked colour, bright enough to be seen on a dark floor and
 /// saturated enough for a bright one; any other name has a hue of its own, the same in every run.
 pub fn vest(name: &str) -> Color {
     Color::hex(match name {

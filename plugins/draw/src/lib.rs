@@ -1,22 +1,22 @@
-//! Anti-aliased drawing straight on raw video planes, and the [`Painter`] that shows a [`people::Scene`].
+//! Anti-aliased drawing directly on raw video planes, and the [`Painter`] that draws a [`people::Scene`].
 //!
 //! Nothing is converted: shapes become coverage in a [`Mask`], which a [`Canvas`] blends into luma at full and into
-//! chroma at half resolution, or into the bytes of an RGB format, of the [`Surface`] that somebody has mapped.
+//! chroma at half resolution, or into the bytes of an RGB format, of a mapped frame, the [`Surface`].
 //! Coordinates are pixels of the frame, x to the right, y down, (0, 0) the top left corner of the top left pixel.
-//! Whatever the coordinates are, drawing never panics and does no more work than the frame is large.
+//! Drawing never panics, for any coordinates, and its work is bounded by the size of the frame.
 //!
 //! ```
-//! use draw::{Canvas, Color, Mask, PlaneMut, Surface};
+//! use draw::{Canvas, Color, Mask, PlaneMut, Surface, stroke};
 //! use vision::Point;
 //! use vision::image::{Colorimetry, PixelFormat};
 //!
 //! let mut bytes = vec![0; 64 * 48];
 //! let plane = PlaneMut { data: &mut bytes, stride: 64 };
-//! let mut surface = Surface::new(PixelFormat::Gray8, 64, 48, vec![plane], Colorimetry::default())?;
+//! let mut surface = Surface::new(PixelFormat::Gray8, 64, 48, [plane], Colorimetry::default())?;
 //! let mut mask = Mask::default();
 //! let mut canvas = Canvas::new(&mut surface, &mut mask);
-//! canvas.mask.line(Point::new(8.0, 8.0), Point::new(56.0, 40.0), 3.0);
-//! canvas.mask.disc(Point::new(32.0, 24.0), 6.0);
+//! stroke::line(canvas.mask, Point::new(8.0, 8.0), Point::new(56.0, 40.0), 3.0);
+//! stroke::disc(canvas.mask, Point::new(32.0, 24.0), 6.0);
 //! canvas.fill(Color::WHITE, 1.0);
 //! assert_eq!(bytes[24 * 64 + 32], 235); // white, in limited range
 //! # Ok::<_, vision::image::ImageError>(())
@@ -28,14 +28,14 @@ pub mod color;
 mod mask;
 mod obscure;
 mod painter;
-mod polygon;
-mod stroke;
-mod surface;
+pub mod polygon;
+mod sample;
+pub mod stroke;
 mod text;
 
 pub use canvas::Canvas;
 pub use color::Color;
 pub use mask::Mask;
 pub use painter::{Painter, Style};
-pub use surface::{PlaneMut, Surface};
 pub use text::Typeface;
+pub use vision::image::{ImageMut as Surface, PlaneMut};

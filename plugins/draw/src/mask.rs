@@ -1,9 +1,9 @@
 //! Coverage: how much of each pixel the shapes drawn so far cover.
 //!
-//! Shapes go into a [`Mask`] first and onto the planes afterwards, all at once. So overlapping strokes of one
-//! skeleton are one shape, in one transparency, and no pixel is blended twice.
+//! Shapes are drawn into a [`Mask`] first and blended onto the planes afterwards, all at once: overlapping strokes of one
+//! skeleton are one shape with one opacity, and no pixel is blended twice.
 
-/// Pixels that are blended or passed over together.
+/// Number of pixels that are blended or skipped together.
 pub(crate) const RUN: usize = 16;
 
 /// A frame of 8-bit coverage, all zero between two fills.
@@ -13,7 +13,7 @@ pub(crate) const RUN: usize = 16;
 pub struct Mask {
     width: usize,
     height: usize,
-    /// Bytes of a row: the width, rounded up to whole runs. What is right of the width shows nowhere.
+    /// Bytes of a row: the width, rounded up to whole runs. Pixels beyond the width are never shown.
     stride: usize,
     cover: Vec<u8>,
     /// For each row, the columns that may not be zero, from and to; empty where `from >= to`.
@@ -26,7 +26,7 @@ pub struct Mask {
 const NOTHING: (usize, usize) = (usize::MAX, 0);
 
 impl Mask {
-    /// Makes the mask cover a frame of that size; what was drawn is lost.
+    /// Empties the mask and gives it the size of a frame.
     pub(crate) fn reset(&mut self, width: usize, height: usize) {
         if (width, height) == (self.width, self.height) {
             return self.clear();
@@ -42,12 +42,12 @@ impl Mask {
         };
     }
 
-    /// Columns.
+    /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }
@@ -77,7 +77,7 @@ impl Mask {
         self.rows
     }
 
-    /// At an odd frame's right edge a chroma sample has one column: lets the column right of it be its double.
+    /// At an odd frame's right edge a chroma sample has one column: copies it to the column right of it.
     pub(crate) fn double_odd_edge(&mut self) {
         for y in self.rows.0..self.rows.1 {
             if self.width % 2 == 1 && self.spans[y].1 >= self.width {
@@ -87,7 +87,7 @@ impl Mask {
         }
     }
 
-    /// Forgets what was drawn.
+    /// Removes all shapes.
     pub(crate) fn clear(&mut self) {
         for y in self.rows.0..self.rows.1 {
             let (from, to) = std::mem::replace(&mut self.spans[y], NOTHING);
@@ -99,7 +99,7 @@ impl Mask {
     }
 }
 
-/// Unites one pixel's coverage, 0..1, with what is there.
+/// Raises one pixel's coverage to at least `cover`, 0..1.
 #[inline]
 pub(crate) fn unite(pixel: &mut u8, cover: f32) {
     // adding 2^23 leaves the number, rounded to nearest, in the low bits of the float: `as u8` costs more

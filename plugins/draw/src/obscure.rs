@@ -1,84 +1,81 @@
-//! Making a face unrecognisable, in place, whatever the format.
+//! Redaction of faces, in place, in any format.
 
 use vision::Point;
 
 use crate::Surface;
 
-/// Means across and down that are left of an obscured region: too few to tell people apart.
+/// Number of means, across and down, that remain of an obscured region: too few to recognise people.
 const CELLS: usize = 5;
 
-impl Surface<'_> {
-    /// Blurs an ellipse beyond recognition: all that is left of it is `CELLS`×`CELLS` means, blended smoothly.
-    pub fn obscure(&mut self, center: Point, radius_x: f32, radius_y: f32) {
-        let finite = [center.x, center.y, radius_x, radius_y].into_iter().all(f32::is_finite);
-        if !finite || radius_x < 0.5 || radius_y < 0.5 {
-            return;
-        }
-        for plane in 0..self.planes() {
-            let shrink = if plane == 0 { 1.0 } else { 0.5 };
-            let ellipse = Ellipse {
-                x: center.x * shrink,
-                y: center.y * shrink,
-                rx: radius_x * shrink,
-                ry: radius_y * shrink,
-            };
-            match self.format().pixel_stride(plane) {
-                1 => self.obscure_plane::<1>(plane, ellipse),
-                2 => self.obscure_plane::<2>(plane, ellipse),
-                3 => self.obscure_plane::<3>(plane, ellipse),
-                _ => self.obscure_plane::<4>(plane, ellipse),
-            }
-        }
+/// Blurs an ellipse, in frame pixels, beyond recognition: only `CELLS`×`CELLS` means remain of it, blended smoothly.
+pub(crate) fn obscure(surface: &mut Surface<'_>, center: Point, radius_x: f32, radius_y: f32) {
+    let finite = [center.x, center.y, radius_x, radius_y].into_iter().all(f32::is_finite);
+    if !finite || radius_x < 0.5 || radius_y < 0.5 {
+        return;
     }
-
-    fn obscure_plane<const N: usize>(&mut self, plane: usize, ellipse: Ellipse) {
-        let (width, height) = self.plane_size(plane);
-        // `as` saturates: what is left of the plane or above it is 0
-        let (left, right) = (
-            (ellipse.x - ellipse.rx) as usize,
-            ((ellipse.x + ellipse.rx).ceil() as usize).min(width),
-        );
-        let (top, bottom) = (
-            (ellipse.y - ellipse.ry) as usize,
-            ((ellipse.y + ellipse.ry).ceil() as usize).min(height),
-        );
-        if left >= right || top >= bottom {
-            return;
-        }
-        let (columns, rows) = (right - left, bottom - top);
-        let mut sums = [[[0_u32; N]; CELLS]; CELLS];
-        let mut counts = [[0_u32; CELLS]; CELLS];
-        for y in 0..rows {
-            let samples = &self.row(plane, top + y).as_chunks::<N>().0[left..right];
-            for (x, sample) in samples.iter().enumerate() {
-                let (cx, cy) = (x * CELLS / columns, y * CELLS / rows);
-                counts[cy][cx] += 1;
-                for (sum, byte) in sums[cy][cx].iter_mut().zip(sample) {
-                    *sum += u32::from(*byte);
-                }
-            }
-        }
-        let mean = |cx: usize, cy: usize, lane: usize| sums[cy][cx][lane] as f32 / counts[cy][cx] as f32;
-        let across: Vec<_> = (0..columns).map(|x| between(x, columns)).collect();
-        for y in 0..rows {
-            let (cy, next_y, ty) = between(y, rows);
-            let samples = &mut self.row(plane, top + y).as_chunks_mut::<N>().0[left..right];
-            for ((x, sample), (cx, next_x, tx)) in samples.iter_mut().enumerate().zip(&across) {
-                let cover = ellipse.cover(left + x, top + y);
-                if cover == 0.0 {
-                    continue;
-                }
-                for (lane, byte) in sample.iter_mut().enumerate() {
-                    let upper = lerp(mean(*cx, cy, lane), mean(*next_x, cy, lane), *tx);
-                    let lower = lerp(mean(*cx, next_y, lane), mean(*next_x, next_y, lane), *tx);
-                    *byte = lerp(f32::from(*byte), lerp(upper, lower, ty), cover).round() as u8;
-                }
-            }
+    for plane in 0..surface.planes() {
+        let shrink = if plane == 0 { 1.0 } else { 0.5 };
+        let ellipse = Ellipse {
+            x: center.x * shrink,
+            y: center.y * shrink,
+            rx: radius_x * shrink,
+            ry: radius_y * shrink,
+        };
+        match surface.format().pixel_stride(plane) {
+            1 => obscure_plane::<1>(surface, plane, ellipse),
+            2 => obscure_plane::<2>(surface, plane, ellipse),
+            3 => obscure_plane::<3>(surface, plane, ellipse),
+            _ => obscure_plane::<4>(surface, plane, ellipse),
         }
     }
 }
 
-/// In samples of one plane.
+fn obscure_plane<const N: usize>(surface: &mut Surface<'_>, plane: usize, ellipse: Ellipse) {
+    let (width, height) = surface.plane_size(plane);
+    // `as` saturates: what is left of the plane or above it is 0
+    let (left, right) = (
+        (ellipse.x - ellipse.rx) as usize,
+        ((ellipse.x + ellipse.rx).ceil() as usize).min(width),
+    );
+    let (top, bottom) = (
+        (ellipse.y - ellipse.ry) as usize,
+        ((ellipse.y + ellipse.ry).ceil() as usize).min(height),
+    );
+    if left >= right || top >= bottom {
+        return;
+    }
+    let (columns, rows) = (right - left, bottom - top);
+    let mut sums = [[[0_u32; N]; CELLS]; CELLS];
+    let mut counts = [[0_u32; CELLS]; CELLS];
+    for y in 0..rows {
+        let samples = &surface.row_mut(plane, top + y).as_chunks::<N>().0[left..right];
+        for (x, sample) in samples.iter().enumerate() {
+            let (cx, cy) = (x * CELLS / columns, y * CELLS / rows);
+            counts[cy][cx] += 1;
+            for (sum, byte) in sums[cy][cx].iter_mut().zip(sample) {
+                *sum += u32::from(*byte);
+            }
+        }
+    }
+    let mean = |cx: usize, cy: usize, lane: usize| sums[cy][cx][lane] as f32 / counts[cy][cx] as f32;
+    let across: Vec<_> = (0..columns).map(|x| between(x, columns)).collect();
+    for y in 0..rows {
+        let (cy, next_y, ty) = between(y, rows);
+        let samples = &mut surface.row_mut(plane, top + y).as_chunks_mut::<N>().0[left..right];
+        for ((x, sample), (cx, next_x, tx)) in samples.iter_mut().enumerate().zip(&across) {
+            let cover = ellipse.cover(left + x, top + y);
+            if cover == 0.0 {
+                continue;
+            }
+            for (lane, byte) in sample.iter_mut().enumerate() {
+                let upper = lerp(mean(*cx, cy, lane), mean(*next_x, cy, lane), *tx);
+                let lower = lerp(mean(*cx, next_y, lane), mean(*next_x, next_y, lane), *tx);
+                *byte = lerp(f32::from(*byte), lerp(upper, lower, ty), cover).round() as u8;
+            }
+        }
+    }
+}
+/// An ellipse in samples of one plane.
 #[derive(Clone, Copy)]
 struct Ellipse {
     x: f32,

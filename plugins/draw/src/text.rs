@@ -1,4 +1,4 @@
-//! Text: one typeface, its glyphs rasterised once and kept.
+//! Text in one typeface, with a cache of rasterised glyphs.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use crate::Mask;
 /// Roboto Medium (assets/README.md): the one typeface.
 static ROBOTO: &[u8] = include_bytes!("../assets/Roboto-Medium.ttf");
 
-/// Horizontal positions within a pixel that a glyph is kept at; at small sizes, fewer make uneven spaces.
+/// Number of horizontal subpixel positions of glyphs; at small sizes, fewer make uneven spaces.
 const STEPS: f32 = 4.0;
 
-/// Glyphs that are kept before the cache begins anew; a video at one size needs about a hundred.
+/// Number of glyphs at which the cache is cleared; a video at one size needs about a hundred.
 const MAX_GLYPHS: usize = 4096;
 
-/// A typeface with a cache of rasterised glyphs. Sizes are pixels an em.
+/// A typeface with a cache of rasterised glyphs. Sizes are pixels per em.
 #[derive(Debug)]
 pub struct Typeface {
     font: FontRef<'static>,
-    /// By glyph, size in 64ths of a pixel and step within the pixel; `None`: nothing to see, e.g. a space.
+    /// By glyph, size in 64ths of a pixel and step within the pixel; `None` if empty, e.g. a space.
     glyphs: HashMap<(GlyphId, u32, u8), Option<Bitmap>>,
 }
 
@@ -50,19 +50,19 @@ impl Typeface {
         }
     }
 
-    /// How far `text` moves the pen, in pixels.
+    /// The advance of `text`, in pixels.
     pub fn width(&self, text: &str, size: f32) -> f32 {
         self.pens(text, size).1
     }
 
-    /// The height of a capital letter, in pixels: Roboto's is 1456 of 2048 units an em.
+    /// The height of a capital letter, in pixels: Roboto's is 1456 of 2048 units per em.
     pub fn cap_height(size: f32) -> f32 {
         size * (1456.0 / 2048.0)
     }
 
     /// Draws one line of text with the pen at `x` on the baseline `y`.
     ///
-    /// A character that the typeface lacks shows its box; control characters show nothing.
+    /// Characters missing in the typeface are drawn as a box; control characters are not drawn.
     pub fn draw(&mut self, mask: &mut Mask, text: &str, size: f32, x: f32, y: f32) {
         if !(x.abs() < 1e6 && y.abs() < 1e6 && size > 0.0 && size < 4096.0) {
             return;
@@ -102,7 +102,7 @@ impl Typeface {
     }
 }
 
-/// ab_glyph's scale (ascent to descent) of a size in pixels an em.
+/// ab_glyph's scale (ascent to descent) of a size in pixels per em.
 fn scale(font: &FontRef, size: f32) -> PxScale {
     let em = font.units_per_em().unwrap_or(2048.0);
     PxScale::from(size * font.height_unscaled() / em)
@@ -127,7 +127,7 @@ fn rasterise(font: &FontRef, id: GlyphId, scale: PxScale, step: u8) -> Option<Bi
     })
 }
 
-/// Unites a glyph with the mask, as far as it lies inside.
+/// Adds the part of a glyph that is inside the mask.
 fn stamp(mask: &mut Mask, bitmap: &Bitmap, x: i32, y: i32) {
     let (left, top) = (x + bitmap.left, y + bitmap.top);
     let skip = (-left).max(0) as usize;

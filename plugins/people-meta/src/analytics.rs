@@ -1,8 +1,8 @@
-//! People as GstAnalyticsRelationMeta, which GStreamer has since 1.24: cargo feature `analytics`.
+//! People as `GstAnalyticsRelationMeta` (GStreamer 1.24 and later): cargo feature `analytics`.
 //!
-//! Each person who has a region of interest is an object detection of the type `person`, by the id of the region. Once
-//! there is a track, a tracking is related to it, lost while the person is hidden, and a classification of one label is
-//! contained in it: the worker's vest, `none` for a visitor.
+//! Each person who has a region of interest is an object detection of the type `person`, whose id is the region's. A person
+//! with a track has a tracking related to the detection, marked lost while the person is hidden, and a classification with
+//! one label contained in it: the worker's vest, `none` for a visitor.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use people::{Person, Scene, Track, VestScores};
 use crate::roi;
 use crate::scene::scene;
 
-/// How long the first sight of a track that is seen no more is remembered: longer than any track lives unseen.
+/// How long the first time of a track that is not detected any more is kept; longer than any track lives undetected.
 const MEMORY: gst::ClockTime = gst::ClockTime::from_seconds(60);
 
 type Relations<'a> = gst::MetaRefMut<'a, AnalyticsRelationMeta, gst::meta::Standalone>;
 
-/// Writes the people of one stream's frames; knows since when each track has been seen.
+/// Writes the people of one stream's frames, and keeps since when each track has been detected.
 #[derive(Debug, Default)]
 pub struct Analytics {
-    /// When each track was seen first and last.
+    /// When each track was detected first and last.
     seen: BTreeMap<u64, (gst::ClockTime, gst::ClockTime)>,
 }
 
 impl Analytics {
-    /// Adds the buffer's people to its relation meta, and as [`set_rois`](crate::set_rois) does, by the same ids. What can
-    /// be added there cannot be taken away, so on a frame with regions of ours, of a vesttrack before, the meta is begun
-    /// anew.
+    /// Adds the buffer's people to its relation meta, and regions with the same ids, as [`set_rois`](crate::set_rois) does.
+    /// `frame_size` is (width, height) in pixels. Entries of a relation meta cannot be removed, so if the frame already has
+    /// regions of ours, from an earlier `vesttrack`, the relation metas are replaced.
     ///
     /// # Errors
-    /// GStreamer could not find room for all there. They are regions then all the same.
+    /// When GStreamer cannot allocate all entries. The regions are added all the same.
     pub fn attach(&mut self, buffer: &mut gst::BufferRef, frame_size: (u32, u32)) -> Result<(), glib::BoolError> {
         if roi::has_rois(buffer) {
             remove(buffer);
@@ -52,7 +52,7 @@ impl Analytics {
         }
     }
 
-    /// What is known of each detection.
+    /// Adds track and vest of each detection.
     fn describe(&mut self, buffer: &mut gst::BufferRef, detections: &[(u32, &Person)]) -> Result<(), glib::BoolError> {
         let now = buffer.pts().unwrap_or_default();
         self.seen
@@ -60,7 +60,7 @@ impl Analytics {
         for (id, person) in detections {
             if let Some(track) = &person.track {
                 self.track(buffer, *id, track, now)?;
-                // last, since DL Streamer 2025.2's Python trips over a meta that ends in anything else
+                // Last, because DL Streamer 2025.2's Python bindings fail on a meta that ends in anything else.
                 classify(&mut relations_of(buffer)?, *id, track)?;
             }
         }
@@ -96,10 +96,10 @@ fn relations_of(buffer: &mut gst::BufferRef) -> Result<Relations<'_>, glib::Bool
         AnalyticsRelationMeta::add(buffer);
     }
     let relations = buffer.meta_mut::<AnalyticsRelationMeta>();
-    relations.ok_or_else(|| glib::bool_error!("a buffer takes no GstAnalyticsRelationMeta"))
+    relations.ok_or_else(|| glib::bool_error!("GStreamer added no GstAnalyticsRelationMeta to the buffer"))
 }
 
-/// Adds a detection for each person who is in the frame, and returns their ids, one after the other.
+/// Adds a detection for each person in the frame, and returns their ids, which are consecutive.
 fn detect<'a>(
     buffer: &mut gst::BufferRef,
     people: &'a Scene,
@@ -123,14 +123,8 @@ fn classify(relations: &mut Relations, detection: u32, track: &Track) -> Result<
     relations.set_relation(RelTypes::IS_PART_OF, vest, detection)
 }
 
-/// Off with it where the coordinates of `source` could not be followed to `dest`.
-pub(crate) fn drop_ours(source: &gst::BufferRef, dest: &mut gst::BufferRef) {
-    if roi::has_rois(source) {
-        remove(dest);
-    }
-}
-
-fn remove(buffer: &mut gst::BufferRef) {
+/// Removes all relation metas, with what other elements wrote there: single entries cannot be removed.
+pub(crate) fn remove(buffer: &mut gst::BufferRef) {
     while let Some(relations) = buffer.meta_mut::<AnalyticsRelationMeta>() {
         if relations.remove().is_err() {
             break;

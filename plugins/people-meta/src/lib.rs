@@ -1,20 +1,22 @@
-//! The metas that carry tensors and people on GStreamer buffers, and what they are exported as; the only code that
-//! knows them.
+//! The metas that carry model outputs and people on GStreamer buffers, and the public metas that people are exported as.
 //!
-//! Both are full `MetaAPI` implementations, so they survive whatever copies a buffer (queue, tee, encoders) and
-//! follow `videoconvert` and `videoscale` with rescaled coordinates. Where the way of the coordinates cannot be
-//! followed (a crop, a flip, a change of the display aspect, which `videoscale` answers with black borders) the meta
-//! is dropped: no coordinates rather than wrong ones.
+//! Both are full `MetaAPI` implementations, so they survive elements that copy a buffer (queue, tee, encoders) and follow
+//! `videoconvert` and `videoscale` with rescaled coordinates. Where new coordinates cannot be computed (a crop, a flip, a
+//! change of the display aspect, for which `videoscale` adds black borders) the meta is dropped: no coordinates rather than
+//! wrong ones.
 //!
-//! One shared object alone may register these types, so the crate is linked into `libgstshopfloor.so` only; others
-//! read people by the doors that the README lists.
+//! Only one shared object of a process may register these types, so the crate is linked into `libgstshopfloor.so` only;
+//! other programs read the exported metas, see [`set_rois`]. [`bus`] registers no type
+//! and can be used by any program.
 
 #[cfg(feature = "analytics")]
 mod analytics;
+pub mod bus;
 mod carrier;
 mod model_output;
 mod roi;
 mod scene;
+mod transform;
 
 #[cfg(feature = "analytics")]
 pub use analytics::Analytics;

@@ -1,4 +1,4 @@
-//! `ModelOutputMeta`: what a model responded with for one region of a frame.
+//! `ModelOutputMeta`: the tensors that a model returned for one region of a frame.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,7 +6,7 @@ use vision::ModelOutput;
 
 use crate::carrier::{Meta, Payload, Registration};
 
-/// The meta that carries one region's [`ModelOutput`]; a frame has one for each region that was inferred.
+/// The meta that carries one region's [`ModelOutput`]; a frame has one for each inferred region.
 pub type ModelOutputMeta = Meta<Arc<ModelOutput>>;
 
 impl Payload for Arc<ModelOutput> {

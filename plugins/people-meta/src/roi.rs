@@ -1,44 +1,43 @@
 //! People as `GstVideoRegionOfInterestMeta`, for C, Python and everything that reads DL Streamer's metadata.
 //!
-//! Each person whose box is in the frame becomes a region of the type `person`. In `id` they are numbered one after the
-//! other, so that `gst_buffer_get_video_region_of_interest_meta_id` finds all of them, also from Python: from 1 or, with
-//! the feature `analytics`, as their detections there, which is how DL Streamer puts the two together. Its params, in
-//! the shape that DL Streamer documents for its own elements:
+//! Each person whose box is in the frame becomes a region of the type `person`. The ids are consecutive, so that
+//! `gst_buffer_get_video_region_of_interest_meta_id` finds all regions, from Python too: they start at 1 or, with the
+//! feature `analytics`, equal those of the detections there, which is how DL Streamer relates the two. The params have the
+//! form that DL Streamer documents for its own elements:
 //!
 //! | structure | fields |
 //! |---|---|
 //! | `detection` | `x_min`, `y_min`, `x_max`, `y_max`: the box as fractions of the frame; `confidence` (doubles); `label_id` = 0; `element_id` |
-//! | `object_id` | `id` (int): the track; absent until someone has one |
-//! | `classification` | with `object_id`: `label`: the worker's vest, `none` for a visitor; `confidence` (double); `label_id` (int); `type` = `classification_result`; `attribute_name` = `vest`; `model_name` |
-//! | `keypoints` | where a pose is known: `format` = `keypoints`, `dims` = \[17, 2\] (uints), `precision` = 10 (FP32), `data_buffer`: x and y of each as fractions of the region; `confidence` (floats); `point_names`; `point_connections`: pairs of names |
+//! | `object_id` | `id` (int): the track; absent for people without one |
+//! | `classification` | present together with `object_id`: `label`: the worker's vest, `none` for a visitor; `confidence` (double); `label_id` (int); `type` = `classification_result`; `attribute_name` = `vest`; `model_name` |
+//! | `keypoints` | present if a pose is known: `format` = `keypoints`, `dims` = \[17, 2\] (uints), `precision` = 10 (FP32), `data_buffer`: x and y of each as fractions of the region; `confidence` (floats); `point_names`; `point_connections`: pairs of names |
 //!
-//! All numbers but the region's own are fractions, so they are the same after a scaling. GStreamer scales the regions
-//! but forgets their params on the way through a converter or scaler; [`follow`] gives them back, and removes regions
-//! whose place is not known any more.
+//! All coordinates except the region's own are fractions, so scaling does not change them.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
+use gst::buffer::BufferMetaForeachAction;
 use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
 use people::{Person, Scene, VestScores};
 use vision::skeleton::{KEYPOINT_NAMES, SKELETON};
 use vision::{Keypoint, Pose, Rect};
 
-use crate::scene::{SceneMeta, scene};
+use crate::scene::{move_to_end, scene};
 
-/// What `detection` says in `element_id`, and how a region is known to be of this module.
+/// The `element_id` in `detection`, by which our regions are recognised.
 const ELEMENT: &str = "vesttrack";
-/// DL Streamer's number of the type FP32.
+/// DL Streamer's number for the type FP32.
 const FP32: i32 = 10;
 
-/// Puts a region on the buffer for each of its people, in place of those that were put on it before; `frame_size` is
-/// (width, height) in pixels. Regions of others stay.
+/// Adds a region for each person of the buffer's scene, and removes those that it added before; `frame_size` is (width,
+/// height) in pixels. Regions of other elements stay.
 pub fn set_rois(buffer: &mut gst::BufferRef, frame_size: (u32, u32)) {
     set_numbered(buffer, frame_size, 1..);
 }
 
-/// [`set_rois`] with the regions' ids.
+/// [`set_rois`] with the regions' ids, one for each visible person.
 pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), ids: impl IntoIterator<Item = i32>) {
     remove(buffer, is_ours);
     let Some(people) = scene(buffer) else { return };
@@ -56,14 +55,10 @@ pub(crate) fn set_numbered(buffer: &mut gst::BufferRef, frame_size: (u32, u32), 
             region.add_param(keypoints(pose, rect));
         }
     }
-    // Metas follow a buffer in their order, and `follow` needs the regions to have followed.
-    let carried = buffer.meta_mut::<SceneMeta>().map(|meta| meta.remove());
-    if let Some(Ok(())) = carried {
-        SceneMeta::add(buffer, people);
-    }
+    move_to_end(buffer);
 }
 
-/// The people who are in the frame at all, each with the region: x, y, width and height in whole pixels.
+/// The people whose boxes are in the frame, each with the region: x, y, width and height in whole pixels.
 pub(crate) fn visible(people: &Scene, frame: Rect) -> impl Iterator<Item = (&Person, (u32, u32, u32, u32))> {
     people
         .people
@@ -76,16 +71,16 @@ pub(crate) fn frame((width, height): (u32, u32)) -> Rect {
     Rect::new(0.0, 0.0, width as f32, height as f32)
 }
 
-/// The person's region, unless nothing of it is in the frame.
+/// The part of the person's box inside the frame; `None` if it has no whole pixel.
 fn pixels(person: &Person, frame: &Rect) -> Option<(u32, u32, u32, u32)> {
     let visible = person.bbox.intersection(frame);
     let (x, y) = (visible.left.round(), visible.top.round());
     let (w, h) = (visible.right.round() - x, visible.bottom.round() - y);
-    // Nor is what is not a number.
+    // False for NaN, too.
     (w >= 1.0 && h >= 1.0).then_some((x as u32, y as u32, w as u32, h as u32))
 }
 
-/// Whether regions were put on the buffer before.
+/// Whether the buffer has regions of ours.
 #[cfg(feature = "analytics")]
 pub(crate) fn has_rois(buffer: &gst::BufferRef) -> bool {
     buffer
@@ -93,33 +88,35 @@ pub(crate) fn has_rois(buffer: &gst::BufferRef) -> bool {
         .any(|region| is_ours(&region))
 }
 
-/// After a transform other than a copy from `source` to `dest`: the params for the regions that came along or, where
-/// coordinates could not be followed, those regions off.
-pub(crate) fn follow(source: &gst::BufferRef, dest: &mut gst::BufferRef, followed: bool) {
-    let ours = || {
-        source
-            .iter_meta::<VideoRegionOfInterestMeta>()
-            .filter(|region| is_ours(region))
-    };
-    let origin = |region: &VideoRegionOfInterestMeta| {
-        let alike =
-            |other: &VideoRegionOfInterestMeta| (other.id(), other.roi_type()) == (region.id(), region.roi_type());
-        ours().find(|other| region.params().next().is_none() && alike(other))
-    };
-    if !followed {
-        #[cfg(feature = "analytics")]
-        crate::analytics::drop_ours(source, dest);
-        remove(dest, |region| origin(region).is_some());
-        return;
-    }
+/// Gives regions on `dest`, which a converter or scaler made from `source`, the params that they have on `source`:
+/// GStreamer moves and scales the regions but drops their params.
+pub(crate) fn restore_params(source: &gst::BufferRef, dest: &mut gst::BufferRef) {
     dest.foreach_meta_mut(|mut meta| {
         if let Some(region) = meta.downcast_mut::<VideoRegionOfInterestMeta>()
-            && let Some(origin) = origin(region)
+            && let Some(original) = original(source, region)
         {
-            origin.params().for_each(|param| region.add_param(param.to_owned()));
+            original.params().for_each(|param| region.add_param(param.to_owned()));
         }
-        ControlFlow::Continue(gst::buffer::BufferMetaForeachAction::Keep)
+        ControlFlow::Continue(BufferMetaForeachAction::Keep)
     });
+}
+
+/// Removes the regions from `dest` that GStreamer copied from ours on `source`.
+pub(crate) fn remove_copies(source: &gst::BufferRef, dest: &mut gst::BufferRef) {
+    remove(dest, |region| original(source, region).is_some());
+}
+
+/// Our region on `source` that GStreamer copied, without its params, to make `region`.
+fn original<'a>(
+    source: &'a gst::BufferRef,
+    region: &VideoRegionOfInterestMeta,
+) -> Option<gst::MetaRef<'a, VideoRegionOfInterestMeta>> {
+    if region.params().next().is_some() {
+        return None;
+    }
+    source
+        .iter_meta::<VideoRegionOfInterestMeta>()
+        .find(|other| is_ours(other) && (other.id(), other.roi_type()) == (region.id(), region.roi_type()))
 }
 
 fn is_ours(region: &VideoRegionOfInterestMeta) -> bool {
@@ -130,8 +127,8 @@ fn is_ours(region: &VideoRegionOfInterestMeta) -> bool {
 fn remove(buffer: &mut gst::BufferRef, which: impl Fn(&VideoRegionOfInterestMeta) -> bool) {
     buffer.foreach_meta_mut(|mut meta| {
         ControlFlow::Continue(match meta.downcast_ref::<VideoRegionOfInterestMeta>() {
-            Some(region) if which(region) => gst::buffer::BufferMetaForeachAction::Remove,
-            _ => gst::buffer::BufferMetaForeachAction::Keep,
+            Some(region) if which(region) => BufferMetaForeachAction::Remove,
+            _ => BufferMetaForeachAction::Keep,
         })
     });
 }

@@ -1,56 +1,39 @@
-//! `SceneMeta`: the people of a frame.
+//! `SceneMeta`: the people of a frame. How it follows conversions is in [`transform`](crate::transform).
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use people::Scene;
 
-use crate::carrier::{Meta, Payload, Registration};
+use crate::carrier::Meta;
 
 /// The meta that carries a frame's [`Scene`]; copies of a buffer share it until one of them changes it.
 pub type SceneMeta = Meta<Arc<Scene>>;
 
-impl Payload for Arc<Scene> {
-    const API: &'static std::ffi::CStr = c"ShopfloorSceneMetaAPI";
-    const IMPLEMENTATION: &'static std::ffi::CStr = c"ShopfloorSceneMeta";
-
-    fn registration() -> &'static OnceLock<Registration> {
-        static REGISTRATION: OnceLock<Registration> = OnceLock::new();
-        &REGISTRATION
-    }
-
-    fn rescaled(&self, sx: f32, sy: f32) -> Self {
-        let mut scene = Scene::clone(self);
-        for person in &mut scene.people {
-            person.bbox = person.bbox.scaled(sx, sy);
-            for keypoint in person.pose.iter_mut().flatten() {
-                keypoint.point.x *= sx;
-                keypoint.point.y *= sy;
-            }
-        }
-        Arc::new(scene)
-    }
-
-    fn converted(source: &gst::BufferRef, dest: &mut gst::BufferRef, followed: bool) {
-        crate::roi::follow(source, dest, followed);
-    }
-}
-
-/// The people of a frame; `None` when nobody looked for any.
+/// The people of a frame; `None` if the frame has no [`SceneMeta`].
 pub fn scene(buffer: &gst::BufferRef) -> Option<Arc<Scene>> {
     Some(buffer.meta::<SceneMeta>()?.value().clone())
 }
 
-/// Changes the people of a frame in place; `None` when there are none to change.
+/// Calls `change` with the scene of a frame, to change it in place; `None` if the frame has no [`SceneMeta`].
 pub fn scene_mut<R>(buffer: &mut gst::BufferRef, change: impl FnOnce(&mut Scene) -> R) -> Option<R> {
     let mut meta = buffer.meta_mut::<SceneMeta>()?;
     Some(change(Arc::make_mut(meta.value_mut())))
 }
 
-/// Puts `scene` on the buffer, in place of the one it has.
+/// Sets the scene of a frame, replacing the one that it has.
 pub fn set_scene(buffer: &mut gst::BufferRef, scene: Scene) {
     if let Some(mut meta) = buffer.meta_mut::<SceneMeta>() {
         *meta.value_mut() = Arc::new(scene);
         return;
     }
     SceneMeta::add(buffer, Arc::new(scene));
+}
+
+/// Moves the scene's meta behind all others; the order matters to [`transform`](crate::transform).
+pub(crate) fn move_to_end(buffer: &mut gst::BufferRef) {
+    let Some(scene) = scene(buffer) else { return };
+    let removed = buffer.meta_mut::<SceneMeta>().map(|meta| meta.remove());
+    if let Some(Ok(())) = removed {
+        SceneMeta::add(buffer, scene);
+    }
 }

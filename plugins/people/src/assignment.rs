@@ -1,16 +1,16 @@
-//! Optimal assignment: who goes with whom so that the total gain is largest.
+//! Optimal assignment: pairs with the largest total gain.
 //!
 //! Shortest augmenting paths with potentials: Jonker and Volgenant, *A shortest augmenting path algorithm for dense
 //! and sparse linear assignment problems*, Computing 38 (1987), in the rectangular form of Crouse, *On implementing
 //! 2D rectangular assignment algorithms*, IEEE Transactions on Aerospace and Electronic Systems 52 (2016).
 
-/// Larger gains count as this much, so that potentials stay exact enough.
+/// Larger gains are clamped to this, so that potentials stay exact enough.
 const LARGEST_GAIN: f64 = 1e9;
 
 /// Pairs rows with columns, each at most once, so that the sum of the pairs' gains is the largest possible.
 ///
-/// `gain(row, column)` is what the pair is worth over leaving both alone. A pair whose gain is not positive (or NaN)
-/// is never made: forbid a pair with [`f64::NEG_INFINITY`]. Returns the column of each row.
+/// `gain(row, column)` is the gain of the pair over leaving both unpaired. A pair without a positive gain (or with NaN) is
+/// never made: forbid a pair with [`f64::NEG_INFINITY`]. Returns the column of each row.
 ///
 /// O(min² · max) of the two sizes.
 ///
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn tables() {
+    fn assignments_of_small_tables_are_optimal() {
         type Case = (&'static [&'static [f64]], &'static [Option<usize>]);
         let cases: [Case; 8] = [
             (&[], &[]),
@@ -159,11 +159,11 @@ mod tests {
             (&[&[1.0]], &[Some(0)]),
             (&[&[0.0]], &[None]),
             (&[&[f64::NAN, NO]], &[None]),
-            // Greedy would take 5 and then nothing.
+            // a greedy assignment would take 5 and then nothing
             (&[&[5.0, 4.0], &[4.0, NO]], &[Some(1), Some(0)]),
-            // More rows than columns: the worst row goes without.
+            // more rows than columns: the worst row stays unpaired
             (&[&[2.0], &[3.0], &[1.0]], &[None, Some(0), None]),
-            // Infinite gains are large, not poison.
+            // infinite gains are only large
             (&[&[f64::INFINITY, 1.0], &[1.0, f64::INFINITY]], &[Some(0), Some(1)]),
         ];
         for (gains, want) in cases {
@@ -186,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_as_good_as_brute_force(gains in gains()) {
+        fn the_total_equals_that_of_brute_force(gains in gains()) {
             let columns = gains.first().map_or(0, Vec::len);
             let pairs = assign(gains.len(), columns, |r, c| gains[r][c]);
             let mut taken = vec![false; columns];

@@ -1,9 +1,9 @@
-//! The motion of a box: a Kalman filter for centre, width and height, one small filter an axis.
+//! The motion of a box: a Kalman filter for centre, width and height, one filter per axis.
 //!
 //! The centre moves at nearly constant velocity (white noise acceleration: Bar-Shalom, Li and Kirubarajan,
-//! *Estimation with Applications to Tracking and Navigation*, 2001, §6.2.2), the size wanders. As in DeepSORT (Wojke,
+//! *Estimation with Applications to Tracking and Navigation*, 2001, §6.2.2), the size is a random walk. As in DeepSORT (Wojke,
 //! Bewley and Paulus, *Simple Online and Realtime Tracking with a Deep Association Metric*, ICIP 2017) all noise is
-//! relative to the box's height, so that near and far people are treated alike; unlike there it is given per second,
+//! relative to the box's height, so that near and far people are treated alike; unlike there it is per second,
 //! so that the filter does not depend on the frame rate.
 
 use std::f64::consts::TAU;
@@ -28,14 +28,14 @@ const INITIAL_VELOCITY: f64 = 1.0;
 /// Smallest height that scales the noise, in pixels, so that degenerate boxes leave the filter well-conditioned.
 const LEAST_HEIGHT: f64 = 1.0;
 
-/// Where a person's box is, and how surely.
+/// The estimate of a person's box, with its covariance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxFilter {
     /// Centre x, centre y, width, height, in pixels.
     axes: [Axis; 4],
 }
 
-/// How well a detection fits a prediction.
+/// How well a detection matches a prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     /// Squared Mahalanobis distance, 4 degrees of freedom; compare with [`GATE`].
@@ -82,7 +82,7 @@ impl BoxFilter {
         }
     }
 
-    /// How well a detection fits.
+    /// How well a detection matches the prediction.
     pub fn fit(&self, detection: &Rect) -> Fit {
         let (noise, scale) = (self.detection_noise(), self.scale().powi(2));
         let mut fit = Fit {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn one_axis_as_in_the_textbook() {
+    fn one_axis_follows_the_textbook_equations() {
         // F = [1 dt; 0 1], P' = F P Fᵀ + q [dt³/3 dt²/2; dt²/2 dt], K = P' Hᵀ / (H P' Hᵀ + r), P = (I - K H) P'
         let mut axis = Axis::new(10.0, 4.0, 1.0);
         axis.predict(3.0, 0.0, 2.0);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn learns_a_walk_and_goes_on_with_it() {
+    fn a_walk_is_learned_and_extrapolated() {
         let walk = |seconds: f32| Rect::from_center(100.0 + 80.0 * seconds, 200.0, 40.0, 100.0);
         for fps in [1.0, 10.0, 60.0] {
             let mut filter = BoxFilter::new(&walk(0.0));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gate_holds_a_step_and_not_a_jump() {
+    fn the_gate_accepts_a_step_and_rejects_a_jump() {
         let mut filter = BoxFilter::new(&standing());
         for _ in 0..10 {
             filter.predict(after(0.1));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn density_does_not_depend_on_the_size_of_things() {
+    fn density_does_not_depend_on_scale() {
         let near = BoxFilter::new(&standing());
         let far = BoxFilter::new(&standing().scaled(0.1, 0.1));
         let seen = Rect::from_center(105.0, 202.0, 42.0, 104.0);
@@ -247,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_steps_are_one(first in 0.0..5.0f64, second in 0.0..5.0f64) {
+        fn two_predictions_equal_one_over_the_same_time(first in 0.0..5.0f64, second in 0.0..5.0f64) {
             let (mut once, mut twice) = (BoxFilter::new(&standing()), BoxFilter::new(&standing()));
             once.predict(after(first) + after(second));
             twice.predict(after(first));

@@ -1,4 +1,4 @@
-//! Stations drawn by hand: clicks become corners, corners a station; the pure heart of `activityzone draw=true`.
+//! Stations drawn with the pointer: clicks become corners, corners a station. The logic of `activityzone draw=true`.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use crate::station::{PolygonError, check_polygon};
 use crate::station_file::Stations;
 use vision::Point;
 
-/// What a hand does, in normalised frame coordinates.
+/// A user's action; points are in normalised frame coordinates (0..1).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EditAction {
-    /// The next corner.
+    /// Adds a corner.
     Corner(Point),
-    /// The last corner was none.
+    /// Removes the last corner.
     Undo,
-    /// Closes the polygon that is being drawn; with none begun, removes the station under the point.
+    /// Closes the polygon that is being drawn; without one, removes the station under the point.
     Finish(Point),
 }
 
-/// A polygon in the making.
+/// A polygon that is being drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolygonEditor {
     corners: Vec<Point>,
@@ -30,12 +30,12 @@ impl PolygonEditor {
         &self.corners
     }
 
-    /// Takes in a stroke; the stations as they are now, if it changed them.
+    /// Applies an action; returns the new stations if it changed them.
     ///
     /// # Errors
-    /// When the corners do not make a polygon: they are kept, so that the hand can undo.
-    pub fn stroke(&mut self, stroke: EditAction, stations: &Stations) -> Result<Option<Stations>, PolygonError> {
-        match stroke {
+    /// If the corners are not a valid polygon. They are kept, so that the user can undo.
+    pub fn stroke(&mut self, action: EditAction, stations: &Stations) -> Result<Option<Stations>, PolygonError> {
+        match action {
             EditAction::Corner(point) => {
                 let inside = |v: f32| v.clamp(0.0, 1.0);
                 self.corners.push(Point::new(inside(point.x), inside(point.y)));
@@ -59,14 +59,14 @@ impl PolygonEditor {
     }
 }
 
-/// Without the topmost station that holds the point: the one drawn last.
+/// The stations without the topmost one that contains the point, which is the last drawn.
 fn remove(stations: &Stations, point: Point) -> Option<Stations> {
     let gone = stations.iter().rposition(|station| station.contains(point))?;
     let kept = stations.iter().enumerate().filter(|(index, _)| *index != gone);
     Some(kept.map(|(_, station)| station.clone()).collect())
 }
 
-/// `station N`, N the first number that no station bears.
+/// `station N`, N the first number not in use.
 fn free_name(stations: &Stations) -> Arc<str> {
     let names = (1..).map(|n| format!("station {n}"));
     let mut free = names.filter(|name| stations.iter().all(|station| *station.name != **name));
@@ -78,14 +78,14 @@ mod tests {
     use super::*;
 
     fn drawn(
-        sketch: &mut PolygonEditor,
+        editor: &mut PolygonEditor,
         corners: &[(f32, f32)],
         stations: &Stations,
     ) -> Result<Option<Stations>, PolygonError> {
         for (x, y) in corners {
-            sketch.stroke(EditAction::Corner(Point::new(*x, *y)), stations)?;
+            editor.stroke(EditAction::Corner(Point::new(*x, *y)), stations)?;
         }
-        sketch.stroke(EditAction::Finish(Point::default()), stations)
+        editor.stroke(EditAction::Finish(Point::default()), stations)
     }
 
     fn names(stations: &Stations) -> Vec<&str> {
@@ -96,42 +96,42 @@ mod tests {
     const RIGHT: [(f32, f32); 3] = [(0.6, 0.0), (1.2, 0.0), (1.0, 0.8)];
 
     #[test]
-    fn corners_make_stations_and_a_click_takes_one_away() {
-        let mut sketch = PolygonEditor::default();
-        let one = drawn(&mut sketch, &LEFT, &Stations::default()).unwrap().unwrap();
-        let two = drawn(&mut sketch, &RIGHT, &one).unwrap().unwrap();
+    fn corners_become_stations_and_finishing_without_corners_removes_one() {
+        let mut editor = PolygonEditor::default();
+        let one = drawn(&mut editor, &LEFT, &Stations::default()).unwrap().unwrap();
+        let two = drawn(&mut editor, &RIGHT, &one).unwrap().unwrap();
         assert_eq!(names(&two), ["station 1", "station 2"]);
         assert_eq!(two[1].polygon[1], Point::new(1.0, 0.0), "corners stay on the frame");
-        let nothing = sketch.stroke(EditAction::Finish(Point::new(0.5, 0.9)), &two).unwrap();
+        let nothing = editor.stroke(EditAction::Finish(Point::new(0.5, 0.9)), &two).unwrap();
         assert_eq!(nothing, None);
-        let right = sketch
+        let right = editor
             .stroke(EditAction::Finish(Point::new(0.3, 0.1)), &two)
             .unwrap()
             .unwrap();
         assert_eq!(names(&right), ["station 2"]);
-        let again = drawn(&mut sketch, &LEFT, &right).unwrap().unwrap();
+        let again = drawn(&mut editor, &LEFT, &right).unwrap().unwrap();
         assert_eq!(names(&again), ["station 2", "station 1"]);
     }
 
     #[test]
-    fn a_polygon_that_is_none_is_kept_to_be_mended() {
-        let mut sketch = PolygonEditor::default();
+    fn an_invalid_polygon_is_kept_for_undo() {
+        let mut editor = PolygonEditor::default();
         let crossing = [(0.0, 0.0), (0.4, 0.4), (0.4, 0.0), (0.0, 0.4)];
         let none = Stations::default();
-        assert!(drawn(&mut sketch, &crossing, &none).is_err());
-        sketch.stroke(EditAction::Undo, &none).unwrap();
-        assert_eq!(sketch.corners().len(), 3);
+        assert!(drawn(&mut editor, &crossing, &none).is_err());
+        editor.stroke(EditAction::Undo, &none).unwrap();
+        assert_eq!(editor.corners().len(), 3);
         assert!(
-            sketch
+            editor
                 .stroke(EditAction::Finish(Point::default()), &none)
                 .unwrap()
                 .is_some()
         );
-        assert!(sketch.corners().is_empty());
+        assert!(editor.corners().is_empty());
     }
 
     #[test]
-    fn what_was_drawn_can_be_written_and_read() {
+    fn drawn_stations_survive_writing_and_reading() {
         let stations = drawn(&mut PolygonEditor::default(), &RIGHT, &Stations::default())
             .unwrap()
             .unwrap();

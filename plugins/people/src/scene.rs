@@ -1,17 +1,17 @@
-//! What is known about one frame: its people, and what became of its inference.
+//! The facts about one frame: its people, its stations and the outcome of its inference.
 
 use std::sync::Arc;
 
 use crate::StationStatus;
 use vision::{Pose, Rect};
 
-/// A vest's colour as the model's label file spells it, e.g. `red`; it is the worker's identity.
+/// A vest's colour as in the model's label file, e.g. `red`. It identifies a worker.
 pub type VestName = Arc<str>;
 
 /// Everything known about one frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
-    /// Whether `people` was seen in this very frame.
+    /// Whether `people` were detected in this frame.
     pub inference: Inference,
     /// The people, in no particular order.
     pub people: Vec<Person>,
@@ -19,17 +19,17 @@ pub struct Scene {
     pub stations: Vec<StationStatus>,
 }
 
-/// What became of a frame's inference.
+/// The outcome of a frame's inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Inference {
     /// The frame went through the model.
     #[default]
     Done,
-    /// The frame passed on without inference; its people, if any, are predictions.
+    /// The frame passed through without inference; its people, if any, are predictions.
     Skipped(SkipReason),
 }
 
-/// Why a frame went on without inference.
+/// Why a frame was not inferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
     /// Only every n-th frame is inferred (`inference-interval`).
@@ -47,32 +47,37 @@ pub struct Person {
     pub bbox: Rect,
     /// The detector's confidence, 0..1.
     pub score: f32,
-    /// Joints, when the detector gives them; none while coasting.
+    /// Keypoints in frame pixels, if the detector has them; `None` while coasting.
     pub pose: Option<Pose>,
-    /// What the vest model says, once it was asked.
+    /// The vest model's scores, after its inference.
     pub vest: Option<VestScores>,
-    /// Who it is, once `vesttrack` has decided.
+    /// The identity assigned by `vesttrack`.
     pub track: Option<Track>,
 }
 
 impl Person {
-    /// The worker this person is, by vest; `None` for visitors and before `vesttrack`.
+    /// The vest of the worker that this person is; `None` for visitors and before `vesttrack`.
     pub fn worker(&self) -> Option<&VestName> {
         self.track.as_ref()?.worker.as_ref()
     }
+
+    /// Whether the person was not detected in this frame: the box is predicted by `vesttrack`.
+    pub fn is_coasting(&self) -> bool {
+        self.track.as_ref().is_some_and(|track| track.frames_since_update > 0)
+    }
 }
 
-/// A vest model's answer for one person.
+/// A vest model's scores for one person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VestScores {
     /// The classes, shared by all people of a stream.
     pub labels: Arc<[VestName]>,
-    /// One probability a label; they sum to 1.
+    /// One probability per label; their sum is 1.
     pub probabilities: Vec<f32>,
 }
 
 impl VestScores {
-    /// The label that means "wears no vest": a visitor.
+    /// The label of people without a vest: visitors.
     pub const NONE: &'static str = "none";
 
     /// The likeliest label and its probability.
@@ -86,15 +91,15 @@ impl VestScores {
     }
 }
 
-/// A person's identity over time, decided by `vesttrack`.
+/// A person's identity over time, assigned by `vesttrack`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
-    /// Unique within the stream, counted from 1; a worker keeps it for as long as the track lives.
+    /// Unique within the stream, counted from 1; a worker keeps it as long as the track exists.
     pub id: u64,
-    /// The worker's vest, at most one person a vest; `None` is a visitor.
+    /// The worker's vest, unique among the people of a frame; `None` for a visitor.
     pub worker: Option<VestName>,
-    /// How sure the identity is, 0..1.
+    /// Probability of the identity, 0..1.
     pub confidence: f32,
-    /// Frames since the person was last detected: 0 is seen now, more is a predicted ("frames_since_update") box.
+    /// Frames since the last detection: 0 if detected in this frame, otherwise the box is predicted.
     pub frames_since_update: u32,
 }

@@ -1,46 +1,47 @@
-//! Workstations and what is known about the work at them.
+//! Workstations and their status.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::VestName;
+use crate::seconds::Seconds;
 use vision::Point;
 
-/// How near to an edge, in frames, a point is still on it: a hundredth of a pixel of a frame 10,000 wide.
+/// Largest distance, normalised to the frame, of a point on an edge: a hundredth of a pixel of a frame 10,000 wide.
 const ON_EDGE: f64 = 1e-6;
 
-/// As many corners as can be compared edge by edge at once, far more than anyone draws.
+/// Largest number of corners: all pairs of edges are compared.
 const MAX_CORNERS: usize = 1000;
 
 /// A workstation: a named polygon, optionally assigned to one worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {
-    /// Unique in its file; shown on the picture and in events.
+    /// Unique in its file; shown on the image and in events.
     pub name: Arc<str>,
     /// At least three corners, normalised to the frame (0..1), not self-crossing.
     pub polygon: Vec<Point>,
-    /// The worker whose hands count; `None`: anyone's.
+    /// The vest of the assigned worker; `None` if unassigned: anyone may use the station.
     pub vest: Option<VestName>,
 }
 
 impl Station {
     /// Whether `point`, normalised to the frame, lies inside; the boundary belongs to the inside.
     ///
-    /// By the even-odd rule, which on a polygon that does not cross itself is the plain meaning, concave or not.
+    /// Uses the even-odd rule, which is exact for concave and convex polygons that do not cross themselves.
     pub fn contains(&self, point: Point) -> bool {
         let (x, y) = (f64::from(point.x), f64::from(point.y));
         let mut inside = false;
         let previous = self.polygon.iter().cycle().skip(self.polygon.len().saturating_sub(1));
         for (a, b) in previous.zip(&self.polygon) {
-            // From the point to both ends of the edge.
+            // from the point to both ends of the edge
             let (ax, ay) = (f64::from(a.x) - x, f64::from(a.y) - y);
             let (bx, by) = (f64::from(b.x) - x, f64::from(b.y) - y);
             if is_on_edge((ax, ay), (bx, by)) {
                 return true;
             }
-            // A ray to the right meets the edge. The half-open comparison counts a corner on the ray once.
+            // A ray to the right crosses the edge. The half-open comparison counts a corner on the ray once.
             if (ay > 0.0) != (by > 0.0) && ax + (bx - ax) * ay / (ay - by) > 0.0 {
                 inside = !inside;
             }
@@ -49,7 +50,7 @@ impl Station {
     }
 }
 
-/// Whether the origin lies on the edge from `a` to `b`: how far it is from the nearest point of the edge.
+/// Whether the origin lies on the edge from `a` to `b`, by its distance from the nearest point of the edge.
 fn is_on_edge(a: (f64, f64), b: (f64, f64)) -> bool {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length2 = dx * dx + dy * dy;
@@ -61,11 +62,11 @@ fn is_on_edge(a: (f64, f64), b: (f64, f64)) -> bool {
     (a.0 + along * dx).hypot(a.1 + along * dy) <= ON_EDGE
 }
 
-/// Whether points, in order, are the corners of a polygon that has an inside.
+/// Checks that points, in order, are the corners of a simple polygon with an area.
 ///
 /// # Errors
-/// The first of: fewer than three points or more than a thousand, two neighbours in the same place, all points on one line, edges that cross
-/// or touch.
+/// The first of: fewer than three points or more than a thousand, equal neighbours, all points on one line, edges that cross or
+/// touch.
 pub fn check_polygon(polygon: &[Point]) -> Result<(), PolygonError> {
     let count = polygon.len();
     if count < 3 {
@@ -106,9 +107,9 @@ pub fn check_polygon(polygon: &[Point]) -> Result<(), PolygonError> {
     Ok(())
 }
 
-/// Why points make no polygon; corners are counted from 0.
+/// Why points are not a valid polygon; corners are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs)] // the messages say it
+#[allow(missing_docs)] // the messages describe the fields
 pub enum PolygonError {
     #[error("a polygon needs at least three points, found {count}")]
     TooFewPoints { count: usize },
@@ -128,7 +129,7 @@ pub enum PolygonError {
     },
 }
 
-/// Where a third point lies as seen from a directed line.
+/// The side of a directed line on which a point lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Left,
@@ -141,7 +142,7 @@ fn turn(a: Point, b: Point, c: Point) -> Turn {
     let (ux, uy) = (f64::from(b.x) - ax, f64::from(b.y) - ay);
     let (vx, vy) = (f64::from(c.x) - ax, f64::from(c.y) - ay);
     let cross = ux * vy - uy * vx;
-    // The distance of c from the line, against its tolerance.
+    // the distance of c from the line, compared with the tolerance
     if cross.abs() <= ON_EDGE * ux.hypot(uy) {
         Turn::Straight
     } else if cross > 0.0 {
@@ -162,24 +163,25 @@ fn cross(p: Point, q: Point, r: Point, s: Point) -> bool {
     properly || on(p, q, r) || on(p, q, s) || on(r, s, p) || on(r, s, q)
 }
 
-/// Whether the way from `a` over `b` to `c` goes back over itself.
+/// Whether the path from `a` over `b` to `c` reverses onto itself.
 fn folds_back(a: Point, b: Point, c: Point) -> bool {
     let ahead = f64::from(b.x - a.x) * f64::from(c.x - b.x) + f64::from(b.y - a.y) * f64::from(c.y - b.y);
     turn(a, b, c) == Turn::Straight && ahead < 0.0
 }
 
 /// What the station's worker is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Activity {
-    /// The worker is not in the picture.
+    /// The worker is not in view.
     #[default]
     Absent,
-    /// In the picture, hands elsewhere.
+    /// The worker is in view, with no hand inside.
     Idle,
     /// A hand or elbow is inside the station, or was within the hold time.
     Active,
-    /// No inference for too long to tell.
+    /// There was no inference for too long.
     Unknown,
 }
 
@@ -187,7 +189,7 @@ impl Activity {
     /// All states.
     pub const ALL: [Self; 4] = [Self::Absent, Self::Idle, Self::Active, Self::Unknown];
 
-    /// `active`, `idle`, `absent` or `unknown`, as events spell it.
+    /// `active`, `idle`, `absent` or `unknown`, as in events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -203,27 +205,23 @@ impl Activity {
     }
 }
 
-/// Time spent in each state since the station was first watched; serialised in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)] // the names say it
+/// Time in each state since the station's start, in JSON in seconds; the four sum to the time since that start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[allow(missing_docs)] // the names are descriptive
 pub struct Totals {
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub active: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub idle: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub absent: Duration,
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "Seconds")]
     pub unknown: Duration,
 }
 
 impl Totals {
-    /// The time that all states took together.
-    pub fn sum(&self) -> Duration {
-        self.active + self.idle + self.absent + self.unknown
-    }
-
-    /// Counts `time` more of `activity`.
+    /// Adds `time` to `activity`.
     pub(crate) fn add(&mut self, activity: Activity, time: Duration) {
         *match activity {
             Activity::Active => &mut self.active,
@@ -234,25 +232,19 @@ impl Totals {
     }
 }
 
-/// Seconds as a number, rounded to milliseconds: as fine as video's clocks, and short to read.
-pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    let milliseconds = (time.as_nanos() + 500_000) / 1_000_000;
-    serializer.serialize_f64(milliseconds as f64 / 1000.0)
-}
-
-/// A station as it stands at one frame.
+/// A station's status at one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StationStatus {
-    /// Which one.
+    /// The station.
     pub station: Arc<Station>,
     /// Its state.
     pub activity: Activity,
-    /// Who is (or was last) working there: the assigned worker, or whoever's hand is inside.
+    /// Who is (or was last) working there: the assigned worker, or the person with a hand inside.
     pub worker: Option<VestName>,
     /// Running time at which `activity` began.
     pub since: Duration,
     /// How long `activity` has lasted at this frame.
     pub lasted: Duration,
-    /// Sums up to this frame.
+    /// Time in each state up to this frame.
     pub totals: Totals,
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Coordinates are normalised to the frame: (0, 0) is its top left corner, (1, 1) its bottom right one. Without `vest`
-//! everybody's hands count at the station. A polygon is at least three points in order, its edges not crossing.
+//! the station is unassigned: anyone may use it. A polygon is at least three points in order, its edges not crossing.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -28,7 +28,7 @@ impl Stations {
     /// Reads a station file's text.
     ///
     /// # Errors
-    /// The first mistake; the syntax of the whole text comes before what it says.
+    /// The first error; syntax errors anywhere in the text come before others.
     pub fn parse(text: &str) -> Result<Self, StationFileError> {
         let file = Reader { text };
         // Some editors begin a file with a byte order mark.
@@ -106,53 +106,53 @@ impl Deref for Stations {
     }
 }
 
-/// A mistake in a station file, and where it is.
+/// An error in a station file, and its place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("line {line}, column {column}{}: {problem}", if field.is_empty() { String::new() } else { format!(", {field}") })]
 pub struct StationFileError {
     /// Counted from 1.
     pub line: usize,
-    /// In characters, counted from 1; in text that is not JSON, where the parser gave up.
+    /// In characters, counted from 1; for a syntax error, where the parser stopped.
     pub column: usize,
     /// The path of the field, e.g. `stations[2].polygon[1]`; empty where the text is not JSON at all.
     pub field: String,
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     pub problem: Problem,
 }
 
-/// What is wrong in a station file.
+/// A problem in a station file.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// The text is not JSON.
     #[error("not valid JSON: {0}")]
     Syntax(String),
-    /// The JSON has a field too many or too few.
+    /// The JSON has an unknown or missing field.
     #[error("{0}")]
     Field(String),
-    /// A value of another kind.
+    /// A value has another type.
     #[error("expected {expected}, found `{found}`")]
     Kind {
-        /// What belongs here.
+        /// The expected value.
         expected: &'static str,
-        /// The JSON that is here, shortened.
+        /// The JSON found, shortened.
         found: String,
     },
-    /// Nothing to call the station by.
+    /// A station without a name.
     #[error("the station has no name; add \"name\", unique in the file")]
     MissingName,
-    /// Two stations of one name.
+    /// Two stations with the same name.
     #[error("the name \"{name}\" is taken by stations[{first}]; give each station its own")]
     DuplicateName {
         /// The name.
         name: String,
-        /// The index of the first station that has it.
+        /// The index of the first station with that name.
         first: usize,
     },
-    /// A station without a place.
+    /// A station without a polygon.
     #[error("the station has no polygon; add \"polygon\", a list of at least three points [x, y]")]
     MissingPolygon,
-    /// A vest that marks no worker.
-    #[error("\"none\" is no vest but the lack of one; leave \"vest\" out where anybody's hands count")]
+    /// The vest is "none", which does not identify a worker.
+    #[error("\"none\" is not a vest; omit \"vest\" if anyone may use the station")]
     VestNone,
     /// A coordinate that is not 0..1.
     #[error(
@@ -162,7 +162,7 @@ pub enum Problem {
         /// The JSON number.
         found: String,
     },
-    /// The points make no polygon.
+    /// The points are not a valid polygon.
     #[error(transparent)]
     Polygon(#[from] PolygonError),
 }
@@ -185,14 +185,14 @@ struct StationJson<'a> {
     polygon: Option<&'a RawValue>,
 }
 
-/// Reads fragments of one text. Fragments are borrowed from it, so that where they begin is where a mistake is.
+/// Reads fragments of one text. Fragments are borrowed from it, so that their offset is the place of an error.
 struct Reader<'a> {
     text: &'a str,
 }
 
 impl<'a> Reader<'a> {
     fn object<T: Deserialize<'a>>(&self, json: &'a str, field: &str) -> Result<T, StationFileError> {
-        // Serde would also take a list of the fields in order, which nobody means.
+        // serde would also accept a list of the fields in order
         if json.starts_with('{') || json.is_empty() {
             self.json(json, field)
         } else {
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         Ok(vest.into())
     }
 
-    /// A string with something in it.
+    /// A string that is not blank.
     fn word(&self, json: &'a str, field: &str) -> Result<String, StationFileError> {
         let word: Option<String> = serde_json::from_str(json).ok();
         word.filter(|word| !word.trim().is_empty())
@@ -307,13 +307,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where a fragment begins, in bytes.
+    /// Offset of a fragment, in bytes.
     fn offset(&self, json: &str) -> usize {
         (json.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
     }
 }
 
-/// As much of a value as a message can bear.
+/// The beginning of a value, for messages.
 fn shortened(json: &str) -> String {
     const LONGEST: usize = 40;
     match json.char_indices().nth(LONGEST) {

@@ -1,13 +1,14 @@
-//! The plugin `shopfloor`: five elements that turn a camera and a Triton server into facts about a shop floor.
+//! The plugin `shopfloor`: five elements that detect workers on video with a Triton server and report who works where.
 //!
-//! GObject glue only: what the elements do is in the crates `people` (the domain), `triton` (the client),
-//! `people-meta` (what rides on buffers) and `draw` (the picture).
+//! GObject glue only. The work is done in the crates `inference` (requests and responses), `people` (tracks and activity),
+//! `people-meta` (metas on buffers) and `draw` (the overlay).
 //!
-//! An application in Rust may link the crate and call [`plugin_register_static`]; only then can it hand elements a
-//! [`pool`], and read the metas of `people-meta`, whose types the plugin's file would register again.
+//! An application in Rust may link the crate and call [`plugin_register_static`]. Only then can it set a [`pool`] and read
+//! the metas of `people-meta`, whose types a loaded plugin file would register a second time.
 #![allow(missing_docs, reason = "the items of gst::plugin_define! have none")]
 
 mod activityzone;
+mod exclusive;
 mod overlay;
 mod places;
 pub mod pool;

@@ -1,18 +1,18 @@
-//! Where the model repository and Triton are for the elements: [`triton::places`], around the plugin's own file.
+//! Where the model repository and Triton are for the elements: [`triton::locate`], around the plugin's own file.
 
 use std::env;
 use std::path::PathBuf;
 
-use triton::places;
+use triton::locate;
 
 /// The repository of models: `$SHOPFLOOR_MODEL_REPOSITORY`, installed, or the checkout's.
 pub fn model_repository() -> Option<PathBuf> {
-    places::model_repository(&files())
+    locate::model_repository(&files())
 }
 
 /// Triton's home: `$SHOPFLOOR_TRITON`, installed, or the checkout's.
 pub fn triton_home() -> Option<PathBuf> {
-    places::triton_home(&files())
+    locate::triton_home(&files())
 }
 
 /// The plugin's file, and the program's for those who link the plugin statically.

@@ -1,4 +1,4 @@
-//! The read-only property `stats`, a GstStructure; GObject's derived properties know no structures.
+//! The read-only property `stats`, a GstStructure, which `glib::Properties` cannot derive.
 
 use gst::glib;
 use gst::prelude::*;
@@ -6,7 +6,7 @@ use gst::prelude::*;
 /// The property's name.
 pub const PROPERTY: &str = "stats";
 
-/// An element's derived properties and `stats` behind them.
+/// An element's derived properties, followed by `stats`.
 pub fn with_property(derived: &[glib::ParamSpec], blurb: &str) -> Vec<glib::ParamSpec> {
     let stats = glib::ParamSpecBoxed::builder::<gst::Structure>(PROPERTY)
         .nick("Statistics")

@@ -1,11 +1,11 @@
-//! The stream's time for elements that keep a history of it.
+//! Stream time and discontinuities, for elements that keep a history.
 
 use std::time::Duration;
 
 use gst_base::prelude::*;
 
-/// The running time of a buffer: the time since the pipeline began to play, the same on all branches. A buffer without
-/// a timestamp counts as the segment's position.
+/// The running time of a buffer, which is the same on all branches of a pipeline. A buffer without a timestamp has that of
+/// the segment's position.
 pub fn running_time(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) -> Duration {
     let segment = element.segment();
     let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else {
@@ -17,7 +17,7 @@ pub fn running_time(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) 
         .into()
 }
 
-/// Does the stream begin anew with this event, so that nothing before it explains what follows?
+/// Whether the stream begins anew with this event, so that history from before it must be dropped.
 pub fn starts_anew(event: &gst::Event) -> bool {
     matches!(
         event.view(),

@@ -1,23 +1,23 @@
-//! GStreamer's video frames as the domain sees them, and the caps of what the domain can read and write.
+//! Video frames as images to read and surfaces to draw on, and the caps of the formats that can be.
 
 use draw::{PlaneMut, Surface};
 use gst_video::prelude::*;
 use vision::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, PixelFormat, Plane};
 
-/// Raw video in system memory, in the formats that we read and draw on.
+/// Caps of raw video in system memory, in all formats that can be read and drawn on.
 pub fn caps() -> gst::Caps {
     let formats = PixelFormat::ALL.map(gst_format);
     gst_video::VideoCapsBuilder::new().format_list(formats).build()
 }
 
-/// The pads of an element that takes and gives such video.
+/// The pad templates of a filter for such video.
 pub fn filter_templates() -> Vec<gst::PadTemplate> {
     [gst::PadDirection::Sink, gst::PadDirection::Src]
         .map(|direction| template(direction, &caps()))
         .into()
 }
 
-/// The pad `sink` or `src` that an element always has.
+/// The template of an always pad `sink` or `src`.
 pub fn template(direction: gst::PadDirection, caps: &gst::Caps) -> gst::PadTemplate {
     let name = match direction {
         gst::PadDirection::Src => "src",
@@ -26,27 +26,32 @@ pub fn template(direction: gst::PadDirection, caps: &gst::Caps) -> gst::PadTempl
     gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps).expect("constant templates are valid")
 }
 
-/// A mapped frame to read from.
+/// A mapped frame as an image to read.
+///
+/// # Errors
+/// When the format is not one of [`caps`], or planes and strides do not match it.
 pub fn image<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Result<Image<'a>, ImageError> {
     let info = frame.info();
     let format = known_format(info)?;
-    let planes: Vec<Plane<'a>> = frame
+    let planes = frame
         .planes_data()
         .into_iter()
         .zip(strides(frame.plane_stride()))
         .take(format.planes())
-        .map(|(data, stride)| Plane { data, stride })
-        .collect();
+        .map(|(data, stride)| Plane { data, stride });
     Image::new(
         format,
         info.width() as usize,
         info.height() as usize,
-        &planes,
+        planes,
         colorimetry(info),
     )
 }
 
-/// A mapped frame to draw on.
+/// A mapped frame as a surface to draw on.
+///
+/// # Errors
+/// As for [`image`].
 pub fn surface<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> Result<Surface<'a>, ImageError> {
     let info = frame.info().clone();
     let format = known_format(&info)?;
@@ -55,8 +60,7 @@ pub fn surface<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>)
         .into_iter()
         .zip(strides(info.stride()))
         .take(format.planes())
-        .map(|(data, stride)| PlaneMut { data, stride })
-        .collect();
+        .map(|(data, stride)| PlaneMut { data, stride });
     Surface::new(
         format,
         info.width() as usize,
@@ -75,7 +79,7 @@ fn known_format(info: &gst_video::VideoInfo) -> Result<PixelFormat, ImageError> 
     pixel_format(info.format()).ok_or(unknown)
 }
 
-/// The domain's name of a format that is in [`caps`].
+/// The format in the domain, if it is one of [`caps`].
 pub fn pixel_format(format: gst_video::VideoFormat) -> Option<PixelFormat> {
     PixelFormat::from_name(format.to_str())
 }
@@ -84,12 +88,12 @@ fn gst_format(format: PixelFormat) -> gst_video::VideoFormat {
     gst_video::VideoFormat::from_string(format.name())
 }
 
-/// Strides as slices want them; a negative one (a frame upside down in memory) maps to 0, which no check lets pass.
+/// Strides in bytes; a negative one (a frame stored upside down) becomes 0, which `Image` and `Surface` reject.
 fn strides(strides: &[i32]) -> impl Iterator<Item = usize> + '_ {
     strides.iter().map(|stride| usize::try_from(*stride).unwrap_or(0))
 }
 
-/// How the frame's numbers become colours. Matrices that we do not know are taken for the nearest kin by age.
+/// The colorimetry of a frame. Matrices without a counterpart in the domain are replaced with the closest one.
 pub fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
     use gst_video::{VideoColorMatrix, VideoColorRange};
     let colorimetry = info.colorimetry();
@@ -110,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_format_has_gstreamers_name() {
+    fn every_pixel_format_is_a_gstreamer_format() {
         gst::init().unwrap();
         for format in PixelFormat::ALL {
             assert_eq!(pixel_format(gst_format(format)), Some(format));

@@ -28,7 +28,7 @@ mod server;
 mod service;
 
 pub use counts::Counts;
-pub use model::{Call, Model, Tensor};
+pub use model::{Call, Hold, Model, Tensor};
 pub use server::Server;
 pub use tonic::Code;
 

@@ -1,16 +1,17 @@
 //! Scripted models, and the calls that the scripts answer.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tonic::{Code, Status};
 
 use crate::inference::model_input::Format;
 use crate::inference::model_metadata_response::TensorMetadata;
 use crate::inference::{ModelConfig, ModelInput, ModelMetadataResponse, ModelParameter, ModelTransactionPolicy};
+use crate::lock;
 
 type Script = dyn Fn(Call) + Send + Sync;
 
@@ -19,6 +20,7 @@ pub struct Model {
     pub(crate) metadata: ModelMetadataResponse,
     pub(crate) config: ModelConfig,
     pub(crate) script: Arc<Script>,
+    pub(crate) hold: Option<Arc<Hold>>,
 }
 
 impl Model {
@@ -34,6 +36,7 @@ impl Model {
             metadata,
             config: ModelConfig::default(),
             script: Arc::new(script),
+            hold: None,
         }
     }
 
@@ -104,6 +107,44 @@ impl Model {
     pub fn decoupled(mut self) -> Self {
         self.config.model_transaction_policy = Some(ModelTransactionPolicy { decoupled: true });
         self
+    }
+
+    /// Holds the response to `ModelConfig` back until [`Hold::release`]: a server that takes its time to describe a model.
+    #[must_use]
+    pub fn held(mut self) -> (Self, Arc<Hold>) {
+        let hold = Arc::new(Hold {
+            asked: (Mutex::new(false), Condvar::new()),
+            released: Semaphore::new(0),
+        });
+        self.hold = Some(Arc::clone(&hold));
+        (self, hold)
+    }
+}
+
+/// A held response to `ModelConfig`.
+#[derive(Debug)]
+pub struct Hold {
+    asked: (Mutex<bool>, Condvar),
+    released: Semaphore,
+}
+
+impl Hold {
+    /// Waits until a client has asked, at most `limit`, and returns whether one has.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let (asked, changed) = &self.asked;
+        let waited = changed.wait_timeout_while(lock(asked), limit, |asked| !*asked);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Responds to this and all later calls.
+    pub fn release(&self) {
+        self.released.close();
+    }
+
+    pub(crate) async fn pass(&self) {
+        *lock(&self.asked.0) = true;
+        self.asked.1.notify_all();
+        let _closed = self.released.acquire().await;
     }
 }
 

@@ -102,7 +102,11 @@ impl GrpcInferenceService for Service {
         request: Request<ModelConfigRequest>,
     ) -> Result<Response<ModelConfigResponse>, Status> {
         let ModelConfigRequest { name, version } = request.into_inner();
-        let config = Some(self.0.model(&name, &version)?.config.clone());
+        let model = self.0.model(&name, &version)?;
+        if let Some(hold) = &model.hold {
+            hold.pass().await;
+        }
+        let config = Some(model.config.clone());
         Ok(Response::new(ModelConfigResponse { config }))
     }
 

@@ -14,6 +14,8 @@ pub enum Endpoint {
     InProcess(InProcess),
     /// Servers that are reached by gRPC.
     Grpc(Grpc),
+    /// A test's script; no `server` property names it.
+    Scripted,
 }
 
 /// A Triton inside this process.
@@ -116,6 +118,7 @@ impl fmt::Display for Endpoint {
                 )
             }
             Self::Grpc(grpc) => grpc.fmt(f),
+            Self::Scripted => f.write_str("scripted:"),
         }
     }
 }

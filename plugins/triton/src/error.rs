@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ContractError;
-
 /// Why Triton could not be opened, or did not answer as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -109,9 +107,14 @@ pub enum Error {
         /// What Triton said.
         reason: String,
     },
-    /// The model is not of a kind that we can feed, or its parameters are wrong.
-    #[error(transparent)]
-    Contract(#[from] ContractError),
+    /// What the server reports about a model cannot be read.
+    #[error("model '{model}': {reason}; check that the server is a Triton with the KServe v2 protocol")]
+    Description {
+        /// The model.
+        model: String,
+        /// What cannot be read, and why.
+        reason: String,
+    },
     /// Triton refused a request, or failed to execute it.
     #[error("model '{model}': {code}: {message}")]
     Infer {

@@ -1,53 +1,59 @@
-//! A client of NVIDIA Triton: endpoints, transports, model contracts and typed errors; no GStreamer.
+//! A client of NVIDIA Triton (KServe v2): endpoints, transports, tensor memory, model descriptions and typed errors.
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use triton::{Endpoint, Input, Request, Server};
+//! use triton::{DataType, Endpoint, Input, Request, Server};
 //!
 //! # fn main() -> Result<(), triton::Error> {
 //! let endpoint = Endpoint::parse("inprocess:", Path::new("model_repository"), Path::new(".triton"))?;
 //! let model = Server::open(&endpoint)?.model("movenet_multipose", None)?;
-//! let image = model.contract().image()?;
-//! let mut data = model.buffer(image.byte_size(1));
-//! data.fill(0); // the picture goes here, straight into the memory that the network reads
-//! let input = Input { name: image.name.clone(), datatype: image.datatype, shape: image.shape(1), data };
-//! model.infer(Request::new(vec![input]), |reply| println!("{reply:?}"));
+//! let mut data = model.lease(3 * 480 * 640 * 4);
+//! data.fill(0); // the image goes here, straight into the memory that the network reads
+//! let input = Input { name: "images".into(), datatype: DataType::Fp32, shape: vec![1, 3, 480, 640], data };
+//! model.infer(Request::new(vec![input]), |response| println!("{response:?}"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! What speaks to Triton lives behind [`Server`] and [`Model`]: the in-process server (`libtritonserver` inside this
-//! process), or a server elsewhere by gRPC (`grpc://HOST:PORT`). What a model wants and gives is its [`Contract`].
-//! Unsafe code is confined to `buffer.rs`, `grpc/sigpipe.rs` and to three files of `in_process`.
+//! A [`transport::Transport`] talks to Triton: the in-process server (`libtritonserver` inside this process), a server
+//! elsewhere by gRPC (`grpc://HOST:PORT`), or a test's script. What a server reports about a model is its
+//! [`ModelDescription`]; what a client makes of that is not this crate's concern.
+//!
+//! Unsafe code is confined to `memory`, `grpc/sigpipe.rs` and `in_process`.
 #![deny(unsafe_code)]
 
-mod buffer;
-pub mod contract;
+mod callback;
 mod datatype;
-mod done;
+mod description;
 mod endpoint;
 mod error;
 mod grpc;
 mod in_process;
+mod json;
+pub mod locate;
+mod log;
+pub mod memory;
 mod model;
-pub mod places;
-mod pool;
 mod request;
+pub mod scripted;
 mod server;
+mod server_pool;
 mod statistics;
-mod transport;
+pub mod transport;
 
-pub use buffer::Buffer;
-pub use contract::{Color, Contract, ContractError, Fit, ImageInput, Layout, Task, TensorSpec};
+pub use callback::ResponseCallback;
 pub use datatype::DataType;
-pub use done::Done;
+pub use description::{ModelDescription, TensorFormat, TensorSpec};
 pub use endpoint::{Address, Endpoint, Grpc, InProcess};
 pub use error::{Code, Error};
+pub use in_process::{LoadedModel, loaded_models};
+pub use log::Log;
+pub use memory::Lease;
 pub use model::Model;
-pub use pool::Pool;
-pub use request::{Input, Output, Reply, Request};
-pub use server::{Log, Server};
-pub use statistics::{SharedRegion, Spent, Statistics};
+pub use request::{Input, Output, Request, Response};
+pub use server::Server;
+pub use server_pool::ServerPool;
+pub use statistics::{StatisticDuration, Statistics, SystemSharedMemoryRegion};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

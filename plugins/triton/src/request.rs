@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Buffer, DataType};
+use crate::{DataType, Lease};
 
-/// One inference.
+/// One inference request.
 #[derive(Debug)]
 pub struct Request {
     /// A tensor for each of the model's inputs.
     pub inputs: Vec<Input>,
-    /// After this long the answer is [`crate::Error::DeadlineExceeded`]; `None`: as long as it takes.
+    /// After this long the response is [`crate::Error::DeadlineExceeded`]; `None`: no limit.
     pub timeout: Option<Duration>,
-    /// 1 is served first; 0: the model's default. Only models with `priority_levels` heed it.
+    /// 1 is the highest; 0: the model's default. Only models with `priority_levels` regard it.
     pub priority: u64,
 }
 
@@ -34,22 +34,22 @@ impl Request {
 pub struct Input {
     /// The tensor's name in the model.
     pub name: Arc<str>,
-    /// Of its elements.
+    /// The type of its elements.
     pub datatype: DataType,
     /// With the batch dimension where the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in the machine's byte order. An in-process Triton reads them where they are.
-    pub data: Buffer,
+    /// The elements, row-major, in the machine's byte order. An in-process Triton reads them in place.
+    pub data: Lease,
 }
 
-/// A model's answer.
+/// A model's response.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct Response {
     /// All of the model's outputs, in Triton's order.
     pub outputs: Vec<Output>,
 }
 
-impl Reply {
+impl Response {
     /// The output called `name`.
     pub fn output(&self, name: &str) -> Option<&Output> {
         self.outputs.iter().find(|output| &*output.name == name)
@@ -61,11 +61,11 @@ impl Reply {
 pub struct Output {
     /// The tensor's name in the model.
     pub name: Arc<str>,
-    /// Of its elements.
+    /// The type of its elements.
     pub datatype: DataType,
     /// With the batch dimension where the model has one.
     pub shape: Vec<i64>,
     /// The elements, row-major, in the machine's byte order: the memory that an in-process model wrote, or a part of the
-    /// message that came by gRPC. Not necessarily aligned.
+    /// message that arrived by gRPC. Not necessarily aligned.
     pub data: Bytes,
 }

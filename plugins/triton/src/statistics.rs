@@ -18,22 +18,22 @@ pub struct Statistics {
     /// Runs of the network: fewer than inferences where they were batched.
     pub executions: u64,
     /// Requests that were answered.
-    pub success: Spent,
+    pub success: StatisticDuration,
     /// Requests that failed.
-    pub fail: Spent,
+    pub fail: StatisticDuration,
     /// Waiting for an instance of the model.
-    pub queue: Spent,
+    pub queue: StatisticDuration,
     /// Getting the inputs ready.
-    pub compute_input: Spent,
+    pub compute_input: StatisticDuration,
     /// Running the network.
-    pub compute_infer: Spent,
+    pub compute_infer: StatisticDuration,
     /// Getting the outputs out.
-    pub compute_output: Spent,
+    pub compute_output: StatisticDuration,
 }
 
 /// How often something was done, and the time it took in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct StatisticDuration {
     /// How often.
     pub count: u64,
     /// The sum of the times.
@@ -42,7 +42,7 @@ pub struct Spent {
 
 /// POSIX shared memory that a server has mapped, or is to map.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedRegion {
+pub struct SystemSharedMemoryRegion {
     /// What requests call it.
     pub name: String,
     /// Its name in the system, with a slash before it (as for `shm_open`).
@@ -84,7 +84,7 @@ struct Time {
     ns: u64,
 }
 
-impl From<Time> for Spent {
+impl From<Time> for StatisticDuration {
     fn from(Time { count, ns }: Time) -> Self {
         let time = Duration::from_nanos(ns);
         Self { count, time }

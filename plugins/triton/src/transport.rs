@@ -1,101 +1,48 @@
-//! The two ways to a Triton, as one: inside this process, or by gRPC.
+//! What every way to a Triton has to do: inside this process, by gRPC, or by a script of a test.
 
 use std::sync::Arc;
 
-use crate::buffer::Pool;
-use crate::{Contract, Done, Endpoint, Error, Log, Request, SharedRegion, Statistics, grpc, in_process};
+use crate::memory::{Lease, MemoryUse};
+use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
-/// An open way to a Triton.
-pub(crate) enum Transport {
-    InProcess(Box<in_process::Host>),
-    Grpc(grpc::Client),
+/// An open way to a Triton, used from any thread.
+pub trait Transport: Send + Sync {
+    /// Loads a model, all versions that its policy serves, unless it is loaded; a server elsewhere decides that itself.
+    /// Called for different models at the same time.
+    fn load(&self, model: &str) -> Result<(), Error>;
+
+    /// What the server reports about a loaded model; the same for all its versions.
+    fn describe(&self, model: &str) -> Result<ModelDescription, Error>;
+
+    /// Memory for an input of `len` bytes, in the place that the transport sends from.
+    fn lease(&self, len: usize) -> Lease;
+
+    /// What the memory of [`Self::lease`] is in use for.
+    fn memory_use(&self) -> MemoryUse;
+
+    /// Sends a request and returns; `callback` is called exactly once, on any thread.
+    ///
+    /// The request's leases are dropped when the server has released them, however early `callback` is called.
+    fn infer(&self, model: &Arc<str>, version: u64, request: Request, callback: ResponseCallback);
+
+    /// What the server has counted of a model, an entry for each version that is served.
+    fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error>;
+
+    /// Shared memory that the server maps, where the transport has a use for it.
+    fn shared_memory(&self) -> Option<&dyn SharedMemory>;
+
+    /// Closes it; every request has had its response by then. Not to be called from a request's callback.
+    fn close(self: Box<Self>);
 }
 
-impl Transport {
-    pub(crate) fn open(endpoint: &Endpoint, log: Log) -> Result<Self, Error> {
-        match endpoint {
-            Endpoint::InProcess(endpoint) => {
-                in_process::Host::start(endpoint, log).map(|host| Self::InProcess(Box::new(host)))
-            }
-            Endpoint::Grpc(endpoint) => grpc::Client::connect(endpoint).map(Self::Grpc),
-        }
-    }
+/// The KServe extension for POSIX shared memory.
+pub trait SharedMemory {
+    /// Registers a region with the server, which maps it.
+    fn register(&self, region: &SystemSharedMemoryRegion) -> Result<(), Error>;
 
-    /// Sees to it that a model is loaded; a server elsewhere decides that itself.
-    pub(crate) fn load(&self, model: &str) -> Result<(), Error> {
-        match self {
-            Self::InProcess(host) => host.load(model),
-            Self::Grpc(_) => Ok(()),
-        }
-    }
+    /// Unregisters a region; one that the server does not know is no error.
+    fn unregister(&self, region: &str) -> Result<(), Error>;
 
-    /// Lets a model go that [`Self::load`] has loaded.
-    pub(crate) fn unload(&self, model: &str) {
-        match self {
-            Self::InProcess(host) => host.unload(model),
-            Self::Grpc(_) => {}
-        }
-    }
-
-    /// What a loaded model wants and gives.
-    pub(crate) fn contract(&self, model: &str, version: Option<u64>) -> Result<Contract, Error> {
-        match self {
-            Self::InProcess(host) => {
-                let description = host.describe(model)?;
-                Contract::parse(&description.metadata, &description.config, version)
-            }
-            Self::Grpc(client) => client.contract(model, version),
-        }
-    }
-
-    /// Sends a request; `done` is called exactly once. `outputs` is where memory for in-process answers comes from.
-    pub(crate) fn infer(&self, model: &Arc<str>, version: u64, outputs: &Arc<Pool>, request: Request, done: Done) {
-        match self {
-            Self::InProcess(host) => host.infer(model, version, outputs, request, done),
-            Self::Grpc(client) => client.infer(model, version, request, done),
-        }
-    }
-
-    /// What the server has counted of a model.
-    pub(crate) fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
-        match self {
-            Self::InProcess(host) => host.statistics(model),
-            Self::Grpc(client) => client.statistics(model),
-        }
-    }
-
-    /// Has the server map a region of shared memory.
-    pub(crate) fn register(&self, region: &SharedRegion) -> Result<(), Error> {
-        self.remote(&region.name)?.register(region)
-    }
-
-    /// Has the server let go of a region of shared memory.
-    pub(crate) fn unregister(&self, region: &str) -> Result<(), Error> {
-        self.remote(region)?.unregister(region)
-    }
-
-    /// The regions of shared memory that the server knows.
-    pub(crate) fn regions(&self) -> Result<Vec<SharedRegion>, Error> {
-        self.remote("all")?.regions()
-    }
-
-    /// The client of a server elsewhere, for what only those have a use for.
-    fn remote(&self, region: &str) -> Result<&grpc::Client, Error> {
-        match self {
-            Self::InProcess(_) => Err(Error::SharedMemory {
-                region: region.to_owned(),
-                endpoint: "inprocess:".into(),
-                reason: "a server in this process sees its memory anyway; use the tensors themselves".into(),
-            }),
-            Self::Grpc(client) => Ok(client),
-        }
-    }
-
-    /// Ends it; every request is answered by then. Not to be called from a request's `done`, which it would wait for.
-    pub(crate) fn close(self) {
-        match self {
-            Self::InProcess(host) => host.close(),
-            Self::Grpc(client) => drop(client),
-        }
-    }
+    /// The regions that the server knows, by their names: everybody's, not only this process's.
+    fn regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error>;
 }

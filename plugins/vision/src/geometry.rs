@@ -1,11 +1,11 @@
 //! Points and axis-aligned boxes.
 
-/// A point, in the frame the context says.
+/// A point; its coordinate frame is that of its user.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// Coordinate to the right.
     pub x: f32,
-    /// Down.
+    /// Coordinate downwards.
     pub y: f32,
 }
 
@@ -16,7 +16,7 @@ impl Point {
     }
 }
 
-/// An axis-aligned box by its edges; empty when `right <= left` or `bottom <= top`.
+/// An axis-aligned box by its edges; empty if `right <= left` or `bottom <= top`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rect {
     /// Smallest x.
@@ -40,7 +40,7 @@ impl Rect {
         }
     }
 
-    /// The box around a centre, as detectors give it.
+    /// The box with the given centre and size.
     pub fn from_center(cx: f32, cy: f32, width: f32, height: f32) -> Self {
         Self::new(cx - width / 2.0, cy - height / 2.0, cx + width / 2.0, cy + height / 2.0)
     }
@@ -65,7 +65,7 @@ impl Rect {
         Point::new((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
 
-    /// The common part, possibly empty.
+    /// The intersection, possibly empty.
     pub fn intersection(&self, other: &Self) -> Self {
         Self::new(
             self.left.max(other.left),
@@ -75,14 +75,14 @@ impl Rect {
         )
     }
 
-    /// Intersection over union (Jaccard index), 0..1; 0 when either box is empty.
+    /// Intersection over union (Jaccard index), 0..1; 0 if either box is empty.
     pub fn iou(&self, other: &Self) -> f32 {
         let common = self.intersection(other).area();
         let union = self.area() + other.area() - common;
         if union > 0.0 { common / union } else { 0.0 }
     }
 
-    /// Both axes scaled about the origin.
+    /// The box scaled about the origin, by `sx` horizontally and `sy` vertically.
     pub fn scaled(&self, sx: f32, sy: f32) -> Self {
         Self::new(self.left * sx, self.top * sy, self.right * sx, self.bottom * sy)
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn iou_of_tables() {
+    fn iou_is_intersection_over_union() {
         let a = Rect::new(0.0, 0.0, 2.0, 2.0);
         for (b, want) in [
             (a, 1.0),

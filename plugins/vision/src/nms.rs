@@ -1,14 +1,14 @@
-//! Non-maximum suppression: of boxes on the same person, the best.
+//! Non-maximum suppression: keeps the best of overlapping boxes.
 
 use crate::Rect;
 
 /// Greedy suppression: the indices of at most `max` boxes to keep, best score first.
 ///
-/// Boxes are taken by falling score, of equal scores the one with the smaller index first, and kept unless
+/// Boxes are visited by descending score, equal scores by ascending index, and kept unless
 /// their intersection over union with one already kept is greater than `iou_threshold`.
 pub fn nms(boxes: &[(Rect, f32)], iou_threshold: f32, max: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..boxes.len()).collect();
-    // a stable sort leaves equal scores in the order of their indices
+    // the sort is stable: equal scores stay in the order of their indices
     order.sort_by(|a, b| boxes[*b].1.total_cmp(&boxes[*a].1));
     let mut kept: Vec<usize> = Vec::new();
     for candidate in order {

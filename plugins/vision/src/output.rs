@@ -1,4 +1,4 @@
-//! What a model responded with for one region of a frame: its output tensors and how the region became its input.
+//! A model's response for one region of a frame: output tensors and the letterbox of the region.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::letterbox::Letterbox;
 pub struct ModelOutput {
     /// The model's name.
     pub model: Arc<str>,
-    /// The layout of the pose output that the model's contract states; `None` where it states none.
+    /// The layout of the pose output according to the model's contract, if it has one.
     pub layout: Option<PoseLayout>,
     /// The score threshold that the model's contract recommends, 0..1.
     pub score_threshold: Option<f32>,
-    /// How the region's pixels became the model's input; undo it to get frame pixels.
+    /// The map from frame pixels to pixels of the model's input; invert it for outputs.
     pub letterbox: Letterbox,
     /// All outputs.
     pub tensors: Vec<OutputTensor>,
@@ -27,16 +27,16 @@ pub struct ModelOutput {
 pub struct OutputTensor {
     /// The output's name in the model.
     pub name: Arc<str>,
-    /// KServe's name of the element type, e.g. `FP32`.
+    /// KServe's name of the data type, e.g. `FP32`.
     pub datatype: &'static str,
-    /// Dimensions, the batch dimension first where the model has one (then it is 1).
+    /// Dimensions, with a batch dimension of 1 first if the model has one.
     pub shape: Vec<i64>,
     /// Row-major, little-endian.
     pub data: Bytes,
 }
 
 impl OutputTensor {
-    /// The tensor as decoders read it.
+    /// A borrowed view for decoders.
     pub fn view(&self) -> TensorView<'_> {
         TensorView {
             name: &self.name,

@@ -1,13 +1,13 @@
-//! The COCO-17 skeleton: joints, their names and the bones between them.
+//! The COCO-17 skeleton: keypoints, their names and the bones between them.
 //!
 //! Order and names are those of the COCO keypoint task (cocodataset.org, `person_keypoints`).
 
 use crate::Point;
 
-/// A joint; its discriminant is its index in a [`Pose`].
+/// A kind of keypoint; its discriminant is its index in a [`Pose`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // the names are descriptive
 pub enum Keypoint {
     Nose,
     LeftEye,
@@ -29,10 +29,10 @@ pub enum Keypoint {
 }
 
 impl Keypoint {
-    /// How many joints a pose has.
+    /// Number of keypoints of a pose.
     pub const COUNT: usize = 17;
 
-    /// All joints in COCO's order.
+    /// All keypoints in COCO's order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Nose,
         Self::LeftEye,
@@ -58,7 +58,7 @@ impl Keypoint {
         KEYPOINT_NAMES[self as usize]
     }
 
-    /// The joint of that COCO name.
+    /// The keypoint with that COCO name.
     pub fn from_name(name: &str) -> Option<Self> {
         KEYPOINT_NAMES.iter().position(|n| *n == name).map(|i| Self::ALL[i])
     }
@@ -85,7 +85,7 @@ pub const KEYPOINT_NAMES: [&str; Keypoint::COUNT] = [
     "right_ankle",
 ];
 
-/// The bones that are drawn, as pairs of joints.
+/// The bones to draw, as pairs of keypoints.
 pub const SKELETON: [(Keypoint, Keypoint); 16] = {
     use Keypoint::*;
     [
@@ -108,14 +108,14 @@ pub const SKELETON: [(Keypoint, Keypoint); 16] = {
     ]
 };
 
-/// One joint as a network saw it.
+/// One detected keypoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KeypointDetection {
-    /// Where, in frame pixels.
+    /// The place, in frame pixels.
     pub point: Point,
-    /// How sure the network is, 0..1.
+    /// The network's confidence, 0..1.
     pub confidence: f32,
 }
 
-/// A person's joints, indexed by [`Keypoint`] in COCO's order.
+/// A person's keypoints, indexed by [`Keypoint`] in COCO's order.
 pub type Pose = [KeypointDetection; Keypoint::COUNT];

@@ -1,25 +1,28 @@
-//! From the lines of a log to what was going on when: a row of spans for each station and for each worker.
+//! From the records of a log to timelines: a row of spans for each station and for each worker.
 //!
-//! A station's row is what the log says of it. A worker's row is put together from the stations: those that are assigned
-//! to the worker tell all states, the others only that the worker was active there. Where several speak about the same
-//! moment, active comes before idle, idle before absent, and any of them before the lack of inference.
+//! A station's row follows its records. A worker's row is put together from the stations: those assigned to the worker
+//! give all states, the others only that the worker was active there. Where several stations report different states
+//! for the same moment, active comes before idle, idle before absent, and each of them before unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::log::{Line, Log, State, What};
+use people::event::{Event, EventKind};
+use people::{Activity, VestName};
 
-/// Who is active at a station and wears no vest.
+use super::log::Log;
+
+/// The name of people without a vest who are active at a station.
 pub const VISITOR: &str = "visitor";
 
-/// A stream from its first line to its last one. A stream that went back in time, as after a seek, begins anew.
+/// A stream from its first record to its last one. A stream whose time went back, as after a seek, begins anew.
 #[derive(Debug, Default, PartialEq)]
 pub struct Stream {
     /// The tenant's name, numbered from the second beginning on; empty where the log names none.
     pub name: String,
     /// When the first station begins to be watched.
     pub from: Duration,
-    /// The latest time that the log knows of.
+    /// The latest time in the log.
     pub to: Duration,
     /// Some station's end is not in the log; its last state is taken to last until `to`.
     pub unfinished: bool,
@@ -29,16 +32,16 @@ pub struct Stream {
     pub workers: Vec<Row>,
 }
 
-/// What is known of one station or worker: spans in order that do not overlap.
+/// The states of one station or worker: spans in order that do not overlap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     /// The station's or worker's name.
     pub name: String,
-    /// Nothing is known between them.
+    /// The states; between them nothing is known.
     pub spans: Vec<Span>,
 }
 
-/// A state that lasted.
+/// A state and its duration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
     /// Its beginning, in running time.
@@ -46,14 +49,14 @@ pub struct Span {
     /// Its end, later than that.
     pub to: Duration,
     /// The state.
-    pub state: State,
-    /// At a station: who was active, or whom the state is about. Of a worker: the stations where they were active.
+    pub state: Activity,
+    /// At a station: the workers the state is of. Of a worker: the stations where they were active.
     pub names: Vec<String>,
 }
 
 impl Row {
     /// How long the state lasted, all its spans together.
-    pub fn total(&self, state: State) -> Duration {
+    pub fn total(&self, state: Activity) -> Duration {
         let spans = self.spans.iter().filter(|span| span.state == state);
         spans.map(|span| span.to - span.from).sum()
     }
@@ -71,28 +74,28 @@ impl Row {
 
 /// The streams of a log, in the order in which they begin.
 pub fn streams(log: &Log) -> Vec<Stream> {
-    let mut runs: Vec<Run> = Vec::new();
+    let mut streams: Vec<StreamBuilder> = Vec::new();
     let mut current: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut count: BTreeMap<Option<&str>, usize> = BTreeMap::new();
-    for line in &log.lines {
-        let tenant = line.stream.as_deref();
+    for record in &log.records {
+        let (tenant, event) = (record.stream.as_deref(), &record.event);
         let running = current.get(&tenant).copied();
-        // Only the state `unknown` is told late; a station begins at the latest frame.
-        let index = running.filter(|index| line.what != What::Start || line.time >= runs[*index].to);
+        // Only the state `unknown` is reported late; a station begins at the latest frame.
+        let index = running.filter(|index| event.kind != EventKind::Start || event.time >= streams[*index].to);
         let index = index.unwrap_or_else(|| {
             let number = count.entry(tenant).or_default();
             *number += 1;
-            runs.push(Run::new(tenant.unwrap_or_default(), *number));
-            runs.len() - 1
+            streams.push(StreamBuilder::new(tenant.unwrap_or_default(), *number));
+            streams.len() - 1
         });
         current.insert(tenant, index);
-        runs[index].take(line);
+        streams[index].record(event);
     }
-    runs.into_iter().map(Run::finish).collect()
+    streams.into_iter().map(StreamBuilder::finish).collect()
 }
 
-/// A stream while its lines are read.
-struct Run {
+/// A stream while its records are read.
+struct StreamBuilder {
     name: String,
     from: Option<Duration>,
     to: Duration,
@@ -102,15 +105,15 @@ struct Run {
 #[derive(Default)]
 struct Station {
     row: Row,
-    /// Whose hands count, where not everybody's do.
+    /// The worker it is assigned to, if any.
     assigned: Option<String>,
-    /// The state that lasts, since when, and who works.
-    open: Option<(State, Duration, Option<String>)>,
-    /// What it says about workers, by their names.
+    /// The present state, since when, and the worker.
+    open: Option<(Activity, Duration, Option<String>)>,
+    /// The spans of workers, by their names.
     claims: Vec<(String, Span)>,
 }
 
-impl Run {
+impl StreamBuilder {
     fn new(tenant: &str, number: usize) -> Self {
         Self {
             name: match number {
@@ -123,19 +126,19 @@ impl Run {
         }
     }
 
-    fn take(&mut self, line: &Line) {
-        self.to = self.to.max(line.time);
+    fn record(&mut self, event: &Event) {
+        self.to = self.to.max(event.time);
         let known = self
             .stations
             .iter()
-            .position(|station| station.row.name == line.station);
+            .position(|station| *station.row.name == *event.station);
         let index = known.unwrap_or_else(|| {
             self.stations.push(Station::default());
             self.stations.len() - 1
         });
         let station = &mut self.stations[index];
-        station.row.name.clone_from(&line.station);
-        let begins = station.take(line);
+        station.row.name = event.station.to_string();
+        let begins = station.record(event);
         self.from = Some(self.from.map_or(begins, |from| from.min(begins)));
     }
 
@@ -156,35 +159,36 @@ impl Run {
 }
 
 impl Station {
-    /// Returns the earliest time that the line tells about.
-    fn take(&mut self, line: &Line) -> Duration {
-        let (state, lasted, worker, next) = match &line.what {
-            What::Start => {
-                self.close(line.time);
-                self.assigned.clone_from(&line.worker);
-                self.open = Some((State::Absent, line.time, None));
-                return line.time;
+    /// Returns the earliest time that the event covers.
+    fn record(&mut self, event: &Event) -> Duration {
+        let name = |worker: &Option<VestName>| worker.as_deref().map(str::to_owned);
+        let (state, lasted, worker, next) = match &event.kind {
+            EventKind::Start => {
+                self.close(event.time);
+                self.assigned = name(&event.worker);
+                self.open = Some((Activity::Absent, event.time, None));
+                return event.time;
             }
-            What::Other => return line.time,
-            What::Change {
+            EventKind::Change {
                 state,
                 previous,
                 lasted,
-            } => (*previous, *lasted, &line.worker, Some(*state)),
-            What::Handover { from, lasted } => (State::Active, *lasted, from, Some(State::Active)),
-            What::Totals { state, lasted } => (*state, *lasted, &line.worker, None),
+                ..
+            } => (*previous, *lasted, &event.worker, Some(*state)),
+            EventKind::Handover { from, lasted } => (Activity::Active, *lasted, from, Some(Activity::Active)),
+            EventKind::End { state, lasted, .. } => (*state, *lasted, &event.worker, None),
         };
-        // A log that somebody cut off at its front still says how long the state has lasted, and whose it was.
-        let began = || (line.time.saturating_sub(lasted), worker.clone());
+        // A log without its first lines still has how long the state has lasted, and the worker.
+        let began = || (event.time.saturating_sub(lasted), name(worker));
         let open = self.open.take().map(|(_, since, worker)| (since, worker));
         let (since, worker) = open.unwrap_or_else(began);
         self.open = Some((state, since, worker));
-        let until = self.close(line.time);
-        self.open = next.map(|state| (state, until, line.worker.clone()));
+        let until = self.close(event.time);
+        self.open = next.map(|state| (state, until, name(&event.worker)));
         since
     }
 
-    /// Ends the state that lasts, and returns when that is.
+    /// Ends the present state and returns its end.
     fn close(&mut self, time: Duration) -> Duration {
         let Some((state, from, worker)) = self.open.take() else {
             return time;
@@ -193,10 +197,10 @@ impl Station {
             return from;
         }
         let names: Vec<String> = match (&self.assigned, state) {
-            (_, State::Unknown) => Vec::new(),
+            (_, Activity::Unknown) => Vec::new(),
             (Some(assigned), _) => vec![assigned.clone()],
-            (None, State::Active) => vec![worker.unwrap_or_else(|| VISITOR.to_owned())],
-            (None, State::Idle | State::Absent) => Vec::new(),
+            (None, Activity::Active) => vec![worker.unwrap_or_else(|| VISITOR.to_owned())],
+            (None, Activity::Idle | Activity::Absent) => Vec::new(),
         };
         let span = Span {
             from,
@@ -205,7 +209,7 @@ impl Station {
             names,
         };
         for name in &span.names {
-            let names = Vec::from_iter((state == State::Active).then(|| self.row.name.clone()));
+            let names = Vec::from_iter((state == Activity::Active).then(|| self.row.name.clone()));
             self.claims.push((name.clone(), Span { names, ..span.clone() }));
         }
         self.row.push(span);
@@ -213,7 +217,7 @@ impl Station {
     }
 }
 
-/// What the stations together say about each worker.
+/// The rows of the workers, from all stations together.
 fn workers(stations: &[Station]) -> Vec<Row> {
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in stations.iter().flat_map(|station| &station.claims) {
@@ -221,10 +225,10 @@ fn workers(stations: &[Station]) -> Vec<Row> {
             names.push(name);
         }
     }
-    // Nobody's, so everybody's.
+    // Without inference nothing is known about any worker.
     let unknown = || {
         let spans = stations.iter().flat_map(|station| &station.row.spans);
-        spans.filter(|span| span.state == State::Unknown)
+        spans.filter(|span| span.state == Activity::Unknown)
     };
     let row = |name: &str| {
         let claims = stations.iter().flat_map(|station| &station.claims);
@@ -237,7 +241,17 @@ fn workers(stations: &[Station]) -> Vec<Row> {
     names.into_iter().map(row).collect()
 }
 
-/// Spans that may overlap become a row's.
+/// If two stations report different states for a worker at the same time, the one of greater precedence counts.
+fn precedence(state: Activity) -> u8 {
+    match state {
+        Activity::Unknown => 0,
+        Activity::Absent => 1,
+        Activity::Idle => 2,
+        Activity::Active => 3,
+    }
+}
+
+/// Merges spans that may overlap into those of one row.
 fn merge(spans: &[&Span]) -> Vec<Span> {
     let mut edges: Vec<(Duration, bool, usize)> = spans
         .iter()
@@ -249,13 +263,14 @@ fn merge(spans: &[&Span]) -> Vec<Span> {
     let mut open = BTreeSet::new();
     let mut since = Duration::ZERO;
     for (time, begins, index) in edges {
-        let state = open.iter().map(|index: &usize| spans[*index].state).max();
+        let states = open.iter().map(|index: &usize| spans[*index].state);
+        let state = states.max_by_key(|state| precedence(*state));
         if let Some(state) = state.filter(|_| since < time) {
-            let told = open
+            let chosen = open
                 .iter()
                 .map(|index| spans[*index])
                 .filter(|span| span.state == state);
-            let names: BTreeSet<_> = told.flat_map(|span| &span.names).cloned().collect();
+            let names: BTreeSet<_> = chosen.flat_map(|span| &span.names).cloned().collect();
             row.push(Span {
                 from: since,
                 to: time,

@@ -3,50 +3,53 @@
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
+use people::Totals;
+use people::event::LogRecord;
 
 use super::*;
 
 /// A log of lines `TIME STATION WORKER start`, `… PREVIOUS>STATE`, `… <FROM` for a handover and `… STATE.` for the end,
-/// `-` for nobody; a tenant may stand before them, as `tenant:`.
+/// `-` for no worker; a tenant may precede them, as `tenant:`.
 fn log(text: &str) -> Log {
     let mut latest = BTreeMap::new();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let lines = lines.map(|line| {
-        let (stream, line) = line
-            .split_once(": ")
-            .map_or((None, line), |(a, b)| (Some(a.to_owned()), b));
+        let (stream, line) = line.split_once(": ").map_or((None, line), |(a, b)| (Some(a.into()), b));
         let [time, station, worker, what] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
         let time = Duration::from_secs(time.parse().unwrap());
         let lasted = time.saturating_sub(latest.insert(station.to_owned(), time).unwrap_or_default());
-        let name = |name: &str| Some(name).filter(|name| *name != "-").map(str::to_owned);
+        let name = |name: &str| Some(name).filter(|name| *name != "-").map(Into::into);
         let state = |name: &str| serde_json::from_value(serde_json::json!(name)).unwrap();
-        Line {
+        let totals = Totals::default();
+        let event = Event {
             time,
-            stream,
-            station: station.to_owned(),
+            station: station.into(),
             worker: name(worker),
-            what: match (what.split_once('>'), what.strip_suffix('.')) {
-                _ if what.starts_with('<') => What::Handover {
+            kind: match (what.split_once('>'), what.strip_suffix('.')) {
+                _ if what.starts_with('<') => EventKind::Handover {
                     from: name(&what[1..]),
                     lasted,
                 },
-                (Some((previous, next)), _) => What::Change {
+                (Some((previous, next)), _) => EventKind::Change {
                     state: state(next),
                     previous: state(previous),
                     lasted,
+                    totals,
                 },
-                (None, Some(last)) => What::Totals {
+                (None, Some(last)) => EventKind::End {
                     state: state(last),
                     lasted,
+                    totals,
                 },
-                (None, None) => What::Start,
+                (None, None) => EventKind::Start,
             },
-        }
+        };
+        LogRecord { event, stream }
     });
     Log {
-        lines: lines.collect(),
+        records: lines.collect(),
         torn: false,
     }
 }
@@ -72,7 +75,7 @@ fn check(text: &str, expected: Expect) {
 }
 
 #[test]
-fn an_assigned_station_tells_all_of_its_worker() {
+fn an_assigned_station_gives_all_states_of_its_worker() {
     check(
         "0 bench red start
          2 bench red absent>idle
@@ -89,7 +92,7 @@ fn an_assigned_station_tells_all_of_its_worker() {
 }
 
 #[test]
-fn at_anybodys_station_only_who_is_active_counts() {
+fn an_unassigned_station_gives_active_workers_only() {
     check(
         "0 till - start
          2 till - absent>idle
@@ -112,7 +115,7 @@ fn at_anybodys_station_only_who_is_active_counts() {
 }
 
 #[test]
-fn of_several_stations_the_one_at_work_counts() {
+fn active_at_one_station_outweighs_other_states_elsewhere() {
     check(
         "0 bench red start
          0 dock red start
@@ -151,10 +154,10 @@ fn a_log_without_an_end_lasts_until_its_latest_line() {
 }
 
 #[test]
-fn a_log_without_a_beginning_begins_with_what_it_still_says() {
+fn a_log_without_its_first_lines_begins_with_the_earliest_known_state() {
     let mut cut = log("100 till red active>idle\n 110 dock - absent.\n 112 till - idle.");
-    for line in &mut cut.lines {
-        if let What::Change { lasted, .. } | What::Totals { lasted, .. } = &mut line.what {
+    for record in &mut cut.records {
+        if let EventKind::Change { lasted, .. } | EventKind::End { lasted, .. } = &mut record.event.kind {
             *lasted = Duration::from_secs(30);
         }
     }
@@ -168,14 +171,14 @@ fn a_log_without_a_beginning_begins_with_what_it_still_says() {
     assert_eq!(
         stream.stations.iter().map(seconds).collect::<Vec<_>>(),
         [
-            vec![(70, 100, State::Active), (100, 112, State::Idle)],
-            vec![(80, 110, State::Absent)]
+            vec![(70, 100, Activity::Active), (100, 112, Activity::Idle)],
+            vec![(80, 110, Activity::Absent)]
         ]
     );
 }
 
 #[test]
-fn going_back_begins_a_stream_anew_and_changed_stations_do_not() {
+fn a_time_that_goes_back_begins_a_new_stream_and_changed_stations_do_not() {
     check(
         "hall: 0 till - start
          yard: 0 till - start
@@ -199,9 +202,9 @@ fn going_back_begins_a_stream_anew_and_changed_stations_do_not() {
     );
 }
 
-/// When a gap without any frame ends, each station says so at once, by the time at which the gap began.
+/// When a gap without any frame ends, each station reports it at once, with the time at which the gap began.
 #[test]
-fn the_lack_of_inference_may_be_told_late() {
+fn unknown_may_be_reported_late() {
     check(
         "0 a - start
          0 b - start
@@ -226,14 +229,14 @@ fn totals_are_sums_of_spans() {
     ));
     let row = &streams[0].stations[0];
     assert_eq!(
-        [State::Absent, State::Idle, State::Active].map(|state| row.total(state).as_secs()),
+        [Activity::Absent, Activity::Idle, Activity::Active].map(|state| row.total(state).as_secs()),
         [9, 1, 0]
     );
 }
 
 /// A log that contradicts itself, such as one of two processes at once, still gives spans that do not overlap.
 #[test]
-fn times_that_go_back_are_no_time() {
+fn contradicting_times_give_no_overlapping_spans() {
     check(
         "5 a - start
          9 a - absent>idle

@@ -1,26 +1,26 @@
-//! What every part of the picture is drawn with: canvas, typeface and sizes.
+//! What every part is drawn with: canvas, typeface and sizes.
 
 use vision::Rect;
 
 use crate::{Canvas, Color, Typeface};
 
-/// The dark that lies under lines and text, so that they show on any background.
+/// The dark colour under lines and text, for contrast with any background.
 pub(super) const SHADE: Color = Color::hex(0x0e_1318);
 
-/// Sizes in pixels, all from the frame's.
+/// Sizes in pixels, derived from the frame's size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
-    /// Text, pixels an em.
+    /// Text, in pixels per em.
     pub text: f32,
-    /// Lines.
+    /// Line width.
     pub line: f32,
-    /// The dark rim on each side of a line.
+    /// Width of the dark rim on each side of a line.
     pub rim: f32,
 }
 
 impl Look {
-    /// 11 pixels of text in a frame of 288 lines, 16 of 576, 25 of 1080, 44 of 2160: small pictures need relatively
-    /// larger text. A portrait frame is as narrow as a lower one, so it counts as that.
+    /// 11 pixels of text in a frame of 288 lines, 16 of 576, 25 of 1080, 44 of 2160: small frames need relatively
+    /// larger text. A portrait frame counts as a lower one of its width.
     pub(super) fn of(width: f32, height: f32) -> Self {
         let extent = height.min(width * 0.75);
         let line = extent * 0.0016 + 0.9;
@@ -32,12 +32,12 @@ impl Look {
     }
 }
 
-/// Everything that drawing takes.
+/// Canvas, typeface and sizes of one frame.
 pub(super) struct Brush<'s, 'a> {
     pub canvas: Canvas<'s, 'a>,
     pub typeface: &'s mut Typeface,
     pub look: Look,
-    /// Nobody in the scene is tracked: people are shown as what their vests look like.
+    /// Nobody in the scene is tracked: people are shown with the likeliest vest.
     pub guesses: bool,
 }
 

@@ -1,9 +1,11 @@
-//! Where a person's face is, to be blurred: too much rather than too little.
+//! The place of a person's face, for redaction: too large rather than too small.
 
 use people::Person;
 use vision::{Keypoint, Point, Rect};
 
+use super::style::KEYPOINT_THRESHOLD;
 use crate::Surface;
+use crate::obscure::obscure;
 
 /// An ellipse around a head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,32 +15,31 @@ struct Head {
     radius_y: f32,
 }
 
-/// Blurs everybody's face.
-pub(super) fn redact(surface: &mut Surface, people: &[Person], threshold: f32) {
+/// Blurs the faces of all people.
+pub(super) fn redact(surface: &mut Surface, people: &[Person]) {
     for person in people {
-        let head = head(person, threshold);
-        surface.obscure(head.center, head.radius_x, head.radius_y);
+        let head = head(person);
+        obscure(surface, head.center, head.radius_x, head.radius_y);
     }
 }
 
-/// The head by nose, eyes and ears; by the top of the box when the pose is missing, predicted or shows no face.
-fn head(person: &Person, threshold: f32) -> Head {
-    let frames_since_update = person.track.as_ref().is_some_and(|t| t.frames_since_update > 0);
-    let by_pose = if frames_since_update {
+/// The head by nose, eyes and ears; by the top of the box if the pose is missing or shows no face, or the box is predicted.
+fn head(person: &Person) -> Head {
+    let by_pose = if person.is_coasting() {
         None
     } else {
-        head_of_pose(person, threshold)
+        head_of_pose(person)
     };
     by_pose.unwrap_or_else(|| head_of_box(person.bbox))
 }
 
-fn head_of_pose(person: &Person, threshold: f32) -> Option<Head> {
+fn head_of_pose(person: &Person) -> Option<Head> {
     use Keypoint::*;
     let pose = person.pose.as_ref()?;
     let seen: Vec<Point> = [Nose, LeftEye, RightEye, LeftEar, RightEar]
         .into_iter()
-        .map(|joint| pose[joint as usize])
-        .filter(|k| k.confidence >= threshold)
+        .map(|keypoint| pose[keypoint as usize])
+        .filter(|k| k.confidence >= KEYPOINT_THRESHOLD)
         .map(|k| k.point)
         .collect();
     if seen.len() < 2 {
@@ -51,16 +52,16 @@ fn head_of_pose(person: &Person, threshold: f32) -> Option<Head> {
         around.right = around.right.max(p.x);
         around.bottom = around.bottom.max(p.y);
     }
-    // A head is about an eighth of a person tall. Seen from the side its joints are close together, so the box has a
-    // say as well; a person who sits or is cut off has a short box, so the joints have.
+    // A head is about an eighth of a person tall. From the side its keypoints are close together, so the box gives a lower
+    // bound; a person who sits or is cut off has a short box, so the keypoints give one, too.
     let radius = (around.width().max(around.height()) * 0.85)
         .max(person.bbox.height() * 0.075)
         .max(2.0);
     let reach = person.bbox.height().max(person.bbox.width()) * 0.25;
     let center = around.center();
-    // joints strewn over half the body are no face
-    let strewn = radius > reach || (first.x - center.x).abs() > reach;
-    (!strewn).then_some(Head {
+    // keypoints scattered over half the body are not a face
+    let scattered = radius > reach || (first.x - center.x).abs() > reach;
+    (!scattered).then_some(Head {
         center,
         radius_x: radius,
         radius_y: radius * 1.3,
@@ -87,12 +88,12 @@ mod tests {
 
     fn person() -> Person {
         let mut pose = [KeypointDetection::default(); Keypoint::COUNT];
-        for (joint, x, y) in [
+        for (keypoint, x, y) in [
             (Keypoint::Nose, 50.0, 20.0),
             (Keypoint::LeftEar, 56.0, 18.0),
             (Keypoint::RightEar, 44.0, 18.0),
         ] {
-            pose[joint as usize] = KeypointDetection {
+            pose[keypoint as usize] = KeypointDetection {
                 point: Point::new(x, y),
                 confidence: 0.5,
             };
@@ -105,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn the_face_is_where_nose_and_ears_are() {
-        let head = head(&person(), 0.2);
+    fn the_head_surrounds_nose_and_ears() {
+        let head = head(&person());
         assert_eq!(head.center, Point::new(50.0, 19.0));
         assert!(head.radius_x > 8.0 && head.radius_x < 14.0, "{head:?}");
     }
 
     #[test]
-    fn without_a_face_the_top_of_the_box_goes() {
+    fn without_a_face_the_head_is_the_top_of_the_box() {
         let by_box = head_of_box(person().bbox);
         assert!(by_box.center.y - by_box.radius_y < 8.0 && by_box.center.y + by_box.radius_y > 30.0);
         let mut coasting = person();
@@ -120,12 +121,19 @@ mod tests {
             frames_since_update: 2,
             ..Track::default()
         });
-        assert_eq!(head(&coasting, 0.2), by_box);
+        assert_eq!(head(&coasting), by_box);
         let unseen = Person { pose: None, ..person() };
-        assert_eq!(head(&unseen, 0.2), by_box);
-        assert_eq!(head(&person(), 0.6), by_box);
-        let mut strewn = person();
-        strewn.pose.as_mut().unwrap()[0].point.y = 90.0;
-        assert_eq!(head(&strewn, 0.2), by_box);
+        assert_eq!(head(&unseen), by_box);
+        let mut unsure = person();
+        unsure
+            .pose
+            .as_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|k| k.confidence = 0.1);
+        assert_eq!(head(&unsure), by_box);
+        let mut scattered = person();
+        scattered.pose.as_mut().unwrap()[0].point.y = 90.0;
+        assert_eq!(head(&scattered), by_box);
     }
 }

@@ -1,52 +1,22 @@
-//! The picture of a scene: what is drawn, in which order, how large.
+//! Drawing of a scene: the parts, their order and their sizes.
 
 mod brush;
 mod faces;
 mod persons;
 mod plates;
 mod stations;
+mod style;
 
 use people::{Inference, Person, Scene, SkipReason};
 use vision::Point;
 
-use crate::{Canvas, Color, Mask, Surface, Typeface};
+use crate::{Canvas, Color, Mask, Surface, Typeface, polygon};
 use brush::{Brush, Look, SHADE, Words};
 use plates::Plates;
 
-/// What is drawn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Style {
-    /// People's boxes.
-    pub boxes: bool,
-    /// People's skeletons.
-    pub skeletons: bool,
-    /// People's names, and the stations' names and times.
-    pub labels: bool,
-    /// Track ids beside the names.
-    pub track_ids: bool,
-    /// The stations' outlines.
-    pub stations: bool,
-    /// Faces are blurred.
-    pub redact: bool,
-    /// Joints below this confidence (0..1) are not drawn. MoveNet's run low: half of all wrists are below 0.33.
-    pub joint_threshold: f32,
-}
+pub use style::Style;
 
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            boxes: true,
-            skeletons: true,
-            labels: true,
-            track_ids: false,
-            stations: true,
-            redact: false,
-            joint_threshold: 0.15,
-        }
-    }
-}
-
-/// Draws scenes; keeps the typeface, its glyphs and the mask from frame to frame.
+/// Draws scenes. Keeps the typeface, its glyphs and the mask from frame to frame.
 #[derive(Debug, Default)]
 pub struct Painter {
     typeface: Typeface,
@@ -54,18 +24,18 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// A painter with nothing cached yet.
+    /// A painter without cached glyphs.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Draws `scene` onto its frame, in place.
     ///
-    /// Redaction comes first, on the frame as it came; then stations, people (the nearest last) and, above all,
-    /// the labels, which make way for one another.
+    /// In this order: redaction of the original frame, stations, people (the nearest last) and labels, placed so that they do
+    /// not overlap.
     pub fn paint(&mut self, surface: &mut Surface, scene: &Scene, style: &Style) {
         if style.redact {
-            faces::redact(surface, &scene.people, style.joint_threshold);
+            faces::redact(surface, &scene.people);
         }
         let mut brush = Brush {
             look: Look::of(surface.width() as f32, surface.height() as f32),
@@ -88,19 +58,19 @@ impl Painter {
             stations::labels(&mut brush, &mut plates, &scene.stations);
         }
         if style.labels {
-            persons::labels(&mut brush, &mut plates, &people, style);
+            persons::labels(&mut brush, &mut plates, &people);
         }
     }
 }
 
-/// People by the lower edge of their boxes: in most views, who stands lower stands nearer.
+/// People by the lower edge of their boxes: in most views, people lower in the image are nearer.
 fn nearest_last(people: &[Person]) -> Vec<&Person> {
     let mut people: Vec<_> = people.iter().collect();
     people.sort_by(|a, b| a.bbox.bottom.total_cmp(&b.bbox.bottom));
     people
 }
 
-/// Says in a corner that this frame's people are no observation; a planned interval needs no mention.
+/// Marks, in a corner, a frame that was not inferred because of overload or failure; a planned interval is not marked.
 fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) {
     let why = match inference {
         Inference::Done | Inference::Skipped(SkipReason::Interval) => return,
@@ -118,7 +88,7 @@ fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) 
     let width = brush.length(&words) + 2.0 * pad;
     let corner = Point::new(brush.frame().right - width - pad, pad);
     let plate = plates.place(width, height, &[corner]);
-    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    polygon::rounded_rect(brush.canvas.mask, plate, size * 0.3);
     brush.canvas.fill(SHADE, 0.8);
     let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
     brush.write(&words, plate.left + pad, baseline);

@@ -4,39 +4,38 @@ use people::{Person, VestScores};
 use vision::skeleton::SKELETON;
 use vision::{Keypoint, Point, Pose, Rect};
 
-use super::Style;
 use super::brush::{Brush, Look, SHADE, Words, shortened};
 use super::plates::Plates;
+use super::style::{KEYPOINT_THRESHOLD, Style};
 use crate::color::{self, VISITOR};
-use crate::polygon::rounded;
-use crate::{Color, Mask, Typeface};
+use crate::{Color, Mask, Typeface, polygon, stroke};
 
 /// Longest name on a plate, in characters.
 const MAX_NAME: usize = 20;
 
-/// What frames_since_update people's lines and plates are multiplied with.
+/// Opacity of coasting people's lines and plates.
 const FAINT: f32 = 0.6;
 
-/// Box and skeleton of one person: first a dark rim under all lines, then the bones, then all that has the vest's colour.
+/// Box and skeleton of one person: first a dark rim under all lines, then the bones, then everything in the vest's colour.
 ///
-/// A box that is only predicted is dashed, fainter, and without a skeleton.
+/// A predicted box is dashed and fainter, and has no skeleton.
 pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
     let (line, rim) = (brush.look.line, brush.look.rim);
     let color = color_of(person, brush.guesses);
-    let frames_since_update = is_coasted(person);
-    let strength = if frames_since_update { FAINT } else { 1.0 };
+    let coasting = person.is_coasting();
+    let strength = if coasting { FAINT } else { 1.0 };
     let radius = (brush.look.text * 0.4).min(person.bbox.width().min(person.bbox.height()) / 4.0);
-    let path = rounded(crisp(person.bbox, line), radius);
+    let path = polygon::rounded(crisp(person.bbox, line), radius);
     let outline = |mask: &mut Mask, width: f32| {
-        if frames_since_update && style.boxes {
+        if coasting && style.boxes {
             // caps reach into the gaps: rim and line get the same period
-            mask.dashes(&path, true, width, 4.0 * line, 5.0 * line - width);
+            stroke::dashes(mask, &path, true, width, 4.0 * line, 5.0 * line - width);
         } else if style.boxes {
-            mask.polyline(&path, true, width);
+            stroke::polyline(mask, &path, true, width);
         }
     };
-    let pose = person.pose.as_ref().filter(|_| style.skeletons && !frames_since_update);
-    let skeleton = pose.map(|pose| Skeleton::new(pose, person.bbox.height(), brush.look, style.joint_threshold));
+    let pose = person.pose.as_ref().filter(|_| style.skeletons && !coasting);
+    let skeleton = pose.map(|pose| Skeleton::new(pose, person.bbox.height(), brush.look));
     outline(brush.canvas.mask, line + 2.0 * rim);
     if let Some(skeleton) = &skeleton {
         skeleton.rims(brush.canvas.mask);
@@ -46,15 +45,15 @@ pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
         skeleton.bones(brush.canvas.mask);
         // near white, so that they show on the vest they cross
         brush.canvas.fill(color.mix(Color::WHITE, 0.75), 0.95);
-        skeleton.joints(brush.canvas.mask);
+        skeleton.keypoints(brush.canvas.mask);
     }
     outline(brush.canvas.mask, line);
     brush.canvas.fill(color, strength);
 }
 
-/// The name plates of all people; `people` come nearest last, and the nearest choose first.
-pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person], style: &Style) {
-    // faces should stay visible: the top of everybody's box
+/// The name plates of all people, given nearest last; the nearest are placed first.
+pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person]) {
+    // the top of each box stays clear, so that faces remain visible
     plates.keep_clear = people
         .iter()
         .map(|p| Rect {
@@ -63,17 +62,13 @@ pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person],
         })
         .collect();
     for person in people.iter().rev() {
-        if let Some(name) = name_of(person, brush.guesses, style.track_ids) {
+        if let Some(name) = name_of(person, brush.guesses) {
             label(brush, plates, person, name);
         }
     }
 }
 
-fn is_coasted(person: &Person) -> bool {
-    person.track.as_ref().is_some_and(|t| t.frames_since_update > 0)
-}
-
-/// The vest that decides colour and name: the tracker's word, where there is no tracker the model's best guess.
+/// The vest that determines colour and name: the tracker's; without a tracker, the model's likeliest.
 fn vest_of(person: &Person, guesses: bool) -> Option<&str> {
     match &person.track {
         Some(track) => track.worker.as_deref(),
@@ -91,14 +86,10 @@ fn color_of(person: &Person, guesses: bool) -> Color {
     vest_of(person, guesses).map_or(VISITOR, color::vest)
 }
 
-/// What stands on a person's plate; nothing when nobody has looked for an identity.
-fn name_of(person: &Person, guesses: bool, track_ids: bool) -> Option<String> {
+/// The text on a person's plate; `None` without an identity.
+fn name_of(person: &Person, guesses: bool) -> Option<String> {
     let known = person.track.is_some() || (guesses && person.vest.is_some());
-    let mut name = known.then(|| shortened(vest_of(person, guesses).unwrap_or("visitor"), MAX_NAME))?;
-    if let Some(track) = person.track.as_ref().filter(|_| track_ids) {
-        name.push_str(&format!(" #{}", track.id));
-    }
-    Some(name)
+    known.then(|| shortened(vest_of(person, guesses).unwrap_or("visitor"), MAX_NAME))
 }
 
 /// The box moved by less than a pixel, so that a thin line along it fills pixels instead of halves of two.
@@ -111,71 +102,81 @@ fn crisp(bbox: Rect, line: f32) -> Rect {
 /// The parts of a pose that are drawn, in frame pixels.
 struct Skeleton {
     bones: Vec<(Point, Point)>,
-    /// With their radii.
-    joints: Vec<(Point, f32)>,
+    /// Keypoints with their radii.
+    keypoints: Vec<(Point, f32)>,
     line: f32,
 }
 
 impl Skeleton {
-    fn new(pose: &Pose, height: f32, look: Look, threshold: f32) -> Self {
+    fn new(pose: &Pose, height: f32, look: Look) -> Self {
         let line = (height * 0.013).clamp(look.line * 0.6, look.line * 1.5);
-        let seen = |joint: Keypoint| {
-            let keypoint = pose[joint as usize];
-            (keypoint.confidence >= threshold).then_some(keypoint.point)
+        let seen = |keypoint: Keypoint| {
+            let detection = pose[keypoint as usize];
+            (detection.confidence >= KEYPOINT_THRESHOLD).then_some(detection.point)
         };
         let bones = SKELETON.into_iter().filter(|(a, _)| !is_face(*a));
-        // a small face would vanish under its five joints
+        // a small face would disappear under its five keypoints
         let faces = height >= 12.0 * look.text;
-        let joints = Keypoint::ALL.into_iter().filter(|joint| faces || !is_face(*joint));
+        let keypoints = Keypoint::ALL
+            .into_iter()
+            .filter(|keypoint| faces || !is_face(*keypoint));
         Self {
             bones: bones.filter_map(|(a, b)| Some((seen(a)?, seen(b)?))).collect(),
-            joints: joints.filter_map(|j| Some((seen(j)?, joint_radius(j, line)))).collect(),
+            keypoints: keypoints
+                .filter_map(|k| Some((seen(k)?, keypoint_radius(k, line))))
+                .collect(),
             line,
         }
     }
 
-    /// Everything, wider by half a line.
+    /// All parts, wider by half a line.
     fn rims(&self, mask: &mut Mask) {
-        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, 2.0 * self.line));
-        self.joints.iter().for_each(|(p, r)| mask.disc(*p, r + 0.5 * self.line));
+        self.bones
+            .iter()
+            .for_each(|(a, b)| stroke::line(mask, *a, *b, 2.0 * self.line));
+        self.keypoints
+            .iter()
+            .for_each(|(p, r)| stroke::disc(mask, *p, r + 0.5 * self.line));
     }
 
     /// Bones, and the rings around elbows and wrists.
     fn bones(&self, mask: &mut Mask) {
-        self.bones.iter().for_each(|(a, b)| mask.line(*a, *b, self.line));
-        let ringed = self.joints.iter().filter(|(_, r)| self.is_ringed(*r));
-        ringed.for_each(|(p, r)| mask.disc(*p, *r));
+        self.bones
+            .iter()
+            .for_each(|(a, b)| stroke::line(mask, *a, *b, self.line));
+        let ringed = self.keypoints.iter().filter(|(_, r)| self.is_ringed(*r));
+        ringed.for_each(|(p, r)| stroke::disc(mask, *p, *r));
     }
 
-    /// Joints; of the ringed ones what is inside the ring.
-    fn joints(&self, mask: &mut Mask) {
-        for (p, r) in &self.joints {
+    /// Keypoints; of the ringed ones, the part inside the ring.
+    fn keypoints(&self, mask: &mut Mask) {
+        for (p, r) in &self.keypoints {
             let ring = if self.is_ringed(*r) { 0.7 * self.line } else { 0.0 };
-            mask.disc(*p, r - ring);
+            stroke::disc(mask, *p, r - ring);
         }
     }
 
-    /// Elbows and wrists: they decide who is active.
+    /// Whether the keypoint is an elbow or wrist; those determine activity.
     fn is_ringed(&self, radius: f32) -> bool {
         radius > 1.5 * self.line
     }
 }
 
-fn is_face(joint: Keypoint) -> bool {
-    (joint as u8) < Keypoint::LeftShoulder as u8
+fn is_face(keypoint: Keypoint) -> bool {
+    (keypoint as u8) < Keypoint::LeftShoulder as u8
 }
 
-fn joint_radius(joint: Keypoint, line: f32) -> f32 {
+fn keypoint_radius(keypoint: Keypoint, line: f32) -> f32 {
     use Keypoint::*;
-    match joint {
+    match keypoint {
         LeftWrist | RightWrist => 2.2 * line,
         LeftElbow | RightElbow => 1.8 * line,
-        joint if is_face(joint) => 0.7 * line,
+        keypoint if is_face(keypoint) => 0.7 * line,
         _ => line,
     }
 }
 
-/// A plate in the vest's colour above the box, or where there is room.
+/// A plate in the vest's colour above the box, or elsewhere if there is no room.
 fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) {
     let visible = person.bbox.intersection(&brush.frame());
     if visible.area() <= 0.0 {
@@ -183,7 +184,7 @@ fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) 
     }
     let size = brush.look.text;
     let color = color_of(person, brush.guesses);
-    let alpha = if is_coasted(person) { FAINT } else { 1.0 };
+    let alpha = if person.is_coasting() { FAINT } else { 1.0 };
     let text = color.text_on();
     let words = [Words::new(name, size, text)];
     let (pad, height) = (size * 0.4, size * 1.35);
@@ -196,15 +197,15 @@ fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) 
         plate.width() + 2.0,
         plate.height() + 2.0,
     );
-    brush.canvas.mask.rounded_rect(rim, size * 0.3 + 1.0);
+    polygon::rounded_rect(brush.canvas.mask, rim, size * 0.3 + 1.0);
     brush.canvas.fill(SHADE, 0.35 * alpha);
-    brush.canvas.mask.rounded_rect(plate, size * 0.3);
+    polygon::rounded_rect(brush.canvas.mask, plate, size * 0.3);
     brush.canvas.fill(color, 0.95 * alpha);
     let baseline = (plate.top + plate.bottom + Typeface::cap_height(size)) / 2.0;
     brush.write(&words, plate.left + pad, baseline);
 }
 
-/// Where a name plate may go, best first: above the box, beside its top, inside, below.
+/// Places for a name plate (its top left corner), best first: above the box, beside its top, inside, below.
 fn corners(bbox: Rect, width: f32, height: f32, line: f32) -> [Point; 10] {
     let gap = 1.5 * line;
     let (left, right) = (bbox.left - line / 2.0, bbox.right + line / 2.0 - width);
@@ -241,12 +242,11 @@ mod tests {
                 ..Person::default()
             },
             guesses,
-            true,
         )
     }
 
     #[test]
-    fn names_are_as_good_as_what_is_known() {
+    fn the_tracker_names_people_and_the_model_those_without_tracker() {
         let track = |worker: Option<&str>| {
             Some(Track {
                 id: 3,
@@ -257,12 +257,9 @@ mod tests {
         assert_eq!(named(None, None, true), None);
         assert_eq!(named(None, Some("red"), true).as_deref(), Some("red"));
         assert_eq!(named(None, Some("none"), true).as_deref(), Some("visitor"));
-        assert_eq!(
-            named(track(Some("blue")), Some("red"), true).as_deref(),
-            Some("blue #3")
-        );
-        assert_eq!(named(track(None), Some("red"), true).as_deref(), Some("visitor #3"));
-        // beside people whom the tracker knows, a guess could be a second worker in the same vest
+        assert_eq!(named(track(Some("blue")), Some("red"), true).as_deref(), Some("blue"));
+        assert_eq!(named(track(None), Some("red"), true).as_deref(), Some("visitor"));
+        // beside tracked people, a guess could name a second worker in the same vest
         assert_eq!(named(None, Some("red"), false), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Where labels go: near what they name, inside the frame, not over one another.
+//! Placement of labels: near what they name, inside the frame, not over one another.
 
 use vision::{Point, Rect};
 
@@ -7,7 +7,7 @@ use vision::{Point, Rect};
 pub(super) struct Plates {
     frame: Rect,
     taken: Vec<Rect>,
-    /// Where plates should not lie when there is another place.
+    /// Areas that plates avoid if there is another place.
     pub keep_clear: Vec<Rect>,
 }
 
@@ -20,14 +20,15 @@ impl Plates {
         }
     }
 
-    /// Takes the best place for a plate of that size; `corners` are where its top left corner may be, best first.
+    /// Chooses and occupies the best place for a plate of that size; `corners` are candidates for its top left corner, best
+    /// first, all in pixels.
     ///
-    /// Each is moved into the frame first. What counts, in this order: little of another plate is covered, little of
-    /// what is to keep clear, the plate is near where it was wanted, and it was wanted there early.
+    /// Each candidate is moved into the frame. The weights of the costs, from high to low: overlap with other plates, overlap
+    /// with areas to keep clear, distance from the candidate, rank of the candidate.
     pub(super) fn place(&mut self, width: f32, height: f32, corners: &[Point]) -> Rect {
         let mut best = (f32::INFINITY, Rect::default());
         for (rank, corner) in corners.iter().enumerate() {
-            // max after min: a plate wider than the frame begins at its left edge, and NaN does as well
+            // max after min: a plate wider than the frame begins at its left edge, and so does NaN
             let left = corner.x.min(self.frame.right - width).max(0.0);
             let top = corner.y.min(self.frame.bottom - height).max(0.0);
             let plate = Rect::new(left, top, left + width, top + height);
@@ -52,7 +53,7 @@ mod tests {
     const FRAME: Rect = Rect::new(0.0, 0.0, 100.0, 50.0);
 
     #[test]
-    fn the_first_free_corner_is_taken() {
+    fn the_first_free_corner_is_chosen() {
         let mut plates = Plates::new(FRAME);
         let corners = [Point::new(10.0, 10.0), Point::new(10.0, 20.0)];
         assert_eq!(plates.place(20.0, 8.0, &corners), Rect::new(10.0, 10.0, 30.0, 18.0));

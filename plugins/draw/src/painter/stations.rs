@@ -1,5 +1,4 @@
-//! Workstations: outlines, filled while somebody works there and dashed while nothing is known, with name, state and
-//! seconds.
+//! Workstations: outlines, filled while active and dashed while unknown, with name, state and seconds.
 
 use std::time::Duration;
 
@@ -8,15 +7,15 @@ use vision::{Point, Rect};
 
 use super::brush::{Brush, SHADE, Words, shortened};
 use super::plates::Plates;
-use crate::{Color, Typeface, color};
+use crate::{Color, Typeface, color, polygon, stroke};
 
 /// Longest name on a plate, in characters.
 const MAX_NAME: usize = 28;
 
-/// The colour of a station that is anyone's.
+/// The colour of an unassigned station.
 const ANYONE: Color = Color::hex(0xdf_e6ee);
 
-/// How much of its colour fills a station where somebody works: seen at a glance, and the work still seen through it.
+/// Opacity of the filling of an active station: obvious, while the work stays visible through it.
 const FILLING: f32 = 0.24;
 
 /// Outline and filling of one station.
@@ -30,23 +29,22 @@ pub(super) fn area(brush: &mut Brush, view: &StationStatus) {
         Activity::Absent | Activity::Unknown => 0.45,
     };
     if view.activity == Activity::Active {
-        brush.canvas.mask.polygon(&corners);
+        polygon::fill(brush.canvas.mask, &corners);
         brush.canvas.fill(color, FILLING);
     }
     for (width, color, strength) in [(line + 2.0 * rim, SHADE, 0.45 * strength), (line, color, strength)] {
         match view.activity {
-            // As the box of somebody who is not seen either.
-            Activity::Unknown => brush
-                .canvas
-                .mask
-                .dashes(&corners, true, width, 4.0 * line, 5.0 * line - width),
-            _ => brush.canvas.mask.polyline(&corners, true, width),
+            // as the box of someone who is not detected
+            Activity::Unknown => {
+                stroke::dashes(brush.canvas.mask, &corners, true, width, 4.0 * line, 5.0 * line - width)
+            }
+            _ => stroke::polyline(brush.canvas.mask, &corners, true, width),
         }
         brush.canvas.fill(color, strength);
     }
 }
 
-/// The plates of all stations, beside them: what happens inside is what one wants to see.
+/// The plates of all stations, beside them, so that the work inside stays visible.
 pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationStatus]) {
     let areas: Vec<_> = views.iter().map(|view| bounds(&corners_of(brush, view))).collect();
     plates.keep_clear.clone_from(&areas);
@@ -65,7 +63,7 @@ fn corners_of(brush: &Brush, view: &StationStatus) -> Vec<Point> {
         .collect()
 }
 
-/// The assigned worker's colour; else, while somebody works there, that one's.
+/// The assigned worker's colour; at an unassigned station, the colour of whoever works there while it is active.
 fn color_of(view: &StationStatus) -> Color {
     let working = view.worker.as_ref().filter(|_| view.activity == Activity::Active);
     view.station
@@ -99,7 +97,7 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
     let state_color = if active { color.mix(Color::WHITE, 0.35) } else { DIM };
     let mut times = vec![Words::new(state, small, state_color)];
     let total = Words::new(format!(" · total {}", clock(view.totals.active)), small, DIM);
-    // a small picture has no room for it
+    // a small frame has no room for it
     if brush.length(&times) + brush.length(std::slice::from_ref(&total)) < frame.width() / 5.0 {
         times.push(total);
     }
@@ -127,13 +125,13 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
 
 /// A dark plate whose left end, `bar` wide, is coloured.
 fn plate_with_bar(brush: &mut Brush, plate: Rect, bar: f32, color: Color, radius: f32) {
-    brush.canvas.mask.rounded_rect(plate, radius);
+    polygon::rounded_rect(brush.canvas.mask, plate, radius);
     brush.canvas.fill(SHADE, 0.78);
     let side = Rect {
         right: plate.left + bar,
         ..plate
     };
-    brush.canvas.mask.rounded_rect(side, bar / 2.0);
+    polygon::rounded_rect(brush.canvas.mask, side, bar / 2.0);
     brush.canvas.fill(color, 1.0);
 }
 
@@ -153,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_read_as_people_write_them() {
+    fn times_are_seconds_then_minutes_then_hours() {
         for (seconds, want) in [
             (0, "0 s"),
             (59, "59 s"),

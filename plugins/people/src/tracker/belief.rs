@@ -1,30 +1,30 @@
-//! What a track knows about the vest its person wears.
+//! The distribution of the vest that a tracked person wears.
 
-/// How often the vest model is wrong about a frame without any sign of doubt.
-const WRONG_ANSWERS: f64 = 0.03;
-/// How often, between two looks, a track goes over to someone else who wears another vest.
-const WEARER_CHANGES: f64 = 1e-3;
+/// Rate at which the vest model is wrong about a frame without any sign of doubt.
+const ERROR_RATE: f64 = 0.03;
+/// Probability, per observation, that the track has switched to someone in another vest.
+const SWITCH_RATE: f64 = 1e-3;
 
 /// A distribution over the vest labels: a hidden Markov filter whose hidden state is the label.
 ///
-/// Answers that are never certain and wearers that may change bound it both ways: one wrong answer cannot turn a
-/// settled belief, and a few in a row turn any.
+/// The error rate and the switch rate bound it both ways: one wrong observation cannot reverse a settled belief, a few in a
+/// row reverse any.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Belief(Vec<f64>);
 
-/// One answer of the vest model, with what it may be wrong about taken in: likelihoods of the labels, sum 1.
+/// One observation: likelihoods of the labels with sum 1, from the vest model's probabilities and its error rate.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Evidence(Vec<f64>);
 
 impl Evidence {
-    /// The model's probabilities, one a label; `None` if they are not a distribution.
+    /// From the model's probabilities, one per label; `None` if they are not a distribution.
     ///
-    /// `hidden` is the part of the person behind someone nearer, 0..1: the more of it, the likelier the answer is about
-    /// the other one's vest; at a half it tells nothing.
+    /// `hidden` is the part of the person's box covered by someone nearer, 0..1. The larger it is, the likelier the model has
+    /// seen the other person's vest; from one half on the observation has no weight.
     pub(super) fn new(probabilities: &[f32], hidden: f32) -> Option<Self> {
         let sum: f64 = probabilities.iter().map(|p| f64::from(*p)).sum();
         let sound = sum.is_finite() && sum > 0.0 && probabilities.iter().all(|p| *p >= 0.0);
-        let wrong = (2.0 * f64::from(hidden)).clamp(WRONG_ANSWERS, 1.0);
+        let wrong = (2.0 * f64::from(hidden)).clamp(ERROR_RATE, 1.0);
         let floor = wrong / probabilities.len() as f64;
         sound.then(|| {
             let likelihood = |p: &f32| (1.0 - wrong) * f64::from(*p) / sum + floor;
@@ -34,22 +34,22 @@ impl Evidence {
 }
 
 impl Belief {
-    /// Nothing known yet about `labels` labels.
+    /// The uniform distribution over `labels` labels.
     pub(super) fn new(labels: usize) -> Self {
         Self(vec![1.0 / labels as f64; labels])
     }
 
-    /// Takes in one more answer.
+    /// Updates the distribution by an observation.
     pub(super) fn observe(&mut self, evidence: &Evidence) {
-        let change = WEARER_CHANGES / self.0.len() as f64;
+        let change = SWITCH_RATE / self.0.len() as f64;
         for (belief, likelihood) in self.0.iter_mut().zip(&evidence.0) {
-            *belief = ((1.0 - WEARER_CHANGES) * *belief + change) * likelihood;
+            *belief = ((1.0 - SWITCH_RATE) * *belief + change) * likelihood;
         }
         let sum: f64 = self.0.iter().sum();
         self.0.iter_mut().for_each(|belief| *belief /= sum);
     }
 
-    /// Logarithm of how much likelier the answer is for this person than for just anyone.
+    /// Logarithm of how much likelier the observation is for this person than for an unknown one, in nats.
     pub(super) fn agreement(&self, evidence: &Evidence) -> f64 {
         let same: f64 = self.0.iter().zip(&evidence.0).map(|(b, l)| b * l).sum();
         (same * self.0.len() as f64).ln()
@@ -65,7 +65,7 @@ impl Belief {
 mod tests {
     use super::*;
 
-    /// What the model says who is sure, at `p`, of one of four labels.
+    /// An observation with probability `p` of one of four labels.
     fn sure(label: usize, p: f32) -> Evidence {
         let mut probabilities = [(1.0 - p) / 3.0; 4];
         probabilities[label] = p;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn only_distributions_are_evidence() {
+    fn evidence_requires_a_distribution() {
         for (probabilities, want) in [
             (&[0.5, 0.5][..], true),
             (&[3.0, 1.0], true),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_answer_changes_nothing_and_four_in_a_row_everything() {
+    fn one_wrong_observation_is_outweighed_and_four_in_a_row_are_not() {
         let mut belief = settled(1);
         belief.observe(&sure(2, 0.95));
         assert!(belief.probability(1) > 0.9, "{belief:?}");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn unsure_answers_count_less() {
+    fn observations_with_lower_probability_weigh_less() {
         let (mut clear, mut vague) = (Belief::new(4), Belief::new(4));
         clear.observe(&sure(1, 0.9));
         vague.observe(&sure(1, 0.4));
@@ -111,17 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn agreement_tells_same_from_other() {
+    fn agreement_is_positive_for_the_same_vest_only() {
         let belief = settled(1);
         assert!(belief.agreement(&sure(1, 0.95)) > 1.0);
         assert!(belief.agreement(&sure(2, 0.95)) < -1.0);
         assert!(
             belief.agreement(&sure(2, 0.25)).abs() < 1e-6,
-            "an answer that says nothing weighs nothing"
+            "a uniform observation has no weight"
         );
         assert!(
             Belief::new(4).agreement(&sure(2, 0.95)).abs() < 1e-6,
-            "nor does one about an unknown person"
+            "neither has one about an unknown person"
         );
     }
 }

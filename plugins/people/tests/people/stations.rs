@@ -1,4 +1,4 @@
-//! Station files, right and wrong, and points in their polygons.
+//! Station files, valid and invalid, and points in their polygons.
 
 use expect_test::{Expect, expect};
 use people::Station;
@@ -30,12 +30,12 @@ fn a_file_is_read_in_order() {
 }
 
 #[test]
-fn no_stations_are_fine() {
+fn a_file_may_have_no_stations() {
     assert!("{\"stations\": []}".parse::<Stations>().unwrap().is_empty());
 }
 
 #[test]
-fn the_demo_file_is_right() {
+fn the_demo_file_is_valid() {
     let stations = Stations::parse(include_str!("../../../../pipelines/stations/demo.json")).unwrap();
     assert!(!stations.is_empty());
 }
@@ -45,7 +45,7 @@ fn check(text: &str, expected: &Expect) {
 }
 
 #[test]
-fn mistakes_of_form_are_named() {
+fn syntax_errors_have_place_and_remedy() {
     for (text, expected) in [
         (
             "",
@@ -90,7 +90,7 @@ fn mistakes_of_form_are_named() {
 }
 
 #[test]
-fn mistakes_in_a_station_are_named() {
+fn errors_in_a_station_have_place_and_remedy() {
     let triangle = "[[0,0],[1,0],[1,1]]";
     for (station, expected) in [
         (
@@ -132,7 +132,7 @@ fn mistakes_in_a_station_are_named() {
         (
             format!("{{\"name\": \"b\", \"vest\": \"none\", \"polygon\": {triangle}}}"),
             expect![[
-                r#"line 3, column 23, stations[1].vest: "none" is no vest but the lack of one; leave "vest" out where anybody's hands count"#
+                r#"line 3, column 23, stations[1].vest: "none" is not a vest; omit "vest" if anyone may use the station"#
             ]],
         ),
     ] {
@@ -145,7 +145,7 @@ fn mistakes_in_a_station_are_named() {
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table of errors")]
-fn mistakes_in_a_polygon_are_named() {
+fn errors_in_a_polygon_have_place_and_remedy() {
     for (polygon, expected) in [
         (
             "\"square\"",
@@ -237,7 +237,7 @@ fn errors_are_typed() {
 }
 
 #[test]
-fn depth_and_size_are_survived() {
+fn deep_nesting_and_too_many_corners_are_errors() {
     let nested = format!("{{\"stations\": [{}", "[".repeat(100_000));
     assert!(matches!(
         Stations::parse(&nested).unwrap_err().problem,
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn corners_swapped_make_edges_cross(polygon in star(), i in 0usize..100) {
+    fn swapped_corners_make_edges_cross(polygon in star(), i in 0usize..100) {
         prop_assume!(polygon.len() > 3);
         let mut polygon = polygon;
         let i = i % (polygon.len() - 1);

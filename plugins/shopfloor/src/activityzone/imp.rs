@@ -1,4 +1,11 @@
-//! The GObject of `activityzone`; who works where is `people::activity`'s.
+//! The GObject of `activityzone`; the states of stations are decided in `people::activity`.
+//!
+//! # Locks
+//!
+//! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
+//! a message is posted. `source` (where the stations come from) and `log` (the file of events) are no locks: one thread at a time
+//! takes the value, before it locks `settings`, reads or writes the file, and puts it back. So changes of the file, of
+//! `stations=` and by the mouse happen one after the other; the streaming thread does not wait for them.
 
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -11,34 +18,36 @@ use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::Event;
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
+use people_meta::bus;
 
+use super::drawing;
 use super::log::Log;
 use super::settings::Settings;
-use super::stations::Source;
-use super::{drawing, messages};
+use super::stations::{NOT_SAVED, Notices, StationSource};
+use crate::exclusive::Exclusive;
 use crate::{time, video};
 
-pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "activityzone",
         gst::DebugColorFlags::empty(),
-        Some("Who works at which station"),
+        Some("Activity at stations"),
     )
 });
 
-/// A hint for those who have not heard of stations yet.
+/// The hint when no stations are set.
 const NO_STATIONS: &str = "No stations, so no activity is stated: set stations= to a JSON file or to JSON";
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) stations: Stations,
-    pub(super) tracker: Option<ActivityTracker>,
-    pub(super) source: Option<Source>,
-    log: Option<Log>,
-    pub(super) sketch: PolygonEditor,
-    pub(super) size: (u32, u32),
+struct State {
+    stations: Stations,
+    tracker: Option<ActivityTracker>,
+    editor: PolygonEditor,
+    /// Width and height of the frames, in pixels.
+    size: (u32, u32),
     /// Running time at which the latest frame ends.
     end: Duration,
+    /// Whether [`NO_STATIONS`] was posted.
     hinted: bool,
 }
 
@@ -53,18 +62,21 @@ pub struct ActivityZone {
         blurb = "Comma-separated COCO keypoints that make a station active when they are inside")]
     #[property(name = "min-keypoint-confidence", type = f32, get, set = Self::set_min_keypoint_confidence,
         member = min_keypoint_confidence, mutable_playing, minimum = 0.0, maximum = 1.0,
-        default = Settings::default().min_keypoint_confidence, blurb = "How sure the model must be of a keypoint for it to count")]
+        default = Settings::default().min_keypoint_confidence, blurb = "Confidence from which a keypoint counts")]
     #[property(name = "hold-time", type = u32, get, set = Self::set_hold_time, member = hold_time, mutable_playing,
         default = Settings::default().hold_time, blurb = "Milliseconds for which a station stays active after the hands left it")]
     #[property(name = "unknown-after", type = u32, get, set = Self::set_unknown_after, member = unknown_after, mutable_playing,
         default = Settings::default().unknown_after,
         blurb = "Milliseconds without inference after which a station's state is unknown")]
     #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
-        blurb = "File to write what happens to, a line of JSON each, from READY to PAUSED on (NULL = none); a file that exists is overwritten")]
-    #[property(name = "draw", type = bool, get, set, member = draw, mutable_playing, default = Settings::default().draw,
-        blurb = "Edit the stations with the mouse: left button a corner, middle button or backspace takes it back, right button closes the polygon or removes the station under it; the station file is rewritten")]
+        blurb = "File of events, a line of JSON each, created or overwritten at the change from READY to PAUSED (NULL = none)")]
+    #[property(name = "draw", type = bool, get, set = Self::set_draw, member = draw, mutable_playing,
+        default = Settings::default().draw,
+        blurb = "Editing of the stations with the mouse: left button sets a corner, middle button or backspace removes it, right button closes the polygon or removes the station under the pointer; the station file is rewritten, and created if it does not exist")]
     settings: Mutex<Settings>,
-    pub(super) state: Mutex<State>,
+    source: Exclusive<StationSource>,
+    state: Mutex<State>,
+    log: Exclusive<Option<Log>>,
 }
 
 #[glib::object_subclass]
@@ -85,7 +97,7 @@ impl ElementImpl for ActivityZone {
             gst::subclass::ElementMetadata::new(
                 "Activity at stations",
                 "Filter/Analyzer/Video",
-                "Says which worker is active, idle or absent at which workstation, since when",
+                "States which worker is active, idle or absent at which workstation, and since when",
                 "The shopfloor developers",
             )
         });
@@ -104,17 +116,43 @@ impl BaseTransformImpl for ActivityZone {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let settings = self.settings.lock().unwrap().clone();
-        let state = State::open(&settings).map_err(|why| gst::error_msg!(gst::ResourceError::Settings, ("{why}")))?;
-        let log = settings.events_location.as_deref().map(Log::create).transpose()?;
-        *self.state.lock().unwrap() = State { log, ..state };
+        let refused = |why: String| gst::error_msg!(gst::ResourceError::Settings, ("{why}"));
+        let notices = {
+            let mut source = self.source.take();
+            // The settings that act from the next start only are taken here, once.
+            let settings = self.settings.lock().unwrap().clone();
+            settings.options().map_err(refused)?;
+            let (stations, mut notices) = source
+                .open(settings.stations.as_deref(), settings.draw, Instant::now())
+                .map_err(refused)?;
+            let log = settings.events_location.as_deref().map(Log::create).transpose()?;
+            *self.log.take() = log;
+            {
+                // Others may have changed meanwhile.
+                let settings = self.settings.lock().unwrap();
+                let options = settings.options().map_err(refused)?;
+                *self.state.lock().unwrap() = State {
+                    tracker: tracker(&stations, options),
+                    stations,
+                    ..State::default()
+                };
+                source.start();
+                notices.not_saved = settings.draw && source.warn_not_saved();
+            }
+            notices
+        };
+        self.post_notices(notices);
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        let said = self.finish();
+        let finished = self.finish();
+        let mut source = self.source.take();
+        *source = StationSource::default();
         *self.state.lock().unwrap() = State::default();
-        said
+        drop(source);
+        *self.log.take() = None;
+        finished
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
@@ -139,7 +177,7 @@ impl BaseTransformImpl for ActivityZone {
 
     fn src_event(&self, event: gst::Event) -> bool {
         if event.type_() == gst::EventType::Navigation && self.settings.lock().unwrap().draw {
-            self.drawn(&event);
+            self.handle_navigation(&event);
         }
         self.parent_src_event(event)
     }
@@ -153,7 +191,7 @@ impl BaseTransformImpl for ActivityZone {
             state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
                 tracker,
-                sketch,
+                editor,
                 size,
                 hinted,
                 ..
@@ -161,7 +199,7 @@ impl BaseTransformImpl for ActivityZone {
             let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
             let events = people_meta::scene_mut(buffer, |scene| {
                 let events = tracker.as_mut().map(|tracker| tracker.update(time, *size, scene));
-                scene.stations.extend(drawing::preview(sketch.corners()));
+                scene.stations.extend(drawing::preview(editor.corners()));
                 events.unwrap_or_default()
             });
             (events.unwrap_or_default(), hint)
@@ -171,11 +209,11 @@ impl BaseTransformImpl for ActivityZone {
                 self,
                 gst::ResourceError::Settings,
                 ("{NO_STATIONS}"),
-                // gst-launch-1.0 shows this text of an INFO, and not the other
+                // gst-launch-1.0 prints only this text of an INFO
                 ["{NO_STATIONS}"]
             );
         }
-        self.tell(&events).map_err(|why| {
+        self.publish(&events).map_err(|why| {
             self.post_error_message(why);
             gst::FlowError::Error
         })?;
@@ -183,101 +221,152 @@ impl BaseTransformImpl for ActivityZone {
     }
 }
 
-impl State {
-    fn open(settings: &Settings) -> Result<Self, String> {
-        let options = settings.options()?;
-        let Some(stations) = &settings.stations else {
-            return Ok(Self::default());
-        };
-        let (source, stations) = Source::open(stations, Instant::now())?;
-        Ok(Self {
-            tracker: tracker(&stations, options),
-            stations,
-            source: Some(source),
-            ..Self::default()
-        })
-    }
-}
-
 fn tracker(stations: &Stations, options: ActivityOptions) -> Option<ActivityTracker> {
-    let any = stations.iter().next().is_some();
-    any.then(|| ActivityTracker::new(stations.clone(), options))
+    (!stations.is_empty()).then(|| ActivityTracker::new(stations.clone(), options))
 }
 
 impl ActivityZone {
-    /// Takes over stations that have changed in their file; broken ones are named and the old ones stay.
+    /// Uses the stations of a file that has changed. If they are wrong, a warning is posted and the old ones stay.
     fn reload(&self) {
-        let changed = {
-            let mut state = self.state.lock().unwrap();
-            state.source.as_mut().and_then(|source| source.changed(Instant::now()))
+        let reloaded = {
+            // Another thread is reading or writing the file: the next frame will do.
+            let Some(mut source) = self.source.try_take() else {
+                return;
+            };
+            let changed = source.changed(Instant::now());
+            changed.map(|stations| stations.map(|stations| self.use_stations(stations)))
         };
-        match changed {
-            None => {}
-            Some(Ok(stations)) => self.take_over(&stations),
-            Some(Err(why)) => self.keep(&why),
+        if let Some(Err(why)) = reloaded {
+            self.warn_unchanged(&why);
         }
     }
 
-    pub(super) fn take_over(&self, stations: &Stations) {
-        let options = self.settings.lock().unwrap().options();
+    /// Follows `stations` from the next frame on; called with `source` taken.
+    fn use_stations(&self, stations: Stations) {
+        let options = self.settings.lock().unwrap();
         let mut state = self.state.lock().unwrap();
-        state.stations = stations.clone();
-        match (&mut state.tracker, options) {
+        match (&mut state.tracker, options.options()) {
             (Some(tracker), _) => tracker.set_stations(stations.clone()),
-            (none, Ok(options)) => *none = tracker(stations, options),
+            (none, Ok(options)) => *none = tracker(&stations, options),
             (None, Err(_)) => {}
         }
+        state.stations = stations;
     }
 
-    fn keep(&self, why: &str) {
+    /// Edits the stations by an event of mouse or keyboard. New stations are used at once, saved to the station
+    /// file, if there is one, and posted.
+    fn handle_navigation(&self, event: &gst::EventRef) {
+        let size = self.state.lock().unwrap().size;
+        let Some(action) = drawing::edit_action(event, size) else {
+            return;
+        };
+        let edited = {
+            let mut source = self.source.take();
+            let edited = {
+                let State { editor, stations, .. } = &mut *self.state.lock().unwrap();
+                editor.stroke(action, stations)
+            };
+            edited.map(|stations| {
+                let stations = stations?;
+                let json = stations.to_json();
+                self.use_stations(stations);
+                let saved = source.save(&json);
+                Some((json, saved))
+            })
+        };
+        match edited {
+            Ok(None) => {}
+            Ok(Some((json, saved))) => {
+                if let Err(why) = saved {
+                    gst::element_imp_warning!(self, gst::ResourceError::Write, ("{why}"));
+                }
+                self.post(bus::stations_to_structure(&json));
+            }
+            Err(why) => gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ("This polygon is not a station yet: {why}. Remove corners with the middle button or backspace.")
+            ),
+        }
+    }
+
+    fn warn_unchanged(&self, why: &str) {
         gst::element_imp_warning!(
             self,
             gst::ResourceError::Settings,
-            ("{why}. What was set before stays in force.")
+            ("{why}. The previous setting stays in force.")
         );
     }
 
-    /// A property changed: before `start` it is merely kept, while streaming it acts at once or is refused.
+    fn post_notices(&self, notices: Notices) {
+        if let Some(path) = notices.created {
+            let text = format!(
+                "The station file {} did not exist and was created without stations. Draw them: left button sets a \
+                 corner, right button closes the polygon",
+                path.display()
+            );
+            gst::element_imp_info!(self, gst::ResourceError::Settings, ("{text}"), ["{text}"]);
+        }
+        if notices.not_saved {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{NOT_SAVED}"));
+        }
+    }
+
+    /// Changes a property. Before the start it is only stored; afterwards it acts at once, or is refused with a warning.
     fn change(&self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = self.settings.lock().unwrap().clone();
-        change(&mut settings);
-        let options = settings.options();
-        *self.settings.lock().unwrap() = settings;
-        let mut state = self.state.lock().unwrap();
-        let refused = match (&mut state.tracker, options) {
-            (Some(tracker), Ok(options)) => {
-                tracker.set_options(options);
-                None
+        let refused = {
+            let mut settings = self.settings.lock().unwrap();
+            change(&mut settings);
+            let options = settings.options();
+            match (&mut self.state.lock().unwrap().tracker, options) {
+                (Some(tracker), Ok(options)) => {
+                    tracker.set_options(options);
+                    None
+                }
+                (None, _) => None,
+                (Some(_), Err(why)) => Some(why),
             }
-            (None, _) => None,
-            (Some(_), Err(why)) => Some(why),
         };
-        drop(state);
         if let Some(why) = refused {
-            self.keep(&why);
+            self.warn_unchanged(&why);
         }
     }
 
     fn set_stations(&self, stations: Option<String>) {
-        self.settings.lock().unwrap().stations = stations.clone();
-        if self.obj().current_state() < gst::State::Paused {
-            return;
-        }
-        match stations
-            .as_deref()
-            .map(|stations| Source::open(stations, Instant::now()))
-            .transpose()
-        {
-            Ok(Some((source, stations))) => {
-                self.state.lock().unwrap().source = Some(source);
-                self.take_over(&stations);
+        let opened = {
+            let mut source = self.source.take();
+            let draw = {
+                let mut settings = self.settings.lock().unwrap();
+                settings.stations.clone_from(&stations);
+                settings.draw
+            };
+            if !source.is_started() {
+                return;
             }
-            Ok(None) => {
-                self.state.lock().unwrap().source = None;
-                self.take_over(&Stations::default());
-            }
-            Err(why) => self.keep(&why),
+            source
+                .open(stations.as_deref(), draw, Instant::now())
+                .map(|(stations, notices)| {
+                    self.use_stations(stations);
+                    let not_saved = draw && source.warn_not_saved();
+                    Notices { not_saved, ..notices }
+                })
+        };
+        match opened {
+            Ok(notices) => self.post_notices(notices),
+            Err(why) => self.warn_unchanged(&why),
         }
+    }
+
+    fn set_draw(&self, draw: bool) {
+        let not_saved = {
+            let mut source = self.source.take();
+            self.settings.lock().unwrap().draw = draw;
+            draw && source.warn_not_saved()
+        };
+        self.post_notices(Notices {
+            not_saved,
+            ..Notices::default()
+        });
     }
 
     fn set_keypoints(&self, keypoints: Option<String>) {
@@ -296,32 +385,32 @@ impl ActivityZone {
         self.change(|settings| settings.unknown_after = unknown_after);
     }
 
-    /// The end of the stream, unless it ended before.
+    /// Ends the stream, unless it has ended before.
     fn finish(&self) -> Result<(), gst::ErrorMessage> {
         let events = {
             let mut state = self.state.lock().unwrap();
             let end = state.end;
             state.tracker.as_mut().map(|tracker| tracker.finish(end))
         };
-        self.tell(&events.unwrap_or_default())
+        self.publish(&events.unwrap_or_default())
     }
 
-    /// On the bus and in the log.
-    fn tell(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
+    /// Posts the events and writes them to the log. A log that cannot be written is reported once.
+    fn publish(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
         for event in events {
-            self.say(messages::of(event));
+            self.post(bus::to_structure(event));
         }
-        let mut state = self.state.lock().unwrap();
-        let written = state.log.as_mut().map_or(Ok(()), |log| log.write(events));
+        let mut log = self.log.take();
+        let written = log.as_mut().map_or(Ok(()), |log| log.write(events));
         if written.is_err() {
-            state.log = None; // said once
+            *log = None;
         }
         written
     }
 
-    pub(super) fn say(&self, message: gst::Structure) {
-        let _ = self
-            .obj()
-            .post_message(gst::message::Element::builder(message).src(&*self.obj()).build());
+    fn post(&self, structure: gst::Structure) {
+        let message = gst::message::Element::builder(structure).src(&*self.obj()).build();
+        // Without a bus there is no reader.
+        let _ = self.obj().post_message(message);
     }
 }

@@ -1,11 +1,11 @@
-//! `events-location`: a file of what happens at the stations, a line of JSON each; `docs/activity.schema.json` has its
-//! form.
+//! `events-location`: a file of the events at the stations, a line of JSON each; `docs/activity.schema.json` has its
+//! format.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-use people::event::Event;
+use people::event::{Event, LogRecord};
 
 /// A log that is being written.
 #[derive(Debug)]
@@ -15,7 +15,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Begins the file anew, as filesink does.
+    /// Creates the file; like filesink, it overwrites an existing one.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn create(location: &str) -> Result<Self, gst::ErrorMessage> {
         let path = PathBuf::from(location);
         let file = File::create(&path).map_err(|error| {
@@ -27,9 +30,15 @@ impl Log {
         Ok(Self { path, file })
     }
 
-    /// Each event is in the file when this returns, so whoever follows it is never behind.
+    /// Each event is in the file when this returns, so readers that follow the file are up to date.
+    ///
+    /// # Errors
+    /// A file that cannot be written, for example on a full disk.
     pub fn write(&mut self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
-        let mut write = |event: &Event| self.file.write_all((event.to_json(None) + "\n").as_bytes());
+        let mut write = |event: &Event| {
+            let record = LogRecord::from(event.clone());
+            self.file.write_all((record.to_json() + "\n").as_bytes())
+        };
         events.iter().try_for_each(&mut write).map_err(|error| {
             gst::error_msg!(
                 gst::ResourceError::Write,

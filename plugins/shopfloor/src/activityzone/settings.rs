@@ -1,4 +1,4 @@
-//! What a user can set on `activityzone`, and the defaults.
+//! The settings of `activityzone` and their defaults.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use vision::Keypoint;
 
 /// The properties' values.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // the properties' blurbs say it
+#[allow(missing_docs)] // described by the properties' blurbs
 pub struct Settings {
     pub stations: Option<String>,
     pub keypoints: Option<String>,
@@ -35,7 +35,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The rules that these settings make; or which of them is wrong.
+    /// The options of the tracker.
+    ///
+    /// # Errors
+    /// A keypoint with an unknown name.
     pub fn options(&self) -> Result<ActivityOptions, String> {
         let joints = self
             .keypoints

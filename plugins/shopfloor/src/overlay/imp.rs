@@ -1,7 +1,7 @@
-//! The GObject of `overlay`: the properties, and a converter behind the filter that draws.
+//! The element: a bin with the properties, the filter that draws and a converter after it.
 //!
-//! The converter is for sinks that do not take the stream's format, as most of X's do not: drawing happens before, in
-//! place, and where the formats agree frames pass it untouched.
+//! The converter is for sinks that do not take the stream's format, such as most X sinks. If they do, frames pass it
+//! without a copy.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -26,15 +26,16 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 #[properties(wrapper_type = super::Overlay)]
 pub struct Overlay {
     #[property(name = "boxes", type = bool, get, set, member = boxes, mutable_playing, default = Style::default().boxes,
-        blurb = "Draw a box around each person, in the colour of the vest")]
+        blurb = "Box around each person, in the colour of the vest")]
     #[property(name = "skeletons", type = bool, get, set, member = skeletons, mutable_playing, default = Style::default().skeletons,
-        blurb = "Draw keypoints and the bones between them")]
+        blurb = "Keypoints of each person and the lines between them")]
     #[property(name = "labels", type = bool, get, set, member = labels, mutable_playing, default = Style::default().labels,
-        blurb = "Write who each person is")]
+        blurb = "Names of people, names and times of stations")]
     #[property(name = "stations", type = bool, get, set, member = stations, mutable_playing, default = Style::default().stations,
-        blurb = "Draw the stations and their states")]
+        blurb = "Outlines of the stations, coloured by their states")]
     #[property(name = "redact", type = bool, get, set, member = redact, mutable_playing, default = Style::default().redact,
-        blurb = "Make faces unrecognisable")]
+        blurb = "Blurring of faces")]
+    /// The settings, shared with the core.
     style: Arc<Mutex<Style>>,
     core: OverlayCore,
     sinkpad: gst::GhostPad,
@@ -78,7 +79,7 @@ impl ElementImpl for Overlay {
             gst::subclass::ElementMetadata::new(
                 "Shop floor overlay",
                 "Filter/Effect/Video",
-                "Draws people, skeletons, names, stations and their states on the frame",
+                "Overlay of people, skeletons, names, stations and their states on the frame",
                 "The shopfloor developers",
             )
         });
@@ -102,15 +103,21 @@ impl BinImpl for Overlay {}
 impl Overlay {
     fn assemble(&self) {
         let obj = self.obj();
-        obj.add(&self.core).expect("a new bin takes its core");
+        obj.add(&self.core).expect("a new bin accepts its core");
         let last: gst::Element = match gst::ElementFactory::make("videoconvert").build() {
             Ok(convert) => {
-                obj.add(&convert).expect("a new bin takes a converter");
-                self.core.link(&convert).expect("a converter takes what the core gives");
+                obj.add(&convert).expect("a new bin accepts a converter");
+                self.core
+                    .link(&convert)
+                    .expect("a converter accepts all formats of the core");
                 convert
             }
             Err(error) => {
-                gst::warning!(CAT, imp = self, "sinks must take the stream's format: {error}");
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "no conversion for sinks, which must take the stream's format: {error}"
+                );
                 self.core.clone().upcast()
             }
         };

@@ -1,26 +1,32 @@
 //! `overlay`: draws people, skeletons, names, stations and their states on the frame, in place.
 //!
-//! Any video sink may follow it: what the sink cannot show is converted after drawing.
+//! A bin of a filter that draws and a `videoconvert` for sinks that do not take the stream's format. Frames without a scene
+//! pass unchanged.
 //!
-//! ```text
-//! … ! vesttrack ! activityzone stations=kitchen.json ! overlay ! autovideosink
+//! # Example pipeline
+//!
+//! ```sh
+//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer ! queue ! vesttrack \
+//!     ! activityzone stations=pipelines/stations/demo.json ! overlay redact=true ! autovideosink
 //! ```
+//!
+//! See also: `vesttrack`, `activityzone`. Since: 0.1.
 
-mod filter;
+mod core;
 mod imp;
 
 use gst::glib;
 use gst::prelude::*;
 
 glib::wrapper! {
-    /// The element; see the module's text.
+    /// The element `overlay`.
     pub struct Overlay(ObjectSubclass<imp::Overlay>) @extends gst::Bin, gst::Element, gst::Object,
         @implements gst::ChildProxy;
 }
 
 glib::wrapper! {
-    /// What draws inside of [`Overlay`], and leaves the format as it is; no element of the plugin by itself.
-    pub struct OverlayCore(ObjectSubclass<filter::OverlayCore>) @extends gst_video::VideoFilter, gst_base::BaseTransform,
+    /// The filter inside [`Overlay`] that draws; not registered as an element.
+    pub struct OverlayCore(ObjectSubclass<core::OverlayCore>) @extends gst_video::VideoFilter, gst_base::BaseTransform,
         gst::Element, gst::Object;
 }
 

@@ -1,4 +1,4 @@
-//! The GObject of `poseparse`; decoding is `vision::decode`'s.
+//! The element: properties, caps, one scene for each frame with model outputs. Decoding is in [`inference::scene`].
 
 use std::sync::{LazyLock, Mutex};
 
@@ -8,56 +8,26 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::{Inference, Person, Scene};
 use vision::ModelOutput;
-use vision::decode::{DecodeError, DecodeOptions, PoseLayout};
+use vision::decode::{DecodeError, DecodeOptions};
 
+use super::layout::Layout;
 use crate::video;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "poseparse",
         gst::DebugColorFlags::empty(),
-        Some("Pose tensors to people"),
+        Some("Decoding of pose model outputs"),
     )
 });
 
-/// The threshold where neither the user nor the model's contract names one: YOLO's usual.
-const SCORE_THRESHOLD: f32 = 0.25;
-
-/// How a pose model lays out its output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstShopfloorPoseLayout")]
-pub enum Layout {
-    #[default]
-    #[enum_value(name = "As the model's contract says, else by names and shapes", nick = "auto")]
-    Auto,
-    #[enum_value(name = "YOLOv7-Pose exported with --grid: [1,N,57]", nick = "yolov7-pose")]
-    Yolov7Pose,
-    #[enum_value(
-        name = "YOLOv7-Pose exported with --grid --export-nms: [n,57]",
-        nick = "yolov7-pose-nms"
-    )]
-    Yolov7PoseNms,
-    #[enum_value(name = "YOLOv8/11-pose: [1,56,N]", nick = "yolov8-pose")]
-    Yolov8Pose,
-    #[enum_value(name = "MoveNet MultiPose: [1,6,56]", nick = "movenet-multipose")]
-    MovenetMultipose,
-}
-
-impl Layout {
-    fn chosen(self) -> Option<PoseLayout> {
-        match self {
-            Self::Auto => None,
-            Self::Yolov7Pose => Some(PoseLayout::Yolov7Pose),
-            Self::Yolov7PoseNms => Some(PoseLayout::Yolov7PoseNms),
-            Self::Yolov8Pose => Some(PoseLayout::Yolov8Pose),
-            Self::MovenetMultipose => Some(PoseLayout::MovenetMultipose),
-        }
-    }
-}
+/// The score threshold if neither the property nor the model's contract has one; the default of YOLO's tools.
+const DEFAULT_SCORE_THRESHOLD: f32 = 0.25;
 
 #[derive(Clone, Debug)]
 struct Settings {
     layout: Layout,
+    /// 0: the model's.
     score_threshold: f32,
     iou_threshold: f32,
     max_people: u32,
@@ -83,12 +53,13 @@ pub struct PoseParse {
         builder(Layout::default()).blurb("Layout of the pose model's output"))]
     #[property(name = "score-threshold", type = f32, get, set, member = score_threshold, mutable_playing,
         minimum = 0.0, maximum = 1.0, default = Settings::default().score_threshold,
-        blurb = "Least score of a person (0 = what the model's contract recommends, else 0.25)")]
+        blurb = "Lowest score of a person, from 0 to 1 (0 = the value in the model's contract, or 0.25 without one)")]
     #[property(name = "iou-threshold", type = f32, get, set, member = iou_threshold, mutable_playing,
         minimum = 0.0, maximum = 1.0, default = Settings::default().iou_threshold,
-        blurb = "Of two boxes that overlap more (intersection over union) the one with the lower score goes")]
+        blurb = "Overlap of two boxes, as intersection over union from 0 to 1, above which only the one with the higher score is kept")]
     #[property(name = "max-people", type = u32, get, set, member = max_people, mutable_playing, minimum = 1,
-        default = Settings::default().max_people, blurb = "Most people a frame, the highest scores first")]
+        default = Settings::default().max_people,
+        blurb = "Maximum number of people in an inferred region, those with the highest scores")]
     settings: Mutex<Settings>,
 }
 
@@ -109,8 +80,8 @@ impl ElementImpl for PoseParse {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
                 "Pose parser",
-                "Filter/Analyzer/Video",
-                "Turns the tensors of a pose model into people with boxes and keypoints",
+                "Tensordecoder/Video",
+                "Decoder from the outputs of a pose model to people with boxes and keypoints",
                 "The shopfloor developers",
             )
         });
@@ -130,17 +101,21 @@ impl BaseTransformImpl for PoseParse {
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let settings = self.settings.lock().unwrap().clone();
-        let answers = people_meta::take_model_outputs(buffer);
-        if answers.is_empty() {
+        let outputs = people_meta::take_model_outputs(buffer);
+        if outputs.is_empty() {
             return Ok(gst::FlowSuccess::Ok);
         }
         let mut people = Vec::new();
-        for tensors in &answers {
-            people.extend(parse(tensors, &settings).map_err(|error| {
+        for output in &outputs {
+            people.extend(decode(output, &settings).map_err(|error| {
                 gst::element_imp_error!(
                     self,
                     gst::StreamError::Decode,
-                    ("The outputs of model {} are no people: {error}", tensors.model)
+                    (
+                        "Cannot decode people from the outputs of model '{}': {error}; check the property layout={}",
+                        output.model,
+                        settings.layout.nick()
+                    )
                 );
                 gst::FlowError::Error
             })?);
@@ -158,15 +133,15 @@ impl BaseTransformImpl for PoseParse {
     }
 }
 
-/// The people in one region's tensors, in frame pixels.
-fn parse(tensors: &ModelOutput, settings: &Settings) -> Result<Vec<Person>, DecodeError> {
+/// The people in one region's outputs, in frame pixels.
+fn decode(output: &ModelOutput, settings: &Settings) -> Result<Vec<Person>, DecodeError> {
     let options = DecodeOptions {
         score_threshold: match settings.score_threshold {
-            0.0 => tensors.score_threshold.unwrap_or(SCORE_THRESHOLD),
+            0.0 => output.score_threshold.unwrap_or(DEFAULT_SCORE_THRESHOLD),
             threshold => threshold,
         },
         iou_threshold: settings.iou_threshold,
         max_people: settings.max_people as usize,
     };
-    inference::scene::poses(tensors, settings.layout.chosen(), &options)
+    inference::scene::poses(output, settings.layout.pose_layout(), &options)
 }

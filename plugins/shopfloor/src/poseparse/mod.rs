@@ -1,23 +1,34 @@
-//! `poseparse`: turns the tensors of a pose model into people.
+//! `poseparse`: decodes the outputs of a pose model into people.
 //!
-//! Rows below the score threshold go, overlapping people are thinned by NMS, the letterbox is undone, so that boxes and
-//! keypoints are in frame pixels. The tensors leave the buffer, the people come on it.
+//! Each `ModelOutputMeta`, which `tritoninfer` adds for each inferred region, is replaced with the people in it: candidates
+//! below `score-threshold` are dropped, then those that overlap a better one by more than `iou-threshold`. Boxes and
+//! keypoints are in pixels of the frame. Frames without model outputs pass unchanged.
 //!
-//! ```text
-//! … ! tritoninfer model=movenet_multipose ! poseparse ! overlay ! …
+//! The layout of the outputs is `layout`, otherwise the one in the model's contract, otherwise detected from the outputs'
+//! names and shapes. Outputs that cannot be decoded are an error that stops the stream.
+//!
+//! # Example pipeline
+//!
+//! ```sh
+//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer model=movenet_multipose ! poseparse \
+//!     ! overlay ! autovideosink
 //! ```
+//!
+//! See also: `tritoninfer`, `vesttrack`, `overlay`. Since: 0.1.
 
 mod imp;
+mod layout;
 
 use gst::glib;
 use gst::prelude::*;
 
 glib::wrapper! {
-    /// The element; see the module's text.
+    /// The element `poseparse`.
     pub struct PoseParse(ObjectSubclass<imp::PoseParse>) @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
 /// Registers the element with the plugin.
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    layout::Layout::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
     gst::Element::register(Some(plugin), "poseparse", gst::Rank::NONE, PoseParse::static_type())
 }

@@ -1,224 +1,232 @@
-//! The GObject of the core: pads, states, what it has opened. What streams is in [`super::stream`], what a user sets and
-//! reads is on the bin around it ([`super::bin`]).
+//! The element `tritoninfer`, a bin: properties, ghost pads, states. What stands before its core is in
+//! [`super::input_chain`]; frames are the core's ([`super::core`]).
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use triton::Pool;
 
-use super::error::Error;
-use super::gate::Gate;
-use super::latency::Promise;
-use super::session::Session;
-use super::settings::Settings;
-use super::stats::Stats;
-use super::stream::Input;
-use crate::{pool, video};
+use super::core::{CAT, TritonInferCore};
+use super::input_chain::{self, InputChain};
+use super::settings::{InferenceRegion, OnError, OnOverload, Settings};
+use crate::{stats, video};
 
-pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new(
-        "tritoninfer",
-        gst::DebugColorFlags::empty(),
-        Some("Inference on a Triton server"),
-    )
-});
-
-/// What exists from READY on.
-#[derive(Clone)]
-pub(super) struct Opened {
-    pub session: Arc<Session>,
-    pub promise: Arc<Mutex<Promise>>,
-    pub stats: Arc<Mutex<Stats>>,
-}
-
-/// The element inside the bin, which alone makes it and sets it up.
-pub struct TritonInferCore {
-    pub(super) settings: Arc<Mutex<Settings>>,
-    /// The application's, instead of the process's.
-    pool: Mutex<Option<Pool>>,
-    pub(super) trouble: Mutex<Option<String>>,
-    pub(super) opened: Mutex<Option<Opened>>,
-    pub(super) gate: Arc<Gate>,
-    pub(super) input: Mutex<Option<Input>>,
-    pub(super) hinted: AtomicBool,
-    pub(super) measuring: AtomicBool,
-    /// Stands in for a server's model.
-    #[cfg(test)]
-    pub(super) scripted: Mutex<Option<Arc<triton::Model>>>,
-    pub(super) sinkpad: gst::Pad,
-    pub(super) srcpad: gst::Pad,
+/// The element.
+#[derive(glib::Properties)]
+#[properties(wrapper_type = super::TritonInfer)]
+pub struct TritonInfer {
+    #[property(name = "server", type = Option<String>, get, set, member = server, mutable_ready, blurb =
+        "Address of the Triton server: grpc://HOST:PORT[,grpc://…], or inprocess: for one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
+    #[property(name = "model-repository", type = Option<String>, get, set, member = model_repository, mutable_ready, blurb =
+        "Model repository of the in-process server (NULL = $SHOPFLOOR_MODEL_REPOSITORY, else the installed one)")]
+    #[property(name = "model", type = Option<String>, get, set, member = model, mutable_ready, blurb =
+        "Name of the model; its configuration defines inputs and outputs",
+        default = Settings::default().model.as_deref())]
+    #[property(name = "model-version", type = u64, get, set, member = model_version, mutable_ready, blurb =
+        "Version of the model (0 = the one the server chooses)")]
+    #[property(name = "inference-region", type = InferenceRegion, get, set, member = inference_region, mutable_ready,
+        builder(InferenceRegion::default()).blurb("Part of the frame to run inference on"))]
+    #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
+        default = Settings::default().inference_interval, blurb = "Interval of inferred frames; the others are marked as skipped (1 = every frame)")]
+    #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, minimum = 1, maximum = 64,
+        default = Settings::default().max_in_flight, blurb = "Maximum number of frames with requests in flight")]
+    #[property(name = "on-overload", type = OnOverload, get, set, member = on_overload, mutable_playing,
+        builder(OnOverload::default()).blurb("Action on a frame that arrives while max-in-flight frames are in flight"))]
+    #[property(name = "on-error", type = OnError, get, set, member = on_error, mutable_playing,
+        builder(OnError::default()).blurb("Action on a failed request"))]
+    #[property(name = "timeout", type = u32, get, set, member = timeout, mutable_playing, minimum = 1,
+        default = Settings::default().timeout, blurb = "Timeout of a request, in milliseconds")]
+    #[property(name = "priority", type = u32, get, set, member = priority, mutable_playing, blurb =
+        "Priority of the requests, 1 the highest (0 = the model's default); only for models that declare priority levels")]
+    #[property(name = "latency", type = u32, get, set, member = latency, mutable_ready, blurb =
+        "Maximum time that a live frame waits for its response, in milliseconds (0 = measured before PLAYING, raised when too short)")]
+    settings: Arc<Mutex<Settings>>,
+    #[property(name = "status", type = String, get = Self::status, blurb =
+        "'closed', 'ready', or the reason why requests are failing")]
+    core: TritonInferCore,
+    chain: InputChain,
+    sinkpad: gst::GhostPad,
+    srcpad: gst::GhostPad,
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for TritonInferCore {
-    const NAME: &'static str = "GstShopfloorTritonInferCore";
-    type Type = super::TritonInferCore;
-    type ParentType = gst::Element;
+impl ObjectSubclass for TritonInfer {
+    const NAME: &'static str = "GstShopfloorTritonInfer";
+    type Type = super::TritonInfer;
+    type ParentType = gst::Bin;
 
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| klass.pad_template(name).expect("templates are defined below");
-        let sinkpad = gst::Pad::builder_from_template(&template("sink"))
-            .chain_function(|_, parent, buffer| {
-                Self::catch_panic_pad_function(parent, || Err(gst::FlowError::Error), |this| this.chain(buffer))
-            })
+        let sinkpad = gst::GhostPad::builder_from_template(&template("sink"))
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
             })
             .query_function(|pad, parent, query| {
                 Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
             })
-            .flags(gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION)
             .build();
-        let srcpad = gst::Pad::builder_from_template(&template("src"))
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
-            })
-            .activatemode_function(|_, parent, _, active| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::loggable_error!(CAT, "panic while activating")),
-                    |this| this.activate(active),
-                )
-            })
-            .flags(gst::PadFlags::PROXY_CAPS)
-            .build();
+        let core: TritonInferCore = glib::Object::builder().property("name", "core").build();
         Self {
-            settings: Arc::default(),
-            pool: Mutex::default(),
-            trouble: Mutex::default(),
-            opened: Mutex::default(),
-            gate: Arc::default(),
-            input: Mutex::default(),
-            hinted: AtomicBool::new(false),
-            measuring: AtomicBool::new(false),
-            #[cfg(test)]
-            scripted: Mutex::default(),
+            settings: core.imp().settings().clone(),
+            chain: InputChain::new(&sinkpad, core.imp().sink()),
+            core,
             sinkpad,
-            srcpad,
+            srcpad: gst::GhostPad::from_template(&template("src")),
         }
     }
 }
 
-impl ObjectImpl for TritonInferCore {
+impl ObjectImpl for TritonInfer {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            stats::with_property(
+                TritonInfer::derived_properties(),
+                "Frames by outcome; latencies in nanoseconds; memory in bytes: of requests, and of the models in this process",
+            )
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            stats::PROPERTY => self.core.imp().stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
+        obj.add(&self.core).expect("a new bin takes its core");
+        self.srcpad
+            .set_target(Some(self.core.imp().source()))
+            .expect("the core's pad has the template of ours");
         for pad in [&self.sinkpad, &self.srcpad] {
             obj.add_pad(pad).expect("a new element has no pads yet");
         }
     }
 }
 
-impl GstObjectImpl for TritonInferCore {}
+impl GstObjectImpl for TritonInfer {}
 
-impl ElementImpl for TritonInferCore {
+impl ElementImpl for TritonInfer {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Triton inference",
+                "Filter/Analyzer/Video",
+                "Runs inference on frames or regions with a model on a Triton server, asynchronously and in order",
+                "The shopfloor developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(video::filter_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let mut input = gst_video::VideoCapsBuilder::new().build();
+            input.merge(input_chain::encoded());
+            vec![
+                video::template(gst::PadDirection::Sink, &input),
+                video::template(gst::PadDirection::Src, &video::caps()),
+            ]
+        });
         &TEMPLATES
     }
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition == gst::StateChange::NullToReady {
-            self.open().map_err(|error| {
-                self.fail(&error);
-                gst::StateChangeError
-            })?;
+        match transition {
+            gst::StateChange::ReadyToPaused => self.chain.start(),
+            // Before the streaming threads are joined: one may wait for a decoder to drain.
+            gst::StateChange::PausedToReady => self.chain.stop(),
+            _ => {}
         }
         let success = self.parent_change_state(transition)?;
-        match transition {
-            gst::StateChange::PausedToReady => *self.input.lock().unwrap() = None,
-            gst::StateChange::ReadyToNull => {
-                // dropped after the lock is: the last user of a model waits for the server to unload it
-                let opened = self.opened.lock().unwrap().take();
-                drop(opened);
-            }
-            _ => {}
+        if transition == gst::StateChange::PausedToReady {
+            self.chain.remove(self.obj().upcast_ref());
         }
         Ok(success)
     }
+}
 
-    fn set_context(&self, context: &gst::Context) {
-        if let Some(pool) = pool::of_context(context) {
-            *self.pool.lock().unwrap() = Some(pool);
+impl BinImpl for TritonInfer {
+    /// Messages of the core are posted as the bin's own.
+    fn handle_message(&self, message: gst::Message) {
+        let obj = self.obj();
+        if message.src() != Some(self.core.upcast_ref()) {
+            return self.parent_handle_message(message);
         }
-        self.parent_set_context(context);
+        let ours = match message.view() {
+            gst::MessageView::Error(error) => gst::message::Error::builder_from_error(error.error())
+                .debug_if_some(error.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            gst::MessageView::Warning(warning) => gst::message::Warning::builder_from_error(warning.error())
+                .debug_if_some(warning.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            gst::MessageView::Info(info) => gst::message::Info::builder_from_error(info.error())
+                .debug_if_some(info.debug().as_deref())
+                .src(&*obj)
+                .build(),
+            _ => message,
+        };
+        self.parent_handle_message(ours);
     }
 }
 
-impl TritonInferCore {
-    fn open(&self) -> Result<(), Error> {
-        let settings = self.settings.lock().unwrap().clone();
-        let session = self.session(&settings)?;
-        super::regions::check(session.contract(), settings.inference_region)?;
-        let promise = match settings.latency {
-            0 => Promise::default(),
-            latency => Promise::fixed(Duration::from_millis(latency.into())),
+impl TritonInfer {
+    fn status(&self) -> String {
+        self.core.imp().status()
+    }
+
+    fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
+        gst::log!(CAT, obj = pad, "{event:?}");
+        let linked = match event.view() {
+            gst::EventView::Caps(caps) => self.chain.accept(self.obj().upcast_ref(), caps.caps()),
+            // Without caps: the core reports it, and an empty stream ends.
+            gst::EventView::Segment(_) | gst::EventView::Eos(_) => self.chain.link_core(self.obj().upcast_ref()),
+            gst::EventView::FlushStart(_) => {
+                self.chain.flush();
+                Ok(())
+            }
+            _ => Ok(()),
         };
-        *self.trouble.lock().unwrap() = None;
-        *self.opened.lock().unwrap() = Some(Opened {
-            session: Arc::new(session),
-            promise: Arc::new(Mutex::new(promise)),
-            stats: Arc::default(),
-        });
-        Ok(())
-    }
-
-    #[cfg(not(test))]
-    fn session(&self, settings: &Settings) -> Result<Session, Error> {
-        Session::open(settings, &self.pool())
-    }
-
-    #[cfg(test)]
-    fn session(&self, settings: &Settings) -> Result<Session, Error> {
-        let scripted = self.scripted.lock().unwrap().clone();
-        scripted.map_or_else(|| Session::open(settings, &self.pool()), Session::of)
-    }
-
-    /// The pool that we were handed, or are handed now that we ask, or else the process's.
-    fn pool(&self) -> Pool {
-        let handed = || self.pool.lock().unwrap().clone();
-        let known = handed().or_else(|| {
-            let obj = self.obj();
-            // an error: nobody listens
-            let _ = obj.post_message(gst::message::NeedContext::builder(pool::CONTEXT).src(&*obj).build());
-            handed()
-        });
-        known.unwrap_or_else(|| Pool::process().clone())
-    }
-
-    /// Ends the stream over `error`, whose text says what, where and what to do.
-    pub(super) fn fail(&self, error: &Error) {
-        gst::element_imp_error!(self, gst::ResourceError::Failed, ("{error}"), ["{error:?}"]);
-    }
-
-    pub(super) fn opened(&self) -> Option<Opened> {
-        self.opened.lock().unwrap().clone()
-    }
-
-    /// closed, ready, or why answers do not come.
-    pub(super) fn status(&self) -> String {
-        let trouble = self.trouble.lock().unwrap().clone();
-        match (self.opened(), trouble) {
-            (None, _) => "closed".into(),
-            (Some(_), None) => "ready".into(),
-            (Some(_), Some(trouble)) => trouble,
+        if let Err(error) = linked {
+            gst::element_imp_error!(
+                self,
+                gst::CoreError::Negotiation,
+                ("Cannot convert the stream for the model: {error}"),
+                ["{event:?}"]
+            );
+            return false;
         }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 
-    /// What became of the frames so far.
-    pub(super) fn stats(&self) -> gst::Structure {
-        let (in_flight, late) = self.gate.counts();
-        let (stats, latency) = match self.opened() {
-            Some(opened) => (
-                opened.stats.lock().unwrap().clone(),
-                opened.promise.lock().unwrap().latency().unwrap_or_default(),
-            ),
-            None => (Stats::default(), Duration::ZERO),
-        };
-        stats.structure(in_flight, late, latency)
+    /// The input chain changes with the caps, so the answer covers every chain.
+    fn sink_query(&self, pad: &gst::GhostPad, query: &mut gst::QueryRef) -> bool {
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(caps) => {
+                let taken = self.chain.accepted_caps();
+                let taken = match caps.filter() {
+                    Some(filter) => filter.intersect_with_mode(&taken, gst::CapsIntersectMode::First),
+                    None => taken,
+                };
+                caps.set_result(&taken);
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(caps) => {
+                let accepted = self.chain.accepted_caps().can_intersect(caps.caps());
+                caps.set_result(accepted);
+                true
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! What a user can set on `tritoninfer`, and the defaults.
+//! The settings of `tritoninfer` and their defaults.
 
 use gst::glib;
 
-/// Which part of a frame goes to the model.
+/// Part of a frame to run inference on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstShopfloorInferenceRegion")]
 pub enum InferenceRegion {
@@ -10,12 +10,15 @@ pub enum InferenceRegion {
     #[default]
     #[enum_value(name = "The whole frame", nick = "full-frame")]
     FullFrame,
-    /// Each person that an element before has found.
-    #[enum_value(name = "Each person found by an element before", nick = "people")]
+    /// Each person that an earlier element has found.
+    #[enum_value(name = "Each person found by an earlier element", nick = "people")]
     People,
     /// Each region of interest on the buffer.
     #[enum_value(name = "Each GstVideoRegionOfInterestMeta on the buffer", nick = "roi")]
     Roi,
+    /// The same, by the name that DL Streamer has for it.
+    #[enum_value(name = "The same as roi, as DL Streamer spells it", nick = "roi-list")]
+    RoiList,
 }
 
 /// What happens to a frame when as many requests as allowed are in flight.
@@ -27,10 +30,10 @@ pub enum OnOverload {
     #[enum_value(name = "Skip on a live stream, block otherwise", nick = "auto")]
     Auto,
     /// Back-pressure.
-    #[enum_value(name = "Wait: every frame is inferred", nick = "block")]
+    #[enum_value(name = "Wait, so that every frame is inferred", nick = "block")]
     Block,
-    /// The frame goes on uninferred.
-    #[enum_value(name = "Let the frame go on without inference, marked so", nick = "skip")]
+    /// The frame passes without inference.
+    #[enum_value(name = "Pass the frame on without inference, marked as skipped", nick = "skip")]
     Skip,
 }
 
@@ -40,17 +43,17 @@ pub enum OnOverload {
 pub enum OnError {
     /// By the kind of error.
     #[default]
-    #[enum_value(name = "Pass on server trouble, fail on a broken contract", nick = "auto")]
+    #[enum_value(name = "Pass on server failures, fail on a broken contract", nick = "auto")]
     Auto,
     /// The stream matters most.
-    #[enum_value(name = "Warn once and let frames go on without inference", nick = "pass")]
+    #[enum_value(name = "Warn once and pass frames on without inference", nick = "pass")]
     Pass,
     /// The facts matter most.
     #[enum_value(name = "End the stream with an error", nick = "fail")]
     Fail,
 }
 
-/// What a user has set; times in milliseconds as the properties have them.
+/// The values of the properties; times in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub server: Option<String>,

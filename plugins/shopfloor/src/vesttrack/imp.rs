@@ -1,4 +1,7 @@
-//! The GObject of `vesttrack`; who is who is `people::tracker`'s.
+//! The element: properties, caps, statistics, export of the people. Tracking is in [`people::tracker`].
+//!
+//! Locks: `settings` and `state` are never held together. The streaming thread copies the settings once per buffer and
+//! passes them to the tracker if they changed, so a property write never waits for a frame and none is lost.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
@@ -16,11 +19,11 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "vesttrack",
         gst::DebugColorFlags::empty(),
-        Some("Workers by the colour of their vests"),
+        Some("Tracking of people, identification of workers"),
     )
 });
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Settings {
     max_age: u32,
     min_hits: u32,
@@ -53,7 +56,6 @@ impl Settings {
             min_hits: self.min_hits,
             vests,
             min_confidence: self.min_confidence,
-            ..TrackerOptions::default()
         }
     }
 }
@@ -61,6 +63,8 @@ impl Settings {
 #[derive(Default)]
 struct State {
     tracker: Tracker,
+    /// The settings that the tracker works with.
+    applied: Settings,
     frames: u64,
     size: (u32, u32),
     people_now: u32,
@@ -73,18 +77,19 @@ struct State {
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::VestTrack)]
 pub struct VestTrack {
-    #[property(name = "max-age", type = u32, get, set = Self::set_max_age, member = max_age, mutable_playing,
-        default = Settings::default().max_age, blurb = "Frames for which someone unseen is remembered")]
-    #[property(name = "min-hits", type = u32, get, set = Self::set_min_hits, member = min_hits, mutable_playing,
-        default = Settings::default().min_hits, blurb = "Frames in which someone must be seen before being given an identity")]
-    #[property(name = "vests", type = Option<String>, get, set = Self::set_vests, member = vests, mutable_playing,
-        blurb = "Comma-separated vests that are workers' (NULL = all that the vest model knows, but none)")]
-    #[property(name = "min-confidence", type = f32, get, set = Self::set_min_confidence, member = min_confidence, mutable_playing,
+    #[property(name = "max-age", type = u32, get, set, member = max_age, mutable_playing,
+        default = Settings::default().max_age, blurb = "Number of frames for which the track of an undetected person is kept")]
+    #[property(name = "min-hits", type = u32, get, set, member = min_hits, mutable_playing,
+        default = Settings::default().min_hits,
+        blurb = "Number of consecutive inferred frames with a detection that a person needs for a track (0 and 1 = the first)")]
+    #[property(name = "vests", type = Option<String>, get, set, member = vests, mutable_playing,
+        blurb = "Comma-separated vest labels of workers (NULL = all labels of the vest model except none)")]
+    #[property(name = "min-confidence", type = f32, get, set, member = min_confidence, mutable_playing,
         minimum = 0.0, maximum = 1.0, default = Settings::default().min_confidence,
-        blurb = "How sure a vest must be before someone is taken for its worker")]
+        blurb = "Lowest probability of a vest, from 0 to 1, that makes a person its worker")]
     #[property(name = "roi-metas", type = bool, get, set, member = roi_metas, mutable_playing,
         default = Settings::default().roi_metas,
-        blurb = "Attach people as GstVideoRegionOfInterestMeta too, with params as DL Streamer's elements have them, and as GstAnalyticsRelationMeta where built for it")]
+        blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, and as GstAnalyticsRelationMeta if built with the feature analytics")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
 }
@@ -101,7 +106,7 @@ impl ObjectImpl for VestTrack {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             stats::with_property(
                 VestTrack::derived_properties(),
-                "Frames so far, people on the last one, workers seen (comma-separated)",
+                "Numbers of frames processed and of people on the latest frame, and the workers seen so far (comma-separated)",
             )
         });
         &PROPERTIES
@@ -127,7 +132,7 @@ impl ElementImpl for VestTrack {
             gst::subclass::ElementMetadata::new(
                 "Vest tracker",
                 "Filter/Analyzer/Video",
-                "Follows people and tells workers by the colour of their vests",
+                "Tracker of people that identifies workers by the colour of their vests",
                 "The shopfloor developers",
             )
         });
@@ -146,9 +151,10 @@ impl BaseTransformImpl for VestTrack {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let tracker = Tracker::new(self.settings.lock().unwrap().options());
+        let applied = self.settings.lock().unwrap().clone();
         *self.state.lock().unwrap() = State {
-            tracker,
+            tracker: Tracker::new(applied.options()),
+            applied,
             ..State::default()
         };
         Ok(())
@@ -172,10 +178,14 @@ impl BaseTransformImpl for VestTrack {
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
-        let roi_metas = self.settings.lock().unwrap().roi_metas;
+        let settings = self.settings.lock().unwrap().clone();
         let mut state = self.state.lock().unwrap();
         let state = &mut *state;
         let tracker = &mut state.tracker;
+        if settings != state.applied {
+            tracker.set_options(settings.options());
+            state.applied = settings;
+        }
         let tracked = people_meta::scene_mut(buffer, |scene| {
             tracker.update(time, scene);
             state.people_now = scene.people.len() as u32;
@@ -187,11 +197,11 @@ impl BaseTransformImpl for VestTrack {
         });
         state.frames += 1;
         if tracked.is_none() {
-            gst::log!(CAT, imp = self, "a frame without people's meta passes as it is");
-        } else if roi_metas {
+            gst::log!(CAT, imp = self, "a frame without a scene passes unchanged");
+        } else if state.applied.roi_metas {
             #[cfg(feature = "analytics")]
             if let Err(error) = state.analytics.attach(buffer, state.size) {
-                gst::warning!(CAT, imp = self, "GstAnalytics metas are not whole: {error}");
+                gst::warning!(CAT, imp = self, "GstAnalytics metas are incomplete: {error}");
             }
             #[cfg(not(feature = "analytics"))]
             people_meta::set_rois(buffer, state.size);
@@ -201,31 +211,6 @@ impl BaseTransformImpl for VestTrack {
 }
 
 impl VestTrack {
-    fn change(&self, change: impl FnOnce(&mut Settings)) {
-        let options = {
-            let mut settings = self.settings.lock().unwrap();
-            change(&mut settings);
-            settings.options()
-        };
-        self.state.lock().unwrap().tracker.set_options(options);
-    }
-
-    fn set_max_age(&self, max_age: u32) {
-        self.change(|settings| settings.max_age = max_age);
-    }
-
-    fn set_min_hits(&self, min_hits: u32) {
-        self.change(|settings| settings.min_hits = min_hits);
-    }
-
-    fn set_vests(&self, vests: Option<String>) {
-        self.change(|settings| settings.vests = vests);
-    }
-
-    fn set_min_confidence(&self, min_confidence: f32) {
-        self.change(|settings| settings.min_confidence = min_confidence);
-    }
-
     fn stats(&self) -> gst::Structure {
         let state = self.state.lock().unwrap();
         let seen: Vec<&str> = state.workers_seen.iter().map(|worker| &**worker).collect();

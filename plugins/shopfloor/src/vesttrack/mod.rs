@@ -1,15 +1,20 @@
-//! `vesttrack`: follows people through the frames and says which worker each one is, by the colour of the vest.
+//! `vesttrack`: tracks people from frame to frame and identifies workers by the colour of their vests.
 //!
-//! A colour is at most one worker at a time; who wears none is a visitor with a track id. People who are hidden for a
-//! moment are carried on as predicted ("frames_since_update") boxes.
+//! Each vest colour is at most one worker at a time; a person without a vest is a visitor with a track id. People who are
+//! hidden for a moment, and all people of frames without inference, stay in the scene with predicted boxes. Frames without a
+//! scene pass unchanged.
 //!
-//! From here on nothing changes about people any more, so this element attaches them in public forms too: as
-//! `GstVideoRegionOfInterestMeta` with the params `detection`, `object_id`, `classification` (the vest) and `keypoints`
-//! of DL Streamer's elements, unless `roi-metas=false`.
+//! No later element changes the people, so they are exported here for other programs: as `GstVideoRegionOfInterestMeta` with
+//! the params `detection`, `object_id`, `classification` (the vest) and `keypoints` of DL Streamer's elements, and as
+//! `GstAnalyticsRelationMeta` if built with the cargo feature `analytics`, unless `roi-metas=false`.
 //!
-//! ```text
-//! … ! tritoninfer model=vest_resnet18 inference-region=people ! queue ! vesttrack ! overlay ! …
+//! # Example pipeline
+//!
+//! ```sh
+//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer ! queue ! vesttrack ! overlay ! autovideosink
 //! ```
+//!
+//! See also: `tritoninfer`, `poseparse`, `activityzone`, `overlay`. Since: 0.1.
 
 mod imp;
 
@@ -17,7 +22,7 @@ use gst::glib;
 use gst::prelude::*;
 
 glib::wrapper! {
-    /// The element; see the module's text.
+    /// The element `vesttrack`.
     pub struct VestTrack(ObjectSubclass<imp::VestTrack>) @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 

@@ -1,15 +1,21 @@
-//! Requests and replies as messages.
+//! Requests, responses and statistics as messages.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::inference::infer_parameter::ParameterChoice;
 use super::inference::model_infer_request::InferInputTensor;
 use super::inference::model_infer_response::InferOutputTensor;
-use super::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
+use super::inference::{
+    InferParameter, InferStatistics, ModelInferRequest, ModelInferResponse, ModelStatistics, SharedMemoryRegion,
+    StatisticDuration as WireDuration,
+};
 use super::status::Failure;
-use crate::{DataType, Output, Reply, Request};
+use crate::memory::LeaseState;
+use crate::statistics::StatisticDuration;
+use crate::{DataType, Output, Request, Response, Statistics, SystemSharedMemoryRegion};
 
 /// The message for a request: the tensors stay where they are until they are written to the wire.
 pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInferRequest {
@@ -25,6 +31,7 @@ pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInfer
             datatype: input.datatype.name().to_owned(),
             shape: input.shape,
         });
+        input.data.handle().advance(LeaseState::InFlight);
         message.raw_input_contents.push(Bytes::from_owner(input.data));
     }
     message
@@ -42,8 +49,8 @@ fn parameters(priority: u64) -> HashMap<String, InferParameter> {
         .collect()
 }
 
-/// The reply in a message: its tensors are parts of the message's memory.
-pub(super) fn reply(message: ModelInferResponse) -> Result<Reply, Failure> {
+/// The response in a message: its tensors are parts of the message's memory.
+pub(super) fn response(message: ModelInferResponse) -> Result<Response, Failure> {
     let (outputs, contents) = (message.outputs, message.raw_output_contents);
     if outputs.len() != contents.len() {
         let (tensors, found) = (outputs.len(), contents.len());
@@ -53,7 +60,7 @@ pub(super) fn reply(message: ModelInferResponse) -> Result<Reply, Failure> {
         .into_iter()
         .zip(contents)
         .map(|(tensor, data)| output(tensor, data));
-    Ok(Reply {
+    Ok(Response {
         outputs: outputs.collect::<Result<_, _>>()?,
     })
 }
@@ -84,7 +91,42 @@ fn byte_size(shape: &[i64], element: usize) -> Option<usize> {
 }
 
 fn malformed(found: &str) -> Failure {
-    Failure::internal(format!("the server's answer makes no sense: {found}"))
+    Failure::internal(format!("the server's response is malformed: {found}"))
+}
+
+impl From<SharedMemoryRegion> for SystemSharedMemoryRegion {
+    fn from(region: SharedMemoryRegion) -> Self {
+        Self {
+            name: region.name,
+            key: region.key,
+            offset: region.offset,
+            byte_size: region.byte_size,
+        }
+    }
+}
+
+impl From<ModelStatistics> for Statistics {
+    fn from(entry: ModelStatistics) -> Self {
+        let times: InferStatistics = entry.inference_stats.unwrap_or_default();
+        Self {
+            model: entry.name,
+            version: entry.version,
+            inferences: entry.inference_count,
+            executions: entry.execution_count,
+            success: spent(times.success),
+            fail: spent(times.fail),
+            queue: spent(times.queue),
+            compute_input: spent(times.compute_input),
+            compute_infer: spent(times.compute_infer),
+            compute_output: spent(times.compute_output),
+        }
+    }
+}
+
+fn spent(duration: Option<WireDuration>) -> StatisticDuration {
+    let WireDuration { count, ns } = duration.unwrap_or_default();
+    let time = Duration::from_nanos(ns);
+    StatisticDuration { count, time }
 }
 
 #[cfg(test)]
@@ -95,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::Input;
-    use crate::buffer::Pool;
+    use crate::memory::BufferPool;
 
     fn response(outputs: &[(&str, &str, &[i64])], contents: &[&[u8]]) -> ModelInferResponse {
         let tensor = |&(name, datatype, shape): &(&str, &str, &[i64])| InferOutputTensor {
@@ -115,7 +157,7 @@ mod tests {
             name: "in".into(),
             datatype: DataType::Uint8,
             shape: vec![1, 3],
-            data: Arc::new(Pool::default()).take(3),
+            data: Arc::new(BufferPool::default()).lease(3),
         };
         let place = input.data.as_ptr();
         let message = request("m", 7, Request::new(vec![input]));
@@ -141,28 +183,28 @@ mod tests {
     fn outputs_are_parts_of_the_message() {
         let encoded = response(&[("a", "UINT8", &[2]), ("b", "FP32", &[1, 1])], &[&[1, 2], &[0; 4]]);
         let encoded = Bytes::from(encoded.encode_to_vec());
-        let reply = reply(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
-        let shapes: Vec<_> = reply
+        let response = super::response(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
+        let shapes: Vec<_> = response
             .outputs
             .iter()
             .map(|output| (&*output.name, output.shape.as_slice()))
             .collect();
         assert_eq!(shapes, [("a", &[2_i64][..]), ("b", &[1, 1])]);
-        for output in &reply.outputs {
+        for output in &response.outputs {
             assert!(
                 encoded.as_ptr_range().contains(&output.data.as_ptr()),
                 "{}",
                 output.name
             );
         }
-        assert_eq!(reply.outputs[0].data[..], [1, 2]);
+        assert_eq!(response.outputs[0].data[..], [1, 2]);
     }
 
     #[test]
     fn answers_that_make_no_sense_are_refused() {
         let check = |outputs: &[(&str, &str, &[i64])], contents: &[&[u8]], words: &str| {
-            let failure = reply(response(outputs, contents)).unwrap_err();
-            let Failure::Spoken { message, .. } = &failure else {
+            let failure = super::response(response(outputs, contents)).unwrap_err();
+            let Failure::Status { message, .. } = &failure else {
                 panic!("{failure:?}")
             };
             assert!(message.contains(words), "{message}");
@@ -176,7 +218,7 @@ mod tests {
         check(&[("a", "FP32", &[2])], &[&[0; 7]], "output 'a', FP32 [2], in 7 bytes");
         check(&[("a", "FP32", &[-1])], &[&[0; 4]], "FP32 [-1]");
         check(&[("a", "FP32", &[i64::MAX, 9])], &[&[0; 4]], "in 4 bytes");
-        let text = reply(response(&[("a", "BYTES", &[1])], &[&[0; 5]])).unwrap();
+        let text = super::response(response(&[("a", "BYTES", &[1])], &[&[0; 5]])).unwrap();
         assert_eq!(text.outputs[0].data.len(), 5);
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use super::inference::{ModelInferRequest, ModelInferResponse, ServerReadyRequest};
-use super::status::{Failure, is_away, reason};
+use super::status::{Failure, is_unavailable, reason};
 use crate::{Address, Grpc};
 
 /// How long a connection may take to come about.
@@ -29,13 +29,13 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_MESSAGE: usize = i32::MAX as usize;
 
 /// What calls one server, by a connection that is made when first used and again after it broke.
-pub(super) type Stub = GrpcInferenceServiceClient<Channel>;
+pub(super) type ServerClient = GrpcInferenceServiceClient<Channel>;
 
 /// The servers of an endpoint.
 pub(super) struct Servers {
     /// For messages.
     pub(super) endpoint: Grpc,
-    servers: Vec<Stub>,
+    servers: Vec<ServerClient>,
     /// The one that answered last.
     current: AtomicUsize,
 }
@@ -43,7 +43,7 @@ pub(super) struct Servers {
 impl Servers {
     /// Connects to nobody yet. To be called in a runtime. The error is a reason, as all of them here.
     pub(super) fn new(endpoint: &Grpc) -> Result<Self, String> {
-        let servers = endpoint.addresses.iter().map(stub);
+        let servers = endpoint.addresses.iter().map(client);
         Ok(Self {
             endpoint: endpoint.clone(),
             servers: servers.collect::<Result<_, _>>()?,
@@ -71,7 +71,7 @@ impl Servers {
     }
 
     /// Asks for something that needs no inference.
-    pub(super) async fn ask<T, F>(&self, call: impl Fn(Stub) -> F) -> Result<T, Failure>
+    pub(super) async fn call<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -100,7 +100,7 @@ impl Servers {
     }
 
     /// The answer of the server that answered last or, while one is not available, of the next, and so on round.
-    async fn first_available<T, F>(&self, call: impl Fn(Stub) -> F) -> Result<T, Failure>
+    async fn first_available<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -108,9 +108,9 @@ impl Servers {
         let (mut refusal, mut reasons) = (None, Vec::new());
         for index in (0..count).map(|step| (first + step) % count) {
             match call(self.servers[index].clone()).await {
-                Err(status) if is_away(&status) => {
+                Err(status) if is_unavailable(&status) => {
                     reasons.push(self.described(index, &status));
-                    refusal = refusal.or(Failure::spoken(status));
+                    refusal = refusal.or(Failure::of_status(status));
                 }
                 answer => {
                     self.current.store(index, Ordering::Relaxed);
@@ -126,7 +126,7 @@ impl Servers {
     }
 }
 
-fn stub(address: &Address) -> Result<Stub, String> {
+fn client(address: &Address) -> Result<ServerClient, String> {
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"));
     let endpoint = endpoint.map_err(|error| format!("{address}: {error}"))?;
     let channel = endpoint
@@ -134,7 +134,7 @@ fn stub(address: &Address) -> Result<Stub, String> {
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .connect_lazy();
-    Ok(Stub::new(channel)
+    Ok(ServerClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE))
 }

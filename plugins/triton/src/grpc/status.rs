@@ -17,23 +17,23 @@ pub(super) enum Failure {
     /// No server is there; the reason, address by address.
     Unreachable(String),
     /// The server's words.
-    Spoken { code: Code, message: String },
+    Status { code: Code, message: String },
 }
 
 impl Failure {
     /// The server's words, if the status is of the server.
-    pub(super) fn spoken(status: Status) -> Option<Self> {
+    pub(super) fn of_status(status: Status) -> Option<Self> {
         status.source().is_none().then(|| Self::from(status))
     }
 
     pub(super) fn internal(message: String) -> Self {
         let code = Code::Internal;
-        Self::Spoken { code, message }
+        Self::Status { code, message }
     }
 
     pub(super) fn is_not_found(&self) -> bool {
         let code = Code::NotFound;
-        matches!(self, Self::Spoken { code: found, .. } if *found == code)
+        matches!(self, Self::Status { code: found, .. } if *found == code)
     }
 
     /// For the user who asked `model` something.
@@ -44,7 +44,7 @@ impl Failure {
                 endpoint: endpoint.to_string(),
                 reason,
             },
-            Self::Spoken { code, message } => Error::Infer {
+            Self::Status { code, message } => Error::Infer {
                 model: model.to_owned(),
                 code,
                 message,
@@ -72,12 +72,12 @@ impl From<Status> for Failure {
             Code::Unknown => format!("{:?}: {}", status.code(), reason(&status)),
             _ => reason(&status),
         };
-        Self::Spoken { code, message }
+        Self::Status { code, message }
     }
 }
 
 /// Whether another server may do better: there is none, or one that is not available.
-pub(super) fn is_away(status: &Status) -> bool {
+pub(super) fn is_unavailable(status: &Status) -> bool {
     !is_late(status) && (status.code() == tonic::Code::Unavailable || status.source().is_some())
 }
 
@@ -141,14 +141,14 @@ mod tests {
 
     #[test]
     fn another_server_is_asked_where_that_may_help() {
-        assert!(is_away(&Status::unavailable("stopping")));
-        assert!(is_away(&broken(tonic::Code::Unknown, "transport error")));
-        assert!(is_away(&broken(tonic::Code::Unavailable, "connect error")));
-        assert!(!is_away(&Status::unknown("the server's own")));
-        assert!(!is_away(&Status::deadline_exceeded("late")));
+        assert!(is_unavailable(&Status::unavailable("stopping")));
+        assert!(is_unavailable(&broken(tonic::Code::Unknown, "transport error")));
+        assert!(is_unavailable(&broken(tonic::Code::Unavailable, "connect error")));
+        assert!(!is_unavailable(&Status::unknown("the server's own")));
+        assert!(!is_unavailable(&Status::deadline_exceeded("late")));
         let mut late = Status::cancelled("late");
         late.set_source(Arc::new(TimeoutExpired(())));
-        assert!(!is_away(&late));
+        assert!(!is_unavailable(&late));
         assert_eq!(error(late), Error::DeadlineExceeded);
     }
 

@@ -1,80 +1,22 @@
-//! A request's way through Triton: handing it over, and the callbacks by which it comes back.
+//! Submitting a request to Triton, and the callbacks by which Triton responds to it and releases it.
 //!
-//! Two things come back on threads of Triton's, in any order: the response, and the request with its inputs.
-//! Each holds the [`Flight`]; the inputs are held by the second alone, so their memory is nobody else's until then.
+//! Triton calls both on its own threads, in any order. Each callback holds the [`InFlightRequest`]; the release callback
+//! alone holds the inputs, so their memory is not used again before.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::ffi::{
     Api, Failure, MEMORY_CPU, REQUEST_RELEASE_ALL, RESPONSE_COMPLETE_FINAL, TritonRequest, TritonResponse,
 };
-use super::flight::Flight;
+use super::in_flight::InFlightRequest;
 use super::outputs::{self, Allocator};
 use super::server::{RawServer, c_string};
-use crate::{Code, Error, Input, Request, lock};
+use crate::{Code, Error, Input, Request};
 
-/// What can be done to a request in flight from outside: cancelling it.
-pub(super) struct Handle {
-    pub(super) api: &'static Api,
-    stage: Mutex<Stage>,
-}
-
-enum Stage {
-    /// Not yet accepted by Triton, which would forget a cancellation.
-    Submitting { cancelled: bool },
-    /// Triton's.
-    Running(NonNull<TritonRequest>),
-    /// Given back by Triton.
-    Released,
-}
-
-// SAFETY: the request is touched under the lock and only while it lives; Triton lets any thread cancel it.
-unsafe impl Send for Handle {}
-// SAFETY: as above.
-unsafe impl Sync for Handle {}
-
-impl Handle {
-    pub(super) fn new(api: &'static Api) -> Self {
-        Self {
-            api,
-            stage: Mutex::new(Stage::Submitting { cancelled: false }),
-        }
-    }
-
-    /// Asks Triton to drop the request; one that executes is finished all the same.
-    pub(super) fn cancel(&self) {
-        match &mut *lock(&self.stage) {
-            Stage::Submitting { cancelled } => *cancelled = true,
-            Stage::Running(request) => self.cancel_now(*request),
-            Stage::Released => {}
-        }
-    }
-
-    fn accepted(&self, request: NonNull<TritonRequest>) {
-        let mut stage = lock(&self.stage);
-        if let Stage::Submitting { cancelled } = *stage {
-            *stage = Stage::Running(request);
-            if cancelled {
-                self.cancel_now(request);
-            }
-        }
-    }
-
-    fn released(&self) {
-        *lock(&self.stage) = Stage::Released;
-    }
-
-    /// To be called under the lock, which keeps the request from being deleted meanwhile.
-    fn cancel_now(&self, request: NonNull<TritonRequest>) {
-        // SAFETY: accepted and not yet released. A failure leaves the request to run its course.
-        let _ = unsafe { self.api.check((self.api.InferenceRequestCancel)(request.as_ptr())) };
-    }
-}
-
-/// A request that is ours: before Triton accepts it, and after it gives it back.
+/// A request that is ours: before Triton accepts it, and after it has released it.
 struct OwnedRequest {
     api: &'static Api,
     raw: NonNull<TritonRequest>,
@@ -143,88 +85,88 @@ impl Drop for OwnedRequest {
     }
 }
 
-/// What the release callback gets: the memory that Triton may read until then.
-struct Lent {
+/// What the release callback receives: the memory that Triton may read until then.
+struct ReleaseContext {
     api: &'static Api,
-    flight: Arc<Flight>,
+    request: Arc<InFlightRequest>,
     _inputs: Vec<Input>,
 }
 
-/// Hands a request over to Triton. After an error nothing of it is in flight.
+/// Submits a request to Triton. After an error nothing of it is in flight.
 pub(super) fn submit(
     server: &RawServer,
     allocator: &Allocator,
     version: i64,
     request: Request,
-    flight: &Arc<Flight>,
+    in_flight: &Arc<InFlightRequest>,
 ) -> Result<(), Failure> {
     let api = server.api;
-    let owned = OwnedRequest::new(server, &flight.model, version)?;
+    let owned = OwnedRequest::new(server, &in_flight.model, version)?;
     owned.describe(&request)?;
-    let lent = Box::into_raw(Box::new(Lent {
+    let release = Box::into_raw(Box::new(ReleaseContext {
         api,
-        flight: Arc::clone(flight),
+        request: Arc::clone(in_flight),
         _inputs: request.inputs,
     }));
-    let answered = Arc::into_raw(Arc::clone(flight)).cast_mut().cast::<c_void>();
+    let response = Arc::into_raw(Arc::clone(in_flight)).cast_mut().cast::<c_void>();
     let raw = owned.raw;
-    // SAFETY: the request is ours until Triton accepts it. `lent` and `answered` are each given back once: by their
+    // SAFETY: the request is ours until Triton accepts it. `release` and `response` are each freed once: by their
     // callbacks, or below, when Triton does not accept the request and so calls neither.
     unsafe {
         let accepted = api
             .check((api.InferenceRequestSetReleaseCallback)(
                 raw.as_ptr(),
                 released,
-                lent.cast(),
+                release.cast(),
             ))
             .and_then(|()| {
                 let (allocator, request) = (allocator.raw.as_ptr(), raw.as_ptr());
                 api.check((api.InferenceRequestSetResponseCallback)(
-                    request, allocator, answered, responded, answered,
+                    request, allocator, response, responded, response,
                 ))
             })
             .and_then(|()| api.check((api.ServerInferAsync)(server.as_ptr(), raw.as_ptr(), ptr::null_mut())));
         if let Err(failure) = accepted {
             drop(owned); // before the memory that it points to
-            drop(Box::from_raw(lent));
-            drop(Arc::from_raw(answered.cast::<Flight>()));
+            drop(Box::from_raw(release));
+            drop(Arc::from_raw(response.cast::<InFlightRequest>()));
             return Err(failure);
         }
     }
     std::mem::forget(owned); // Triton's now
-    flight.handle.accepted(raw);
+    in_flight.handle.accepted(raw);
     Ok(())
 }
 
-/// Triton gives a request back: it no longer reads the inputs.
+/// Triton releases a request: it no longer reads the inputs.
 unsafe extern "C" fn released(request: *mut TritonRequest, flags: u32, userp: *mut c_void) {
     if flags & REQUEST_RELEASE_ALL == 0 {
         return;
     }
     // SAFETY: `submit` made it, and Triton calls this once.
-    let lent = unsafe { Box::from_raw(userp.cast::<Lent>()) };
-    lent.flight.handle.released();
+    let context = unsafe { Box::from_raw(userp.cast::<ReleaseContext>()) };
+    context.request.handle.released();
     if let Some(raw) = NonNull::new(request) {
-        drop(OwnedRequest { api: lent.api, raw });
+        drop(OwnedRequest { api: context.api, raw });
     }
 }
 
-/// Triton answers. `userp` is a flight, held until the last answer.
+/// Triton responds. `userp` is the request, held until the final response.
 unsafe extern "C" fn responded(response: *mut TritonResponse, flags: u32, userp: *mut c_void) {
-    let flight = userp.cast_const().cast::<Flight>();
+    let request = userp.cast_const().cast::<InFlightRequest>();
     // SAFETY: `submit` gave one count, which lasts until the final flag; this is a second one.
-    let flight = unsafe {
+    let request = unsafe {
         if flags & RESPONSE_COMPLETE_FINAL == 0 {
-            Arc::increment_strong_count(flight);
+            Arc::increment_strong_count(request);
         }
-        Arc::from_raw(flight)
+        Arc::from_raw(request)
     };
     if let Some(response) = NonNull::new(response) {
-        let api = flight.handle.api;
+        let api = request.handle.api;
         let failed = |failure: Failure| match failure.code {
-            Code::Cancelled => Error::ServerStopped, // only a server that stops cancels what has not been answered
+            Code::Cancelled => Error::ServerStopped, // a request without a deadline is cancelled only by the end
             code => Error::Infer {
-                model: flight.model.to_string(),
+                model: request.model.to_string(),
                 code,
                 message: failure.message,
             },
@@ -235,13 +177,13 @@ unsafe extern "C" fn responded(response: *mut TritonResponse, flags: u32, userp:
             let _ = api.check((api.InferenceResponseDelete)(response.as_ptr()));
             reply
         };
-        flight.complete(reply.map_err(failed));
+        request.complete(reply.map_err(failed));
     } else if flags & RESPONSE_COMPLETE_FINAL != 0 {
         let (model, message) = (
-            flight.model.to_string(),
-            "the model ended the request without a reply".into(),
+            request.model.to_string(),
+            "the model ended the request without a response".into(),
         );
-        flight.complete(Err(Error::Infer {
+        request.complete(Err(Error::Infer {
             model,
             code: Code::Internal,
             message,

@@ -1,7 +1,6 @@
 //! The part of Triton's C API that we use, declared by hand after `tritonserver.h` 1.34, and its loading.
 //!
-//! The library is never closed: threads, thread-locals and exit handlers of it and of its dependencies
-//! outlive any server.
+//! The library is never closed: its servers, and exit handlers of its dependencies, last until the process ends.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -11,7 +10,7 @@ use libloading::os::unix::Library;
 
 use crate::Code;
 
-/// Declares objects that only Triton knows the inside of.
+/// Declares objects whose contents are private to Triton.
 macro_rules! opaque {
     ($($name:ident)*) => { $(
         #[repr(C)]
@@ -89,7 +88,6 @@ api! {
     fn ServerOptionsSetStrictModelConfig(options: *mut TritonOptions, strict: bool) -> Outcome;
     fn ServerOptionsSetModelLoadRetryCount(options: *mut TritonOptions, retries: u32) -> Outcome;
     fn ServerOptionsSetEnablePeerAccess(options: *mut TritonOptions, enable: bool) -> Outcome;
-    fn ServerOptionsSetExitTimeout(options: *mut TritonOptions, seconds: u32) -> Outcome;
     fn ServerOptionsSetLogInfo(options: *mut TritonOptions, log: bool) -> Outcome;
     fn ServerOptionsSetLogWarn(options: *mut TritonOptions, log: bool) -> Outcome;
     fn ServerOptionsSetLogError(options: *mut TritonOptions, log: bool) -> Outcome;
@@ -103,10 +101,7 @@ api! {
     ) -> Outcome;
 
     fn ServerNew(server: *mut *mut TritonServer, options: *mut TritonOptions) -> Outcome;
-    fn ServerStop(server: *mut TritonServer) -> Outcome;
-    fn ServerDelete(server: *mut TritonServer) -> Outcome;
     fn ServerLoadModel(server: *mut TritonServer, name: *const c_char) -> Outcome;
-    fn ServerUnloadModel(server: *mut TritonServer, name: *const c_char) -> Outcome;
     fn ServerModelMetadata(
         server: *mut TritonServer, name: *const c_char, version: i64, metadata: *mut *mut TritonMessage,
     ) -> Outcome;
@@ -167,7 +162,7 @@ pub(super) const REQUEST_RELEASE_ALL: u32 = 1;
 /// `TRITONSERVER_ERROR_UNAVAILABLE`.
 pub(super) const ERROR_UNAVAILABLE: u32 = 4;
 
-/// What Triton says when something fails.
+/// A failure as Triton reports it.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) code: Code,
@@ -175,7 +170,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// For what is wrong before Triton is asked.
+    /// A failure that is found before Triton is called.
     pub(super) fn invalid(message: String) -> Self {
         Self {
             code: Code::InvalidArg,
@@ -205,7 +200,7 @@ impl Api {
         Err(failure)
     }
 
-    /// The version of the API that the library speaks.
+    /// The version of the API that the library implements.
     pub(super) fn version(&self) -> Result<(u32, u32), Failure> {
         let (mut major, mut minor) = (0, 0);
         // SAFETY: two places for numbers.
@@ -213,7 +208,7 @@ impl Api {
     }
 }
 
-/// Opens a shared library without showing its symbols to anyone else, for good.
+/// Opens a shared library for good, without making its symbols visible to others.
 ///
 /// # Safety
 /// Its initialisers run: it is a library that the user means to be loaded.

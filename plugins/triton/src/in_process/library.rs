@@ -1,4 +1,4 @@
-//! Finding and loading `libtritonserver.so` from a Triton home: once per file and process, and for good.
+//! Finding and loading `libtritonserver.so` of a Triton installation: once per file and process, and for good.
 
 #![allow(unsafe_code)]
 

@@ -1,7 +1,6 @@
-//! Outputs: the memory that they are written into, and taking them out of a response.
+//! Outputs: the memory that they are written into, and reading them from a response.
 //!
-//! The memory is ours, counted: once by the response, once by whoever keeps the output. It outlives response and
-//! server.
+//! The memory is ours and reference-counted: the response holds it, and so does each output that a user keeps.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
@@ -11,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ffi::{Api, ERROR_UNAVAILABLE, Failure, MEMORY_CPU, Outcome, TritonAllocator, TritonResponse};
-use super::flight::Flight;
-use crate::{Buffer, DataType, Output, Reply};
+use super::in_flight::InFlightRequest;
+use crate::{DataType, Lease, Output, Response};
 
 /// Makes the buffers that outputs are written into.
 pub(super) struct Allocator {
@@ -42,11 +41,11 @@ impl Drop for Allocator {
     }
 }
 
-/// Takes the outputs, or the error, out of a response.
+/// Reads the outputs, or the error, of a response.
 ///
 /// # Safety
 /// `response` lives, and its buffers come from [`allocate`].
-pub(super) unsafe fn read(api: &'static Api, response: *mut TritonResponse) -> Result<Reply, Failure> {
+pub(super) unsafe fn read(api: &'static Api, response: *mut TritonResponse) -> Result<Response, Failure> {
     let mut count = 0;
     // SAFETY: as promised by the caller. The header says that the error belongs to the response, but every call
     // makes one of its own, which Triton's own servers delete, too.
@@ -58,7 +57,7 @@ pub(super) unsafe fn read(api: &'static Api, response: *mut TritonResponse) -> R
     let outputs = (0..count)
         .map(|index| unsafe { read_output(api, response, index) })
         .collect::<Result<_, _>>()?;
-    Ok(Reply { outputs })
+    Ok(Response { outputs })
 }
 
 /// # Safety
@@ -68,7 +67,7 @@ unsafe fn read_output(api: &'static Api, response: *mut TritonResponse, index: u
     let (mut base, mut byte_size, mut buffer) = (ptr::null(), 0, ptr::null_mut());
     let (mut memory_type, mut memory_type_id) = (MEMORY_CPU, 0);
     // SAFETY: places for what is asked; name and shape are copied while the response lives; a buffer is an
-    // `Arc<Buffer>` of `allocate`'s, of which this takes a count of its own.
+    // `Arc<Lease>` of `allocate`'s, of which this takes a count of its own.
     unsafe {
         api.check((api.InferenceResponseOutput)(
             response,
@@ -94,7 +93,7 @@ unsafe fn read_output(api: &'static Api, response: *mut TritonResponse, index: u
         let data = if buffer.is_null() {
             Bytes::new() // nothing was allocated for it
         } else {
-            let buffer = buffer.cast_const().cast::<Buffer>();
+            let buffer = buffer.cast_const().cast::<Lease>();
             Arc::increment_strong_count(buffer);
             Bytes::from_owner(OutputData(Arc::from_raw(buffer)))
         };
@@ -108,7 +107,7 @@ unsafe fn read_output(api: &'static Api, response: *mut TritonResponse, index: u
 }
 
 /// An output's memory, as [`Bytes`] owns it.
-struct OutputData(Arc<Buffer>);
+struct OutputData(Arc<Lease>);
 
 impl AsRef<[u8]> for OutputData {
     fn as_ref(&self) -> &[u8] {
@@ -116,7 +115,7 @@ impl AsRef<[u8]> for OutputData {
     }
 }
 
-/// Triton wants memory for an output. Ours is host memory, whatever it would like best.
+/// Triton requests memory for an output. It is host memory, whatever type Triton prefers.
 unsafe extern "C" fn allocate(
     _allocator: *mut TritonAllocator,
     _tensor_name: *const c_char,
@@ -129,12 +128,12 @@ unsafe extern "C" fn allocate(
     actual_memory_type: *mut u32,
     actual_memory_type_id: *mut i64,
 ) -> Outcome {
-    // SAFETY: `userp` is the flight that `responded` holds until the last answer; the rest are Triton's places
-    // for the answer.
+    // SAFETY: `userp` is the request that `responded` holds until the final response; the rest are places for the
+    // results.
     unsafe {
-        let flight = &*userp.cast_const().cast::<Flight>();
-        let Some(memory) = flight.outputs.try_take(byte_size) else {
-            return (flight.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"no memory for an output".as_ptr());
+        let request = &*userp.cast_const().cast::<InFlightRequest>();
+        let Some(memory) = request.outputs.try_lease(byte_size) else {
+            return (request.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"no memory for an output".as_ptr());
         };
         *buffer = memory.as_mut_ptr().cast();
         *buffer_userp = Arc::into_raw(Arc::new(memory)).cast_mut().cast();
@@ -144,7 +143,7 @@ unsafe extern "C" fn allocate(
     ptr::null_mut()
 }
 
-/// Triton needs an output's memory no more; a reply may.
+/// Triton no longer needs the memory of an output; a reply may.
 unsafe extern "C" fn free(
     _allocator: *mut TritonAllocator,
     _buffer: *mut c_void,
@@ -155,7 +154,7 @@ unsafe extern "C" fn free(
 ) -> Outcome {
     if !buffer_userp.is_null() {
         // SAFETY: the count that `allocate` gave.
-        drop(unsafe { Arc::from_raw(buffer_userp.cast_const().cast::<Buffer>()) });
+        drop(unsafe { Arc::from_raw(buffer_userp.cast_const().cast::<Lease>()) });
     }
     ptr::null_mut()
 }

@@ -1,13 +1,11 @@
-//! Triton's server object, its options and its allocator, owned: safe to call, freed when dropped.
+//! Triton's server object and its options behind safe functions.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
-use std::mem;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
 
 use super::ffi::{Api, Failure, MODEL_CONTROL_EXPLICIT, Outcome, TritonMessage, TritonOptions, TritonServer};
-use crate::{Log, lock};
+use crate::Log;
 
 /// The server's settings.
 pub(super) struct Options {
@@ -22,7 +20,7 @@ type SetBool = unsafe extern "C" fn(*mut TritonOptions, bool) -> Outcome;
 
 impl Options {
     /// Models are loaded on demand, configurations are taken as written, no metrics are kept.
-    pub(super) fn new(api: &'static Api, log: Log, exit_timeout_s: u32) -> Result<Self, Failure> {
+    pub(super) fn new(api: &'static Api, log: Log) -> Result<Self, Failure> {
         let mut raw = ptr::null_mut();
         // SAFETY: a place for a pointer.
         unsafe { api.check((api.ServerOptionsNew)(&mut raw)) }?;
@@ -49,7 +47,6 @@ impl Options {
                 raw.as_ptr(),
                 MODEL_CONTROL_EXPLICIT,
             ))?;
-            api.check((api.ServerOptionsSetExitTimeout)(raw.as_ptr(), exit_timeout_s))?;
         }
         Ok(options)
     }
@@ -94,7 +91,7 @@ impl Drop for Options {
     }
 }
 
-/// A running server.
+/// A running server, which runs until the process ends.
 pub(super) struct RawServer {
     pub(super) api: &'static Api,
     raw: NonNull<TritonServer>,
@@ -108,11 +105,9 @@ unsafe impl Sync for RawServer {}
 impl RawServer {
     pub(super) fn new(options: &Options) -> Result<Self, Failure> {
         let (api, mut raw) = (options.api, ptr::null_mut());
-        let mut shared = lock(&SHARED);
         // SAFETY: a place for a pointer; the options live and Triton copies them.
         unsafe { api.check((api.ServerNew)(&mut raw, options.raw.as_ptr())) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no server".into()))?;
-        shared.running += 1;
         Ok(Self { api, raw })
     }
 
@@ -128,23 +123,6 @@ impl RawServer {
             self.api
                 .check((self.api.ServerLoadModel)(self.as_ptr(), model.as_ptr()))
         }
-    }
-
-    /// Returns at once; the model goes when its last request has, on a thread of Triton's.
-    pub(super) fn unload(&self, model: &str) -> Result<(), Failure> {
-        let model = c_string(model)?;
-        // SAFETY: the server lives; Triton copies the name.
-        unsafe {
-            self.api
-                .check((self.api.ServerUnloadModel)(self.as_ptr(), model.as_ptr()))
-        }
-    }
-
-    /// Waits for what is in flight and for the models to go, at most the exit timeout. After a failure something still
-    /// runs in there: then the server is to be left alone rather than dropped.
-    pub(super) fn stop(&self) -> Result<(), Failure> {
-        // SAFETY: the server lives.
-        unsafe { self.api.check((self.api.ServerStop)(self.as_ptr())) }
     }
 
     /// JSON: KServe v2 model metadata. `version` is one that is served, or -1 for any.
@@ -191,49 +169,6 @@ impl RawServer {
             api.check((api.MessageDelete)(message))?;
             text
         }
-    }
-}
-
-impl Drop for RawServer {
-    fn drop(&mut self) {
-        let mut shared = lock(&SHARED);
-        shared.stopped.push(Stopped {
-            api: self.api,
-            raw: self.raw,
-        });
-        shared.running -= 1;
-        if shared.running == 0 {
-            drop(mem::take(&mut shared.stopped));
-        }
-    }
-}
-
-/// What the servers of this process have in common: a pool of memory, set up by the first and torn down by whichever is
-/// deleted first, and then ensembles in the others have no memory for what their steps hand on ("PinnedMemoryManager
-/// has not been created"). So all are deleted when the last one has stopped.
-static SHARED: Mutex<Shared> = Mutex::new(Shared {
-    running: 0,
-    stopped: Vec::new(),
-});
-
-struct Shared {
-    running: usize,
-    stopped: Vec<Stopped>,
-}
-
-/// A server that is deleted when dropped; one that was not stopped stops then.
-struct Stopped {
-    api: &'static Api,
-    raw: NonNull<TritonServer>,
-}
-
-// SAFETY: as for a running server.
-unsafe impl Send for Stopped {}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        // SAFETY: ours, and dropped once; a failure to free has no remedy.
-        let _ = unsafe { self.api.check((self.api.ServerDelete)(self.raw.as_ptr())) };
     }
 }
 

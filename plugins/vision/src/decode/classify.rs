@@ -1,10 +1,10 @@
-//! Class scores become probabilities.
+//! Class scores to probabilities.
 
 use ndarray::{ArrayViewD, Ix2};
 
-use super::DecodeError;
+use super::error::DecodeError;
 
-/// The probabilities of a row of logits: `exp(x - max) / Σ exp(x - max)`; they sum to 1 for finite logits.
+/// The probabilities of logits: `exp(x - max) / Σ exp(x - max)`; they sum to 1 if the logits are finite.
 pub fn softmax(logits: impl IntoIterator<Item = f32>) -> Vec<f32> {
     let mut values: Vec<f32> = logits.into_iter().collect();
     // the largest exponent is 0, so that nothing overflows
@@ -15,11 +15,11 @@ pub fn softmax(logits: impl IntoIterator<Item = f32>) -> Vec<f32> {
     values
 }
 
-/// The class probabilities of each entry of a batch of logits `[batch, classes]`; `None` where an entry has a value that is
-/// not finite.
+/// The class probabilities of each entry of a batch of logits `[batch, classes]`; `None` for an entry with a value that is not
+/// finite.
 ///
 /// # Errors
-/// [`DecodeError::Classes`] when the tensor is not `[batch, classes]`, or `classes` is 0.
+/// [`DecodeError::Classes`] if the tensor is not `[batch, classes]`, or `classes` is 0.
 pub fn class_probabilities(logits: ArrayViewD<'_, f32>, classes: usize) -> Result<Vec<Option<Vec<f32>>>, DecodeError> {
     let wrong = DecodeError::Classes {
         labels: classes,

@@ -1,33 +1,24 @@
-//! The outputs of a model that detects people and classifies their vests in one go.
+//! The outputs of a model that detects people and classifies their vests at once.
 
 use ndarray::{Array2, ArrayView1};
 
-use super::{DecodeError, Detection, f32_tensor, finite};
+use super::detection::Detection;
+use super::error::DecodeError;
+use super::tensor::{TensorView, f32_tensor};
 use crate::letterbox::Letterbox;
 use crate::skeleton::{Keypoint, KeypointDetection, Pose};
 use crate::{Point, Rect};
 
-/// An output tensor, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub struct TensorView<'a> {
-    /// Its name in the model.
-    pub name: &'a str,
-    /// Its dimensions.
-    pub shape: &'a [i64],
-    /// Its elements: little-endian, row-major.
-    pub data: &'a [u8],
-}
-
 /// The people in the outputs of a model of the task `people`, in frame pixels and in the model's order.
 ///
-/// All in pixels of the letterboxed picture, with a row a person: `boxes` FP32 [rows, 4] (left, top, right, bottom),
-/// `scores` FP32 [rows], `keypoints` FP32 [rows, 17, 3] (x, y, confidence), `vests` FP32 [rows, `classes`] (probabilities);
-/// `count` INT64 [1] is how many of the rows are people. The others are passed over, and so are rows with a value that is
-/// no finite number or with an empty box; what is not finite among the probabilities only loses the person's vest.
+/// The outputs have one row per person, in pixels of the model's input: `boxes` FP32 `[rows, 4]` (left, top, right, bottom),
+/// `scores` FP32 `[rows]`, `keypoints` FP32 `[rows, 17, 3]` (x, y, confidence), `vests` FP32 `[rows, classes]`
+/// (probabilities). `count` INT64 `[1]` is the number of people; rows beyond it are ignored. Rows with a value that is not
+/// finite or with an empty box are skipped; probabilities that are not finite only leave the person without classes.
 ///
 /// # Errors
-/// [`DecodeError::Output`] when an output is missing or of another shape, [`DecodeError::Bytes`] when its data does not
-/// fill its shape, [`DecodeError::Count`] when there are more people than rows, or fewer than none.
+/// [`DecodeError::Output`] if an output is missing or has another shape, [`DecodeError::Bytes`] if its data does not fill its
+/// shape, [`DecodeError::Count`] if the count is negative or larger than the number of rows.
 pub fn people(
     outputs: &[TensorView<'_>],
     letterbox: &Letterbox,
@@ -58,27 +49,26 @@ fn person(
     letterbox: &Letterbox,
 ) -> Option<Detection> {
     let bbox = letterbox.rect_to_frame(Rect::new(edges[0], edges[1], edges[2], edges[3]));
-    let pose: Pose = std::array::from_fn(|joint| {
-        let [x, y, confidence] = [0, 1, 2].map(|i| keypoints[3 * joint + i]);
+    let pose: Pose = std::array::from_fn(|keypoint| {
+        let [x, y, confidence] = [0, 1, 2].map(|i| keypoints[3 * keypoint + i]);
         KeypointDetection {
             point: letterbox.to_frame(Point::new(x, y)),
             confidence,
         }
     });
-    let sound = score.is_finite() && bbox.area() > 0.0 && bbox.area().is_finite();
     let person = Detection {
         bbox,
         score,
         pose: Some(pose),
-        ..Detection::default()
+        classes: None,
     };
-    (sound && finite(&pose) && keypoints.iter().all(|v| v.is_finite())).then_some(person)
+    (person.is_sound() && keypoints.iter().all(|v| v.is_finite())).then_some(person)
 }
 
-/// An output as a table, a row a person, where its shape is any number of rows of `row`.
+/// An output as `[rows, values]`, if its shape is any number of rows of the shape `row`.
 fn rows(outputs: &[TensorView<'_>], name: &'static str, row: &[i64]) -> Result<Array2<f32>, DecodeError> {
-    let fits = |output: &&TensorView<'_>| matches!(output.shape, [_, rest @ ..] if rest == row);
-    let output = find(outputs, name).filter(fits).ok_or_else(|| {
+    let matches = |output: &&TensorView<'_>| matches!(output.shape, [_, rest @ ..] if rest == row);
+    let output = find(outputs, name).filter(matches).ok_or_else(|| {
         let dims: String = row.iter().map(|dim| format!(", {dim}")).collect();
         wrong(outputs, name, format!("FP32 [rows{dims}]"))
     })?;
@@ -90,7 +80,7 @@ fn rows(outputs: &[TensorView<'_>], name: &'static str, row: &[i64]) -> Result<A
         .map_err(|_| wrong(outputs, name, format!("{shape:?}")))
 }
 
-/// How many of the rows are people.
+/// The number of rows that are people.
 fn count(outputs: &[TensorView<'_>], rows: usize) -> Result<usize, DecodeError> {
     let name = "count";
     let data = find(outputs, name).filter(|output| output.shape == [1]);

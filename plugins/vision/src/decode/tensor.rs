@@ -1,13 +1,24 @@
-//! Bytes from a server become an array.
+//! Tensors as bytes and as arrays.
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::DecodeError;
+use super::error::DecodeError;
 
-/// The FP32 tensor in `bytes`, which are little-endian, row-major and need not be aligned.
+/// A borrowed output tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'a> {
+    /// The output's name in the model.
+    pub name: &'a str,
+    /// The dimensions.
+    pub shape: &'a [i64],
+    /// The elements, little-endian and row-major.
+    pub data: &'a [u8],
+}
+
+/// The FP32 tensor of `shape` in `bytes`, which are little-endian, row-major and need not be aligned.
 ///
 /// # Errors
-/// [`DecodeError::Bytes`] when the length does not fit the shape, or the shape has a negative dimension.
+/// [`DecodeError::Bytes`] if the length does not match the shape, or the shape has a negative dimension.
 pub fn f32_tensor(shape: &[i64], bytes: &[u8]) -> Result<ArrayD<f32>, DecodeError> {
     let wrong = |expected| DecodeError::Bytes {
         shape: shape.to_vec(),

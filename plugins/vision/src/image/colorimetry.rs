@@ -1,6 +1,6 @@
-//! What YUV bytes mean, and the conversions from and to RGB.
+//! The meaning of YUV bytes, and conversions from and to RGB.
 
-/// Which luma and chroma weights a YUV frame was made with.
+/// The luma and chroma weights of a YUV frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ColorMatrix {
     /// ITU-R BT.601, standard definition.
@@ -23,22 +23,22 @@ impl ColorMatrix {
     }
 }
 
-/// What the bytes of a YUV frame span.
+/// The range of a YUV frame's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ColorRange {
-    /// Luma 16..235, chroma 16..240 (BT.601-7 § 2.5.3), as cameras and codecs have it.
+    /// Luma 16..235, chroma 16..240 (BT.601-7 § 2.5.3), as in cameras and codecs.
     #[default]
     Limited,
-    /// 0..255, as JPEG has it.
+    /// 0..255, as in JPEG.
     Full,
 }
 
-/// How a YUV frame's bytes become colours; means nothing for RGB formats.
+/// The relation between a YUV frame's bytes and colours; ignored for RGB formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Colorimetry {
     /// The weights.
     pub matrix: ColorMatrix,
-    /// The span.
+    /// The range.
     pub range: ColorRange,
 }
 
@@ -59,7 +59,7 @@ impl Colorimetry {
         let y = kr * r + (1.0 - kr - kb) * g + kb * b;
         let u = (b - y) / (2.0 * (1.0 - kb));
         let v = (r - y) / (2.0 * (1.0 - kr));
-        // `as` saturates, which full range needs: its chroma reaches 255.5
+        // `as` saturates: full-range chroma reaches 255.5
         [black + luma * y, 128.0 + chroma * u, 128.0 + chroma * v].map(|v| v.round() as u8)
     }
 

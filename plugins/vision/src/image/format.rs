@@ -1,8 +1,8 @@
-//! Pixel formats: which byte is what.
+//! Pixel formats: the arrangement of bytes.
 
 /// How a raw frame's bytes are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // the names are descriptive
 pub enum PixelFormat {
     /// Planes Y, U, V.
     I420,
@@ -22,7 +22,7 @@ pub enum PixelFormat {
     Bgra,
     Argb,
     Abgr,
-    /// Luma alone.
+    /// Luma only.
     Gray8,
 }
 
@@ -67,12 +67,12 @@ impl PixelFormat {
         }
     }
 
-    /// The format of that GStreamer name.
+    /// The format with that GStreamer name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.name() == name)
     }
 
-    /// How many planes a frame has.
+    /// Number of planes of a frame.
     pub const fn planes(self) -> usize {
         match self {
             Self::I420 | Self::Yv12 => 3,
@@ -100,7 +100,7 @@ impl PixelFormat {
         }
     }
 
-    /// Where R, G and B are within a pixel of an RGB format; `None` for YUV and grey.
+    /// Byte offsets of R, G and B in a pixel of an RGB format; `None` for YUV and grey.
     pub const fn rgb_offsets(self) -> Option<[usize; 3]> {
         match self {
             Self::Rgb | Self::Rgbx | Self::Rgba => Some([0, 1, 2]),
@@ -111,7 +111,7 @@ impl PixelFormat {
         }
     }
 
-    /// Where U and V are, each as plane and byte offset; `None` for RGB and grey.
+    /// The places of U and V, each as plane and byte offset; `None` for RGB and grey.
     pub const fn uv_places(self) -> Option<[(usize, usize); 2]> {
         match self {
             Self::I420 => Some([(1, 0), (2, 0)]),

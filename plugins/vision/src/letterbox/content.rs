@@ -1,78 +1,63 @@
 //! The scaled pixels of a region, a row at a time.
 
-use super::Placement;
+use super::placement::Placement;
 use super::taps::Taps;
 use crate::Rect;
-use crate::image::{Image, RgbFromYuv};
+use crate::image::{Image, PixelFormat, RgbFromYuv};
 
 /// The content of a letterbox.
-pub(super) enum Content<'a> {
-    Rgb {
-        pixels: Scaled<'a>,
-        /// Byte offsets of R, G, B.
-        offsets: [usize; 3],
-    },
-    Yuv {
-        luma: Scaled<'a>,
-        /// None for grey.
-        chroma: Vec<Scaled<'a>>,
-        /// Places of U and V: which of `chroma`, byte offset.
-        places: [(usize, usize); 2],
-        /// A row of Y, U, V.
-        yuv: [Vec<u8>; 3],
-        matrix: RgbFromYuv,
-    },
+///
+/// Filters and buffers are kept: they are computed anew, in the same memory, when another region or a frame of another format
+/// or size comes along, so that sampling does not allocate once the buffers have grown.
+#[derive(Default)]
+pub(super) struct Content {
+    /// Format and size of the frames and the region that the planes are prepared for.
+    prepared: Option<(PixelFormat, [usize; 2], Rect)>,
+    planes: [Scaled; 3],
+    /// A row of Y, U, V.
+    yuv: [Vec<u8>; 3],
 }
 
 /// The chroma of grey.
 const NEUTRAL: u8 = 128;
 
-impl<'a> Content<'a> {
-    pub fn new(image: &'a Image<'a>, region: Rect, placement: &Placement) -> Self {
-        let plane = |plane| Scaled::new(image, plane, region, placement);
-        if let Some(offsets) = image.format().rgb_offsets() {
-            return Self::Rgb {
-                pixels: plane(0),
-                offsets,
-            };
+impl Content {
+    /// Prepares for `region` of frames like `image`, at `placement`, which must depend on nothing but the region. Returns
+    /// whether anything changed.
+    pub fn prepare(&mut self, image: &Image<'_>, region: Rect, placement: &Placement) -> bool {
+        let wanted = (image.format(), [image.width(), image.height()], region);
+        if self.prepared == Some(wanted) {
+            return false;
         }
-        let places = image.format().uv_places();
-        Self::Yuv {
-            luma: plane(0),
-            chroma: (1..image.format().planes()).map(plane).collect(),
-            places: places.map_or([(0, 0); 2], |uv| uv.map(|(plane, offset)| (plane - 1, offset))),
-            yuv: [(); 3].map(|()| vec![NEUTRAL; placement.columns.len()]),
-            matrix: image.colorimetry().rgb_from_yuv(),
+        for (plane, scaled) in self.planes.iter_mut().take(image.planes()).enumerate() {
+            scaled.prepare(image, plane, region, placement);
         }
+        for row in &mut self.yuv {
+            row.clear();
+            row.resize(placement.columns.len(), NEUTRAL);
+        }
+        self.prepared = Some(wanted);
+        true
     }
 
-    /// Row `y` of the content, its R, G and B.
-    pub fn row(&mut self, y: usize, rgb: [&mut [u8]; 3]) {
-        match self {
-            Self::Rgb { pixels, offsets } => {
-                pixels.blend_rows(y);
-                for (out, offset) in rgb.into_iter().zip(*offsets) {
-                    pixels.blend_columns(offset, out);
-                }
-            }
-            Self::Yuv {
-                luma,
-                chroma,
-                places,
-                yuv,
-                matrix,
-            } => {
-                luma.blend_rows(y);
-                luma.blend_columns(0, &mut yuv[0]);
-                if !chroma.is_empty() {
-                    chroma.iter_mut().for_each(|plane| plane.blend_rows(y));
-                    for (out, (plane, offset)) in yuv[1..].iter_mut().zip(*places) {
-                        chroma[plane].blend_columns(offset, out);
-                    }
-                }
-                convert(matrix, yuv, rgb);
-            }
+    /// Row `y` of the content of an image that was prepared for: its R, G and B.
+    pub fn row(&mut self, image: &Image<'_>, y: usize, rgb: [&mut [u8]; 3]) {
+        for (plane, scaled) in self.planes.iter_mut().take(image.planes()).enumerate() {
+            scaled.blend_rows(image, plane, y);
         }
+        if let Some(offsets) = image.format().rgb_offsets() {
+            for (out, offset) in rgb.into_iter().zip(offsets) {
+                self.planes[0].blend_columns(offset, out);
+            }
+            return;
+        }
+        self.planes[0].blend_columns(0, &mut self.yuv[0]);
+        // grey has no chroma: its rows stay neutral
+        let places = image.format().uv_places().into_iter().flatten();
+        for (out, (plane, offset)) in self.yuv[1..].iter_mut().zip(places) {
+            self.planes[plane].blend_columns(offset, out);
+        }
+        convert(&image.colorimetry().rgb_from_yuv(), &self.yuv, rgb);
     }
 }
 
@@ -84,9 +69,8 @@ fn convert(matrix: &RgbFromYuv, [y, u, v]: &[Vec<u8>; 3], [r, g, b]: [&mut [u8];
 }
 
 /// One plane, scaled.
-pub(super) struct Scaled<'a> {
-    image: &'a Image<'a>,
-    plane: usize,
+#[derive(Default)]
+struct Scaled {
     pixel_stride: usize,
     x: Taps,
     y: Taps,
@@ -94,36 +78,29 @@ pub(super) struct Scaled<'a> {
     sums: Vec<u16>,
 }
 
-impl<'a> Scaled<'a> {
-    fn new(image: &'a Image<'a>, plane: usize, region: Rect, placement: &Placement) -> Self {
+impl Scaled {
+    fn prepare(&mut self, image: &Image<'_>, plane: usize, region: Rect, placement: &Placement) {
         let subsampling = if plane == 0 { 1.0 } else { 2.0 };
         let (columns, rows) = image.plane_size(plane);
-        let axis = |from: f32, to: f32, outputs: usize, samples: usize| {
+        let axis = |taps: &mut Taps, from: f32, to: f32, outputs: usize, samples: usize| {
             let start = f64::from(from) / subsampling;
             let step = (f64::from(to) - f64::from(from)) / subsampling / outputs as f64;
-            Taps::new(start, step, outputs, samples)
+            taps.set(start, step, outputs, samples);
         };
-        let x = axis(region.left, region.right, placement.columns.len(), columns);
-        let y = axis(region.top, region.bottom, placement.rows.len(), rows);
-        let pixel_stride = image.format().pixel_stride(plane);
-        let sums = vec![0; x.reach().max(x.span) * pixel_stride];
-        Self {
-            image,
-            plane,
-            pixel_stride,
-            x,
-            y,
-            sums,
-        }
+        axis(&mut self.x, region.left, region.right, placement.columns.len(), columns);
+        axis(&mut self.y, region.top, region.bottom, placement.rows.len(), rows);
+        self.pixel_stride = image.format().pixel_stride(plane);
+        self.sums.clear();
+        self.sums.resize(self.x.reach().max(self.x.span) * self.pixel_stride, 0);
     }
 
-    /// Blends the rows that make up row `y`.
-    fn blend_rows(&mut self, y: usize) {
+    /// Blends the rows that make up output row `y`.
+    fn blend_rows(&mut self, image: &Image<'_>, plane: usize, y: usize) {
         let first = self.x.first * self.pixel_stride;
         let length = self.x.span * self.pixel_stride;
         let sums = &mut self.sums[..length];
         for (tap, (row, weight)) in self.y.of(y).enumerate() {
-            let samples = &self.image.row(self.plane, row)[first..][..length];
+            let samples = &image.row(plane, row)[first..][..length];
             if tap == 0 {
                 sums.iter_mut()
                     .zip(samples)

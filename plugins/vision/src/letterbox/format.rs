@@ -1,9 +1,9 @@
-//! What a network wants its input to look like.
+//! The form of a network's image input.
 
 /// How a region is fitted into a tensor of another shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
-    /// Keeps the aspect, pads what is left.
+    /// Keeps the aspect ratio and pads the rest.
     #[default]
     Letterbox,
     /// Fills the tensor, each axis with its own scale.
@@ -31,7 +31,7 @@ pub enum Element {
 }
 
 impl Element {
-    /// Bytes an element.
+    /// Bytes per element.
     pub const fn size(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -50,14 +50,14 @@ pub enum ChannelOrder {
     Bgr,
 }
 
-/// A network's picture input, for one picture (a batch is several of them in a row).
+/// The image input of a network, for one image; a batch is several of them, one after another.
 ///
-/// An element is `(pixel · scale - mean) / std`, computed in `f32`, of a pixel 0..255.
+/// An element is `(pixel · scale - mean) / std`, computed in `f32`, for pixels 0..255.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TensorFormat {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
     /// The order of dimensions.
     pub layout: Layout,
@@ -65,26 +65,26 @@ pub struct TensorFormat {
     pub element: Element,
     /// The order of channels.
     pub order: ChannelOrder,
-    /// What pixels are multiplied with, e.g. 1/255.
+    /// Factor of pixels, e.g. 1/255.
     pub scale: f32,
-    /// What is subtracted, a value for each of the tensor's channels in the tensor's order.
+    /// Subtracted from scaled pixels: a value for each channel, in the tensor's order.
     pub mean: [f32; 3],
-    /// What is divided by, likewise.
+    /// Divisor after that, likewise.
     pub std: [f32; 3],
-    /// The padding's pixel (the same for all channels), before normalisation.
+    /// The pixel value of padding in all channels, before normalisation.
     pub pad: u8,
-    /// How regions of another aspect are fitted.
+    /// How regions of another aspect ratio are fitted.
     pub fit: Fit,
 }
 
 impl TensorFormat {
-    /// How many bytes a picture has; `usize::MAX` when that is more than there can be.
+    /// Bytes of an image; `usize::MAX` if the number overflows.
     pub const fn bytes(&self) -> usize {
         let pixels = self.width.saturating_mul(self.height);
         pixels.saturating_mul(3 * self.element.size())
     }
 
-    /// The dimensions of a picture, without a batch dimension.
+    /// The dimensions of an image, without a batch dimension.
     pub const fn shape(&self) -> [usize; 3] {
         match self.layout {
             Layout::Nchw => [3, self.height, self.width],
@@ -92,7 +92,7 @@ impl TensorFormat {
         }
     }
 
-    /// The element that a pixel value becomes in a channel.
+    /// The element of a pixel value in a channel.
     pub(super) fn value(&self, channel: usize, pixel: u8) -> f32 {
         (f32::from(pixel) * self.scale - self.mean[channel]) / self.std[channel]
     }

@@ -1,27 +1,33 @@
-//! A region of a frame, of whatever format, becomes a tensor in one pass.
+//! Conversion of a region of a frame, of any format, into a tensor in one pass.
 
 use super::content::Content;
-use super::{ChannelOrder, Element, Layout, Letterbox, Placement, SampleError, TensorFormat};
+use super::error::SampleError;
+use super::format::{ChannelOrder, Element, Layout, TensorFormat};
+use super::placement::{Letterbox, Placement};
 use crate::Rect;
 use crate::image::Image;
 
 /// Writes regions of frames as one model's input: fits, scales, converts, normalises and lays out in one pass
-/// over the rows, without a picture in between.
+/// over the rows, without an intermediate image.
+///
+/// Filters and row buffers are kept between calls: the same region of frames of the same format and size is sampled without
+/// computing filters or allocating; another region reuses the memory.
 ///
 /// # Definition
 /// 1. Every component (R, G, B; or Y, U, V in their own planes) of a content pixel is
-///    `(Σ wy·wx·sample + 2^15) >> 16`, a byte, over the samples and weights of 8 fraction bits that the plane has
-///    for that column and row: linear interpolation between pixel centres, or, where the plane is scaled down
-///    by more than 1.5, the average over the pixel's area. Beyond its edges a plane goes on as its outermost samples.
-/// 2. Chroma is sited at the centre of its 2×2 luma pixels, so a region has half the coordinates there.
+///    `(Σ wy·wx·sample + 2^15) >> 16`, a byte, over the plane's samples for that column and row and their weights of 8
+///    fraction bits: linear interpolation between pixel centres, or, where the plane is scaled down
+///    by more than 1.5, the average over the pixel's area. Beyond its edges a plane repeats its outermost samples.
+/// 2. Chroma is sited at the centre of its 2×2 luma pixels, so the region's coordinates are halved there.
 /// 3. YUV becomes RGB by [`RgbFromYuv::convert`](crate::image::RgbFromYuv::convert).
-/// 4. The element is `(pixel · scale - mean) / std`, of the padding as well.
+/// 4. The element is `(pixel · scale - mean) / std`, for padding, too.
 pub struct Sampler {
     format: TensorFormat,
     table: Table,
+    scratch: Scratch,
 }
 
-/// Every element that there can be, by the tensor's channel and the pixel's value, as it is stored.
+/// Every possible element as stored, by the tensor's channel and the pixel's value.
 enum Table {
     F32(Entries<4>),
     U8(Entries<1>),
@@ -30,11 +36,10 @@ enum Table {
 type Entries<const N: usize> = Box<[[[u8; N]; 256]; 3]>;
 
 impl Sampler {
-    /// Prepares for one kind of tensor.
+    /// A sampler for one kind of tensor.
     ///
     /// # Errors
-    /// [`SampleError::Size`] when the tensor is empty, [`SampleError::Normalization`] when an element would not be
-    /// finite.
+    /// [`SampleError::Size`] if the tensor is empty, [`SampleError::Normalization`] if an element would not be finite.
     pub fn new(format: TensorFormat) -> Result<Self, SampleError> {
         let TensorFormat {
             width,
@@ -47,7 +52,7 @@ impl Sampler {
         if width == 0 || height == 0 {
             return Err(SampleError::Size { width, height });
         }
-        // values are linear in the pixel, so that both ends tell
+        // elements are linear in the pixel: checking both ends is enough
         if (0..3).any(|c| [0, 255].iter().any(|p| !format.value(c, *p).is_finite())) {
             return Err(SampleError::Normalization { scale, mean, std });
         }
@@ -55,20 +60,22 @@ impl Sampler {
             Element::F32 => Table::F32(entries(|c, p| format.value(c, p).to_le_bytes())),
             Element::U8 => Table::U8(entries(|c, p| [format.value(c, p).round() as u8])),
         };
-        Ok(Self { format, table })
+        let scratch = Scratch::default();
+        Ok(Self { format, table, scratch })
     }
 
-    /// The tensor it makes.
+    /// The tensor to be filled.
     pub fn format(&self) -> &TensorFormat {
         &self.format
     }
 
-    /// Fills `out` with `region` of `image`; the region is in frame pixels, need not be whole and may reach outside.
+    /// Fills `out` with `region` of `image`. The region is in frame pixels, need not be integral and may reach outside the
+    /// frame.
     ///
     /// # Errors
-    /// [`SampleError::Region`] when the region is empty, not finite or absurdly far; [`SampleError::Output`] when
-    /// `out` has another length than [`TensorFormat::bytes`].
-    pub fn sample(&self, image: &Image<'_>, region: Rect, out: &mut [u8]) -> Result<Letterbox, SampleError> {
+    /// [`SampleError::Region`] if the region is empty, not finite or too far away; [`SampleError::Output`] if `out` has
+    /// another length than [`TensorFormat::bytes`].
+    pub fn sample(&mut self, image: &Image<'_>, region: Rect, out: &mut [u8]) -> Result<Letterbox, SampleError> {
         let TensorFormat { width, height, fit, .. } = self.format;
         let expected = self.format.bytes();
         if out.len() != expected {
@@ -78,39 +85,59 @@ impl Sampler {
             });
         }
         let placement = Placement::new(region, width, height, fit)?;
-        match &self.table {
-            Table::F32(entries) => self.fill(entries, image, region, &placement, out),
-            Table::U8(entries) => self.fill(entries, image, region, &placement, out),
+        let Self { format, table, scratch } = self;
+        scratch.prepare(format, image, region, &placement);
+        match table {
+            Table::F32(entries) => scratch.fill(format, entries, image, &placement, out),
+            Table::U8(entries) => scratch.fill(format, entries, image, &placement, out),
         }
         Ok(placement.letterbox)
     }
+}
 
+/// The row buffers and filters that a [`Sampler`] keeps from one call to the next.
+#[derive(Default)]
+struct Scratch {
+    content: Content,
+    /// A row of padding.
+    padding: Vec<u8>,
+    /// A row of R, G, B: padding on both sides, content between.
+    rgb: [Vec<u8>; 3],
+}
+
+impl Scratch {
+    /// Prepares for `region` of frames like `image`.
+    fn prepare(&mut self, format: &TensorFormat, image: &Image<'_>, region: Rect, placement: &Placement) {
+        if self.content.prepare(image, region, placement) {
+            self.padding.resize(format.width, format.pad);
+            for row in &mut self.rgb {
+                row.clone_from(&self.padding);
+            }
+        }
+    }
+
+    /// Writes the tensor of an image that was prepared for, row by row.
     fn fill<const N: usize>(
-        &self,
+        &mut self,
+        format: &TensorFormat,
         entries: &[[[u8; N]; 256]; 3],
         image: &Image<'_>,
-        region: Rect,
         placement: &Placement,
         out: &mut [u8],
     ) {
-        let mut content = Content::new(image, region, placement);
-        let padding = [(); 3].map(|()| vec![self.format.pad; self.format.width]);
-        // left and right of the content the padding stays
-        let mut rgb = padding.clone();
-        for y in 0..self.format.height {
-            let row = if placement.rows.contains(&y) {
-                let columns = rgb.each_mut().map(|row| &mut row[placement.columns.clone()]);
-                content.row(y - placement.rows.start, columns);
-                &rgb
+        for y in 0..format.height {
+            let [r, g, b] = if placement.rows.contains(&y) {
+                let columns = self.rgb.each_mut().map(|row| &mut row[placement.columns.clone()]);
+                self.content.row(image, y - placement.rows.start, columns);
+                self.rgb.each_ref().map(Vec::as_slice)
             } else {
-                &padding
+                [self.padding.as_slice(); 3]
             };
-            let [r, g, b] = row.each_ref().map(Vec::as_slice);
-            let channels = match self.format.order {
+            let channels = match format.order {
                 ChannelOrder::Rgb => [r, g, b],
                 ChannelOrder::Bgr => [b, g, r],
             };
-            match self.format.layout {
+            match format.layout {
                 Layout::Nchw => planar(entries, channels, y, out),
                 Layout::Nhwc => interleaved(entries, channels, y, out),
             }

@@ -78,7 +78,7 @@ fn yolov7_pose() {
 
 /// Found by fuzzing.
 #[test]
-fn a_score_beyond_all_numbers_is_none() {
+fn an_infinite_score_is_not_a_person() {
     let rows = [row(&[320.0, 240.0, 40.0, 120.0, 1e30, 1e30])];
     check(
         PoseLayout::Yolov7Pose,
@@ -133,7 +133,7 @@ fn movenet_multipose() {
 }
 
 #[test]
-fn passes_over_rows_that_are_no_people() {
+fn candidates_that_are_not_people_are_skipped() {
     let good = [320.0, 240.0, 40.0, 120.0, 0.5, 1.0];
     let spoilt = |index: usize, value: f32| {
         let mut row = row(&good);

@@ -1,4 +1,4 @@
-//! Class scores become probabilities.
+//! Class scores to probabilities.
 
 use ndarray::{ArrayD, IxDyn, arr2};
 use vision::decode::{DecodeError, class_probabilities, softmax};
@@ -13,7 +13,7 @@ fn softmax_sums_to_one() {
 }
 
 #[test]
-fn a_row_of_class_scores_a_person() {
+fn each_row_of_logits_is_a_persons_probabilities() {
     let logits = arr2(&[[0.0, 0.0, 50.0], [f32::NAN, 0.0, 0.0], [9.0, 0.0, 0.0]]).into_dyn();
     let got = class_probabilities(logits.view(), 3).unwrap();
     let likely: Vec<_> = got

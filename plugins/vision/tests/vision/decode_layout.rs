@@ -1,14 +1,14 @@
-//! Telling layouts apart, and bytes become tensors.
+//! Recognition of layouts by names and shapes, and tensors from bytes.
 
 use expect_test::expect;
 use ndarray::arr2;
-use vision::decode::{PoseLayout, f32_tensor};
+use vision::decode::{PoseLayout, UnknownLayout, f32_tensor};
 
 /// Names and shapes.
 type Outputs<'a> = &'a [(&'a str, &'a [i64])];
 
 #[test]
-fn detects_layouts() {
+fn layouts_are_detected_by_name_and_shape() {
     let grid: Outputs<'_> = &[
         ("516", &[1, 3, 80, 80, 57]),
         ("output", &[1, 25500, 57]),
@@ -35,14 +35,26 @@ fn detects_layouts() {
         assert_eq!(PoseLayout::detect(tensors), Ok((layout, index)), "{tensors:?}");
         assert_eq!(layout.find(tensors), Ok(index), "{tensors:?}");
     }
-    for layout in PoseLayout::ALL {
-        assert_eq!(PoseLayout::from_name(layout.name()), Some(layout));
-    }
-    assert_eq!(PoseLayout::from_name("yolov9-pose"), None);
 }
 
 #[test]
-fn explains_what_it_cannot_read() {
+fn an_unknown_layout_name_is_an_error_that_lists_the_known_ones() {
+    let names = "yolov7-pose yolov7-pose-nms yolov8-pose movenet-multipose";
+    assert_eq!(PoseLayout::ALL.map(PoseLayout::name).join(" "), names);
+    for layout in PoseLayout::ALL {
+        assert_eq!(PoseLayout::from_name(layout.name()), Some(layout));
+        assert_eq!(layout.name().parse(), Ok(layout));
+    }
+    assert_eq!(PoseLayout::from_name("yolov9-pose"), None);
+    let error: UnknownLayout = "yolov9-pose".parse::<PoseLayout>().unwrap_err();
+    expect![
+        "unknown pose layout 'yolov9-pose'; known layouts: yolov7-pose, yolov7-pose-nms, yolov8-pose, movenet-multipose"
+    ]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn an_unreadable_export_is_an_error_with_a_remedy() {
     let table: [Outputs<'_>; 5] = [
         &[],
         &[("a", &[1, 3, 80, 80, 57]), ("b", &[1, 3, 40, 40, 57])],
@@ -58,7 +70,7 @@ fn explains_what_it_cannot_read() {
     got.push(missing.unwrap_err().to_string());
     expect![[r#"
         no output is a pose in a known layout; got no outputs; expected one of yolov7-pose [1, N, 57], yolov7-pose-nms [N, 57], yolov8-pose [1, 56, N], movenet-multipose [1, N, 56]
-        the model answers with the raw heads of YOLOv7-Pose (a [1, 3, 80, 80, 57], b [1, 3, 40, 40, 57]); export it with `--grid` so that it answers [1, N, 57]
+        the model outputs the raw heads of YOLOv7-Pose (a [1, 3, 80, 80, 57], b [1, 3, 40, 40, 57]); export it with `--grid` so that its output is [1, N, 57]
         the model looks exported by YOLOv7's main branch with `--end2end` (num_dets [1, 1], det_boxes [1, 100, 4]), whose NMS takes keypoints for class scores and drops them; export it from the `pose` branch with `--grid`
         the model looks exported by YOLOv7's main branch with `--end2end` (output [4, 7]), whose NMS takes keypoints for class scores and drops them; export it from the `pose` branch with `--grid`
         no output is a pose in a known layout; got output [1, 25200, 85]; expected one of yolov7-pose [1, N, 57], yolov7-pose-nms [N, 57], yolov8-pose [1, 56, N], movenet-multipose [1, N, 56]
@@ -66,7 +78,7 @@ fn explains_what_it_cannot_read() {
 }
 
 #[test]
-fn reads_bytes_wherever_they_lie() {
+fn tensor_bytes_need_not_be_aligned() {
     let bytes: Vec<u8> = [0.0f32, 1.5, -2.0, f32::MAX]
         .iter()
         .flat_map(|v| v.to_le_bytes())
@@ -80,7 +92,7 @@ fn reads_bytes_wherever_they_lie() {
 }
 
 #[test]
-fn bytes_must_fit_their_shape() {
+fn bytes_must_match_their_shape() {
     let shapes: [&[i64]; 5] = [&[2, 3], &[-1, 4], &[i64::MAX, 9], &[], &[0, 4]];
     let got = shapes.map(|shape| f32_tensor(shape, &[0; 16]).unwrap_err().to_string());
     expect![[r#"

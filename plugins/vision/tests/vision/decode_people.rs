@@ -47,7 +47,7 @@ fn output<'a>(answer: &'a mut Answer, name: &str) -> (&'a mut Vec<i64>, &'a mut 
 }
 
 #[test]
-fn the_letterbox_is_undone() {
+fn the_letterbox_is_inverted() {
     let people = decode(&answer(2, 2)).unwrap();
     assert_eq!(people.len(), 2);
     assert_eq!(people[1].bbox, Rect::new(200.0, -20.0, 220.0, 20.0));
@@ -58,7 +58,7 @@ fn the_letterbox_is_undone() {
 }
 
 #[test]
-fn rows_beyond_the_count_are_nobody() {
+fn rows_beyond_the_count_are_ignored() {
     for (rows, count) in [(0, 0), (1, 0), (1, 1), (16, 3), (16, 16)] {
         let mut answer = answer(rows, count);
         // what stands in the other rows does not matter
@@ -69,7 +69,7 @@ fn rows_beyond_the_count_are_nobody() {
 }
 
 #[test]
-fn what_is_no_number_or_no_box_is_nobody() {
+fn rows_that_are_not_finite_or_have_an_empty_box_are_skipped() {
     let with = |name: &str, value: usize, new: f32| {
         let mut answer = answer(2, 2);
         output(&mut answer, name).1[4 * value..][..4].copy_from_slice(&new.to_le_bytes());
@@ -95,7 +95,7 @@ fn what_is_no_number_or_no_box_is_nobody() {
 }
 
 #[test]
-fn other_outputs_do_not_matter() {
+fn other_outputs_are_ignored() {
     let mut answer = answer(1, 1);
     answer.insert(0, ("more", vec![3], vec![1, 2, 3]));
     answer.reverse();
@@ -103,7 +103,7 @@ fn other_outputs_do_not_matter() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_output_and_the_expected_shape() {
     let with = |name: &'static str, change: fn(&mut Vec<i64>, &mut Vec<u8>)| {
         let mut answer = answer(2, 2);
         let (shape, data) = output(&mut answer, name);
@@ -132,15 +132,15 @@ fn what_is_wrong_is_named() {
         with("count", |_, data| data.fill(0xFF)),
     ];
     expect![[r#"
-        output boxes: a model of the task people has FP32 [rows, 4] there, got no such output; correct the model or its task
-        output count: a model of the task people has INT64 [1] there, got no such output; correct the model or its task
-        output boxes: a model of the task people has FP32 [rows, 4] there, got [1, 2, 4] of 32 bytes; correct the model or its task
-        output scores: a model of the task people has FP32 [rows] there, got [2, 1] of 8 bytes; correct the model or its task
-        output keypoints: a model of the task people has FP32 [rows, 17, 3] there, got [2, 16, 3] of 408 bytes; correct the model or its task
-        output vests: a model of the task people has FP32 [rows, 2] there, got [2, 3] of 24 bytes; correct the model or its task
+        output boxes: a model of the task 'people' needs FP32 [rows, 4] there, got no such output; correct the model or its task
+        output count: a model of the task 'people' needs INT64 [1] there, got no such output; correct the model or its task
+        output boxes: a model of the task 'people' needs FP32 [rows, 4] there, got [1, 2, 4] of 32 bytes; correct the model or its task
+        output scores: a model of the task 'people' needs FP32 [rows] there, got [2, 1] of 8 bytes; correct the model or its task
+        output keypoints: a model of the task 'people' needs FP32 [rows, 17, 3] there, got [2, 16, 3] of 408 bytes; correct the model or its task
+        output vests: a model of the task 'people' needs FP32 [rows, 2] there, got [2, 3] of 24 bytes; correct the model or its task
         an FP32 tensor of shape [2, 2] has 16 bytes, got 12 bytes
         an FP32 tensor of shape [-1, 4] has no negative dimensions, got 32 bytes
-        output count: a model of the task people has INT64 [1] there, got [1] of 4 bytes; correct the model or its task
+        output count: a model of the task 'people' needs INT64 [1] there, got [1] of 4 bytes; correct the model or its task
         output count: there are 2 rows, got 3 people; correct the model
         output count: there are 2 rows, got -1 people; correct the model"#]].assert_eq(&got.join("\n"));
 }

@@ -1,7 +1,7 @@
 //! Views of frames and the meaning of their bytes.
 
 use crate::frames::Frame;
-use vision::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, PixelFormat, Plane};
+use vision::image::{ColorMatrix, ColorRange, Colorimetry, Image, ImageError, ImageMut, PixelFormat, Plane, PlaneMut};
 
 const COLORIMETRIES: [Colorimetry; 6] = {
     const fn both(matrix: ColorMatrix) -> [Colorimetry; 2] {
@@ -25,7 +25,7 @@ const COLORIMETRIES: [Colorimetry; 6] = {
 };
 
 #[test]
-fn names_are_gstreamers() {
+fn format_names_are_those_of_gstreamer() {
     let names = "I420 NV12 YV12 NV21 RGB BGR RGBx BGRx xRGB xBGR RGBA BGRA ARGB ABGR GRAY8";
     assert_eq!(PixelFormat::ALL.map(PixelFormat::name).join(" "), names);
     for format in PixelFormat::ALL {
@@ -53,7 +53,7 @@ fn the_name_of_an_rgb_format_is_its_byte_order() {
 }
 
 #[test]
-fn chroma_is_where_gstreamer_has_it() {
+fn chroma_places_are_those_of_gstreamer() {
     let table = [
         (PixelFormat::I420, [(1, 0), (2, 0)]),
         (PixelFormat::Yv12, [(2, 0), (1, 0)]),
@@ -82,7 +82,7 @@ fn planes_must_hold_their_rows() {
         stride,
     };
     let view = |format, planes: &[Plane<'_>]| {
-        Image::new(format, 5, 3, planes, Colorimetry::default()).map(|image| image.format())
+        Image::new(format, 5, 3, planes.iter().copied(), Colorimetry::default()).map(|image| image.format())
     };
     // 5×3: Y 5 bytes × 3 rows, chroma 3×2; the last row needs no padding
     let (y, u) = (plane(21, 8), plane(7, 4));
@@ -97,10 +97,37 @@ fn planes_must_hold_their_rows() {
         "plane 1 of a NV12 frame 5 pixels wide needs a stride of at least 6 bytes, got 5"
     );
     assert_eq!(got(PixelFormat::I420, &[y]), "a frame in I420 has 3 plane(s), got 1");
-    let empty = Image::new(PixelFormat::Rgb, 0, 3, &[plane(64, 3)], Colorimetry::default());
+    let empty = Image::new(PixelFormat::Rgb, 0, 3, [plane(64, 3)], Colorimetry::default());
     assert_eq!(empty.err(), Some(ImageError::Empty { width: 0, height: 3 }));
-    let huge = Image::new(PixelFormat::Rgb, 1, usize::MAX, &[plane(64, 3)], Colorimetry::default());
+    let huge = Image::new(PixelFormat::Rgb, 1, usize::MAX, [plane(64, 3)], Colorimetry::default());
     assert!(matches!(huge, Err(ImageError::Plane { .. })));
+}
+
+#[test]
+fn a_writable_view_has_the_same_rows_and_checks() {
+    let mut bytes = [0; 2 * 8 + 5];
+    let plane = PlaneMut {
+        data: &mut bytes,
+        stride: 8,
+    };
+    let mut image = ImageMut::new(PixelFormat::Gray8, 5, 3, [plane], Colorimetry::default()).unwrap();
+    assert_eq!((image.width(), image.height(), image.planes()), (5, 3, 1));
+    image.row_mut(0, 2).fill(7);
+    assert_eq!((bytes[15], &bytes[16..]), (0, &[7; 5][..]));
+
+    let short = PlaneMut {
+        data: &mut bytes[1..],
+        stride: 8,
+    };
+    let got = ImageMut::new(PixelFormat::Gray8, 5, 3, [short], Colorimetry::default());
+    assert!(matches!(
+        got,
+        Err(ImageError::Plane {
+            expected: 21,
+            got: 20,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -133,7 +160,7 @@ fn primaries_have_their_standard_codes() {
 }
 
 #[test]
-fn yuv_becomes_rgb_by_the_inverse_of_the_definition() {
+fn rgb_from_yuv_is_the_inverse_of_the_definition() {
     let codes = || (0..=255u8).step_by(5);
     for colorimetry in COLORIMETRIES {
         let (kr, kb) = colorimetry.matrix.kr_kb();
@@ -159,7 +186,7 @@ fn yuv_becomes_rgb_by_the_inverse_of_the_definition() {
 }
 
 #[test]
-fn colours_survive_the_way_there_and_back() {
+fn colours_survive_conversion_to_yuv_and_back() {
     for colorimetry in COLORIMETRIES {
         let fixed = colorimetry.rgb_from_yuv();
         for rgb in [

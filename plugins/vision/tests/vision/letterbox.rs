@@ -1,11 +1,18 @@
-//! Where frames lie in tensors, and the way back.
+//! The place of frames in tensors, and the inverse.
 
 use proptest::prelude::*;
 use vision::letterbox::{Fit, Letterbox, SampleError};
 use vision::{Point, Rect};
 
+/// The tensor's box of a box in frame pixels.
+fn rect_to_tensor(letterbox: &Letterbox, rect: Rect) -> Rect {
+    let a = letterbox.to_tensor(Point::new(rect.left, rect.top));
+    let b = letterbox.to_tensor(Point::new(rect.right, rect.bottom));
+    Rect::new(a.x, a.y, b.x, b.y)
+}
+
 #[test]
-fn places_the_content_like_a_letterbox() {
+fn the_content_is_centred_with_the_frames_aspect() {
     let frame = |w, h| Rect::new(0.0, 0.0, w, h);
     let table = [
         // frame, tensor, scales and offsets
@@ -44,15 +51,15 @@ fn places_the_content_like_a_letterbox() {
 }
 
 #[test]
-fn stretches_a_box_over_the_whole_tensor() {
+fn a_stretched_region_fills_the_tensor() {
     let person = Rect::new(-8.0, 16.0, 24.0, 144.0);
     let letterbox = Letterbox::fit(person, 64, 64, Fit::Stretch).unwrap();
-    assert_eq!(letterbox.rect_to_tensor(person), Rect::new(0.0, 0.0, 64.0, 64.0));
+    assert_eq!(rect_to_tensor(&letterbox, person), Rect::new(0.0, 0.0, 64.0, 64.0));
     assert_eq!(letterbox.to_frame(Point::new(32.0, 32.0)), person.center());
 }
 
 #[test]
-fn follows_a_frame_that_is_scaled() {
+fn a_letterbox_follows_a_scaled_frame() {
     let region = Rect::new(0.0, 0.0, 1920.0, 1080.0);
     let letterbox = Letterbox::fit(region, 640, 480, Fit::Letterbox).unwrap();
     let p = Point::new(320.0, 240.0);
@@ -78,7 +85,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_letterbox_is_undone(
+    fn a_letterbox_can_be_inverted(
         left in -500.0..2000.0f32,
         top in -500.0..2000.0f32,
         width in 1.0..4000.0f32,
@@ -88,7 +95,7 @@ proptest! {
     ) {
         let region = Rect::new(left, top, left + width, top + height);
         let letterbox = Letterbox::fit(region, tensor.0, tensor.1, fit).unwrap();
-        let inside = letterbox.rect_to_tensor(region);
+        let inside = rect_to_tensor(&letterbox, region);
         let back = letterbox.rect_to_frame(inside);
         let (tensor_width, tensor_height) = (tensor.0 as f32, tensor.1 as f32);
         for (scale, size, edges, inside, back) in [

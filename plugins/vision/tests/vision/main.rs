@@ -1,5 +1,6 @@
 //! Images, letterboxes and decoders against slow references, tables and random inputs.
 
+mod allocations;
 mod decode;
 mod decode_classify;
 mod decode_layout;

@@ -1,4 +1,4 @@
-//! Suppression in tables, and against its definition.
+//! Suppression in tables, and compared with its definition.
 
 use proptest::prelude::*;
 use vision::Rect;
@@ -12,7 +12,7 @@ fn at(left: f32, score: f32) -> (Rect, f32) {
 }
 
 #[test]
-fn keeps_the_best_of_those_that_overlap() {
+fn the_best_of_overlapping_boxes_is_kept() {
     let empty = (Rect::default(), 0.5);
     let table: [(&str, Boxes<'_>, f32, usize, &[usize]); 9] = [
         ("nothing", &[], 0.5, 9, &[]),
@@ -32,7 +32,7 @@ fn keeps_the_best_of_those_that_overlap() {
             9,
             &[0, 2],
         ),
-        // 1 is suppressed by 0 and suppresses nobody itself
+        // 1 is suppressed by 0 and suppresses nothing itself
         ("a chain", &[at(0.0, 0.9), at(2.5, 0.8), at(5.0, 0.7)], 0.5, 9, &[0, 2]),
         (
             "at most",
@@ -53,7 +53,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_kept_explains_what_is_not(
+    fn every_suppressed_box_overlaps_a_better_kept_one(
         boxes in proptest::collection::vec((0..40u8, 0..40u8, 1..20u8, 1..20u8, 0..8u8), 0..40),
         threshold in 0.0..1.0f32,
     ) {

@@ -1,29 +1,34 @@
-//! What is told, and how long everything lasted.
+//! The events of a station, and the times in them.
 
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use people::activity::ActivityOptions;
 use people::event::{Event, EventKind};
-use people::{Activity, Inference};
+use people::{Activity, Inference, Totals};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use super::film::{ANYONE, FRAME, RED, SIZE, line, options, play, scene, states, tracker};
+use super::sequence::{ANYONE, FRAME, RED, SIZE, line, options, play, scene, states, tracker};
 
-fn check(film: &str, expected: &Expect) {
-    check_at(RED, film, expected);
+/// The time in all states together.
+fn sum(totals: &Totals) -> Duration {
+    totals.active + totals.idle + totals.absent + totals.unknown
 }
 
-fn check_at(stations: &str, film: &str, expected: &Expect) {
+fn check(sequence: &str, expected: &Expect) {
+    check_at(RED, sequence, expected);
+}
+
+fn check_at(stations: &str, sequence: &str, expected: &Expect) {
     let mut tracker = tracker(stations);
-    let (mut events, _) = play(&mut tracker, Duration::from_secs(10), film);
-    events.append(&mut tracker.finish(Duration::from_secs(10) + FRAME * film.len() as u32));
+    let (mut events, _) = play(&mut tracker, Duration::from_secs(10), sequence);
+    events.append(&mut tracker.finish(Duration::from_secs(10) + FRAME * sequence.len() as u32));
     expected.assert_eq(&events.iter().map(line).collect::<String>());
 }
 
 #[test]
-fn events_and_totals() {
+fn changes_are_reported_with_times_and_totals() {
     check(
         "....rrrRrrrrr.....",
         &expect![[r#"
@@ -52,7 +57,7 @@ fn time_without_inference_is_unknown() {
 }
 
 #[test]
-fn before_the_first_inference_nothing_is_known() {
+fn a_station_is_unknown_before_the_first_inference() {
     check(
         "---rr",
         &expect![[r#"
@@ -65,7 +70,7 @@ fn before_the_first_inference_nothing_is_known() {
 }
 
 #[test]
-fn at_anybodys_station_a_takeover_is_told() {
+fn a_handover_is_reported_at_an_unassigned_station() {
     check_at(
         ANYONE,
         "RRBBbRVV",
@@ -78,7 +83,7 @@ fn at_anybodys_station_a_takeover_is_told() {
         10.8 bench active for 0.8; active, idle, absent, unknown: [0.8, 0.0, 0.0, 0.0]
     "#]],
     );
-    // who comes once the station is idle, begins
+    // no handover once the station was idle
     check_at(
         ANYONE,
         "RrrrrB",
@@ -93,7 +98,7 @@ fn at_anybodys_station_a_takeover_is_told() {
 }
 
 #[test]
-fn a_stream_that_ends_in_a_gap_says_so() {
+fn a_stream_that_ends_without_inference_ends_unknown() {
     check(
         "r--------",
         &expect![[r#"
@@ -106,7 +111,7 @@ fn a_stream_that_ends_in_a_gap_says_so() {
 }
 
 #[test]
-fn a_hole_in_the_stream_is_unknown_with_both_its_edges() {
+fn a_gap_in_the_stream_is_unknown_after_the_limit() {
     let mut tracker = tracker(RED);
     tracker.update(Duration::from_secs(1), SIZE, &mut scene('R'));
     let mut scene = scene('R');
@@ -123,7 +128,7 @@ fn a_hole_in_the_stream_is_unknown_with_both_its_edges() {
 }
 
 #[test]
-fn time_that_goes_backwards_begins_a_new_stream() {
+fn an_earlier_time_begins_a_new_stream() {
     let mut tracker = tracker(RED);
     play(&mut tracker, Duration::from_secs(20), "rRRR");
     let (events, views) = play(&mut tracker, Duration::from_secs(5), ".r");
@@ -134,14 +139,14 @@ fn time_that_goes_backwards_begins_a_new_stream() {
         5.1 bench absent→idle after 0.1
     "#]]
     .assert_eq(&events.iter().map(line).collect::<String>());
-    assert_eq!((views[1].totals.sum(), views[1].totals.absent), (FRAME, FRAME));
+    assert_eq!((sum(&views[1].totals), views[1].totals.absent), (FRAME, FRAME));
     tracker.reset();
     let view = &tracker.views()[0];
-    assert_eq!((view.activity, view.totals.sum()), (Activity::Absent, Duration::ZERO));
+    assert_eq!((view.activity, sum(&view.totals)), (Activity::Absent, Duration::ZERO));
 }
 
 #[test]
-fn the_end_before_the_last_frame_counts_nothing() {
+fn an_end_before_the_last_frame_adds_nothing() {
     let mut tracker = tracker(RED);
     play(&mut tracker, Duration::from_secs(1), "rr");
     let events = tracker.finish(Duration::ZERO);
@@ -153,7 +158,7 @@ fn the_end_before_the_last_frame_counts_nothing() {
 }
 
 #[test]
-fn stations_that_stay_the_same_keep_their_state() {
+fn unchanged_stations_keep_their_state() {
     let other = r#"{"stations": [
         {"name": "new", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
         {"name": "bench", "vest": "red", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]}"#;
@@ -166,10 +171,10 @@ fn stations_that_stay_the_same_keep_their_state() {
         0.4 new begins
     "#]]
     .assert_eq(&events.iter().map(line).collect::<String>());
-    assert_eq!((views[0].since, views[0].totals.sum()), (FRAME * 4, Duration::ZERO));
+    assert_eq!((views[0].since, sum(&views[0].totals)), (FRAME * 4, Duration::ZERO));
     assert_eq!((views[1].since, views[1].totals.active), (FRAME, FRAME * 3));
 
-    // Moved, or given to another: another station.
+    // a moved or reassigned station is another one
     for changed in [RED.replace("0.5", "0.6"), RED.replace("red", "blue")] {
         let mut tracker = tracker.clone();
         tracker.set_stations(changed.parse().unwrap());
@@ -185,7 +190,7 @@ fn stations_that_stay_the_same_keep_their_state() {
 }
 
 #[test]
-fn rules_may_change_on_the_way() {
+fn options_apply_from_the_next_frame() {
     let mut tracker = tracker(RED);
     play(&mut tracker, Duration::ZERO, "R");
     tracker.set_options(ActivityOptions {
@@ -198,10 +203,10 @@ fn rules_may_change_on_the_way() {
 
 proptest! {
     #[test]
-    fn times_add_up_and_events_are_changes(
+    fn totals_add_up_and_changes_alternate(
         stations in prop::sample::select(vec![RED, ANYONE]),
         start in 0u64..100_000,
-        film in prop::collection::vec((prop::sample::select("RrBbVv~^.-=".chars().collect::<Vec<_>>()), 0u64..2_000_000_000), 1..60),
+        sequence in prop::collection::vec((prop::sample::select("RrBbVv~^.-=".chars().collect::<Vec<_>>()), 0u64..2_000_000_000), 1..60),
         rest in 0u64..5_000_000_000,
     ) {
         let mut tracker = tracker(stations);
@@ -224,20 +229,20 @@ proptest! {
                 prop_assert_ne!(*next, state);
                 prop_assert!(since <= event.time && event.time <= now);
                 prop_assert_eq!(*lasted, event.time - since);
-                prop_assert_eq!(totals.sum(), event.time - start);
+                prop_assert_eq!(sum(totals), event.time - start);
                 closed[state as usize] += *lasted;
                 (state, since) = (*next, event.time);
             }
             Ok(state)
         };
-        for (i, (letter, step)) in film.iter().enumerate() {
+        for (i, (letter, step)) in sequence.iter().enumerate() {
             now += if i == 0 { Duration::ZERO } else { Duration::from_nanos(*step) };
             let mut scene = scene(*letter);
             let events = tracker.update(now, SIZE, &mut scene);
             let [view] = &scene.stations[..] else { panic!("{:?}", scene.stations) };
             prop_assert_eq!(events.iter().filter(|event| event.kind == EventKind::Start).count(), usize::from(i == 0));
             prop_assert_eq!(view.activity, follow(&events, now)?);
-            prop_assert_eq!(view.totals.sum(), now - start);
+            prop_assert_eq!(sum(&view.totals), now - start);
             prop_assert_eq!(view.lasted, now - view.since);
             prop_assert!(scene.inference != Inference::Done || view.activity != Activity::Unknown);
         }
@@ -245,7 +250,7 @@ proptest! {
         let events = tracker.finish(now);
         let last = follow(&events, now)?;
         let Some(Event { time, kind: EventKind::End { state, lasted, totals }, .. }) = events.last() else { panic!("{events:?}") };
-        prop_assert_eq!((*time, *state, totals.sum()), (now, last, now - start));
+        prop_assert_eq!((*time, *state, sum(totals)), (now, last, now - start));
         closed[last as usize] += *lasted;
         prop_assert_eq!(closed, [totals.absent, totals.idle, totals.active, totals.unknown]);
     }

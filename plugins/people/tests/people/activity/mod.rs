@@ -1,5 +1,5 @@
 //! States, times and events of one station.
 
 mod events;
-mod film;
+mod sequence;
 mod states;

@@ -1,4 +1,4 @@
-//! Which state a station is in, and who is named.
+//! The state of a station, and its worker.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use people::station_file::Stations;
 use people::{Activity, Person, StationStatus};
 use vision::Keypoint;
 
-use super::film::{ANYONE, INSIDE, RED, SIZE, inferred, options, person, play, pose, scene, states, tracker};
+use super::sequence::{ANYONE, INSIDE, RED, SIZE, inferred, options, person, play, pose, scene, states, tracker};
 
 #[test]
 fn states_of_an_assigned_station() {
-    for (film, expected) in [
+    for (frames, expected) in [
         ("....", "...."),
         ("rrrr", "iiii"),
         ("rRrr", "iAAA"),
@@ -34,15 +34,18 @@ fn states_of_an_assigned_station() {
         ("-.", "?."),                   //
         ("RVBVBVB", "AAAA..."),         //
     ] {
-        let (_, views) = play(&mut tracker(RED), Duration::ZERO, film);
-        assert_eq!(states(&views), expected, "{film}");
-        assert!(views.iter().all(|view| view.worker.as_deref() == Some("red")), "{film}");
+        let (_, views) = play(&mut tracker(RED), Duration::ZERO, frames);
+        assert_eq!(states(&views), expected, "{frames}");
+        assert!(
+            views.iter().all(|view| view.worker.as_deref() == Some("red")),
+            "{frames}"
+        );
     }
 }
 
 #[test]
-fn states_of_a_station_for_anyone() {
-    for (film, states_expected, workers) in [
+fn states_of_an_unassigned_station() {
+    for (frames, states_expected, workers) in [
         ("....", "....", "????"),
         ("rb..", "iiii", "????"),
         ("rRrrrrbb", "iAAAAiii", "?rrrrrrr"), // the last one to work there stays named
@@ -52,36 +55,36 @@ fn states_of_a_station_for_anyone() {
         ("R^^^^^", "AAAAii", "rrrrrr"), // only the one whose hand it was holds it
         ("R~~~~~", "AAAAAA", "rrrrrr"),
     ] {
-        let (_, views) = play(&mut tracker(ANYONE), Duration::ZERO, film);
-        assert_eq!(states(&views), states_expected, "{film}");
+        let (_, views) = play(&mut tracker(ANYONE), Duration::ZERO, frames);
+        assert_eq!(states(&views), states_expected, "{frames}");
         let initial = |view: &StationStatus| {
             view.worker
                 .as_ref()
                 .map_or('?', |worker| worker.chars().next().unwrap())
         };
-        assert_eq!(views.iter().map(initial).collect::<String>(), workers, "{film}");
+        assert_eq!(views.iter().map(initial).collect::<String>(), workers, "{frames}");
     }
 }
 
 #[test]
-fn of_several_hands_the_first_stays_and_workers_come_before_visitors() {
+fn the_previous_hand_is_preferred_then_workers_over_visitors() {
     let mut tracker = tracker(ANYONE);
-    for (film, expected) in [
+    for (frames, expected) in [
         ("V", None),
         ("VBR", None),
         ("BR", Some("blue")),
         ("RB", Some("blue")),
         ("RV", Some("red")),
     ] {
-        let people = film.chars().flat_map(|letter| scene(letter).people).collect();
+        let people = frames.chars().flat_map(|letter| scene(letter).people).collect();
         let mut scene = inferred(people);
         tracker.update(Duration::ZERO, SIZE, &mut scene);
-        assert_eq!(scene.stations[0].worker.as_deref(), expected, "{film}");
+        assert_eq!(scene.stations[0].worker.as_deref(), expected, "{frames}");
     }
 }
 
 #[test]
-fn joints_and_confidence_count() {
+fn only_hand_keypoints_above_the_confidence_count() {
     for (joint, confidence, expected) in [
         (Keypoint::LeftWrist, 0.2, Activity::Active),
         (Keypoint::RightWrist, 0.9, Activity::Active),
@@ -100,7 +103,7 @@ fn joints_and_confidence_count() {
 }
 
 #[test]
-fn people_without_tracks_count_where_anyone_does() {
+fn people_without_tracks_count_at_unassigned_stations() {
     let untracked = Person {
         pose: Some(pose(Keypoint::LeftWrist, INSIDE, 0.5)),
         ..Person::default()
@@ -113,7 +116,7 @@ fn people_without_tracks_count_where_anyone_does() {
 }
 
 #[test]
-fn a_frame_without_size_has_no_hands() {
+fn a_frame_without_a_size_has_no_hands_inside() {
     let mut scene = scene('R');
     tracker(RED).update(Duration::ZERO, (0, 0), &mut scene);
     assert_eq!(scene.stations[0].activity, Activity::Idle);

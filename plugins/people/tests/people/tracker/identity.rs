@@ -1,16 +1,16 @@
-//! Which track is which worker, and that nobody is confused with anybody.
+//! Assignment of workers to tracks over time.
 
 use std::sync::Arc;
 
 use people::tracker::TrackerOptions;
 
-use super::stage::{FPS, Stage, WALK, figure, leaning, options, roll, seen};
+use super::scenario::{FPS, Scenario, WALK, figure, leaning, options, roll, seen};
 
 #[test]
-fn crossing_people_keep_their_names() {
+fn crossing_people_keep_their_workers() {
     // Blue is hidden behind red while they overlap.
     for vests in [true, false] {
-        let mut stage = Stage::new(options());
+        let mut scenario = Scenario::new(options());
         let mut last = String::new();
         for frame in 0..60 {
             let way = WALK * frame as f32 / FPS as f32;
@@ -20,16 +20,16 @@ fn crossing_people_keep_their_names() {
             if (red - blue).abs() > 30.0 {
                 people.push(who(blue, "blue"));
             }
-            last = roll(&stage.show(people));
+            last = roll(&scenario.show(people));
         }
         assert_eq!(last, if vests { "2 blue, 1 red" } else { "2 visitor, 1 visitor" });
     }
 }
 
 #[test]
-fn people_in_front_of_each_other_are_not_swapped() {
+fn overlapping_people_are_not_swapped() {
     // Both crops show the vest in front while the boxes overlap by half; before and after, an answer or two is wrong.
-    let mut stage = Stage::new(options());
+    let mut scenario = Scenario::new(options());
     for frame in 0..40 {
         let way = WALK * frame as f32 / FPS as f32;
         let (left, right) = (160.0 + way, 480.0 - way);
@@ -39,7 +39,7 @@ fn people_in_front_of_each_other_are_not_swapped() {
             26 => ("none", "red"),
             _ => ("red", "blue"),
         };
-        let people = stage.show(vec![seen(left, a), seen(right, b)]);
+        let people = scenario.show(vec![seen(left, a), seen(right, b)]);
         if frame > 0 {
             assert_eq!(
                 (roll(&people[..1]), roll(&people[1..])),
@@ -51,53 +51,53 @@ fn people_in_front_of_each_other_are_not_swapped() {
 }
 
 #[test]
-fn a_wrong_vest_for_a_frame_is_not_believed() {
-    let mut stage = Stage::new(options());
-    stage.hold(10, &[seen(100.0, "red"), seen(300.0, "blue")]);
+fn a_wrong_vest_in_one_frame_is_ignored() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(10, &[seen(100.0, "red"), seen(300.0, "blue")]);
     for wrong in ["blue", "green", "none"] {
-        let people = stage.show(vec![seen(100.0, wrong), seen(300.0, "blue")]);
+        let people = scenario.show(vec![seen(100.0, wrong), seen(300.0, "blue")]);
         assert_eq!(roll(&people), "1 red, 2 blue", "{wrong}");
-        stage.hold(5, &[seen(100.0, "red"), seen(300.0, "blue")]);
+        scenario.hold(5, &[seen(100.0, "red"), seen(300.0, "blue")]);
     }
 }
 
 #[test]
-fn a_vest_that_stays_different_is() {
-    let mut stage = Stage::new(options());
-    stage.hold(10, &[seen(100.0, "red")]);
-    assert_eq!(roll(&stage.hold(4, &[seen(100.0, "green")])), "1 green");
+fn a_vest_that_stays_different_changes_the_worker() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(10, &[seen(100.0, "red")]);
+    assert_eq!(roll(&scenario.hold(4, &[seen(100.0, "green")])), "1 green");
 }
 
 #[test]
-fn a_vest_is_one_worker_at_a_time() {
-    let mut stage = Stage::new(options());
-    stage.hold(5, &[seen(100.0, "red")]);
+fn a_vest_belongs_to_one_track_at_a_time() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(5, &[seen(100.0, "red")]);
     for frame in 0..20 {
-        let people = stage.show(vec![seen(100.0, "red"), seen(400.0, "red")]);
+        let people = scenario.show(vec![seen(100.0, "red"), seen(400.0, "red")]);
         assert_eq!(roll(&people), if frame == 0 { "1 red, -" } else { "1 red, 2 visitor" });
         assert!(frame == 0 || people[1].track.as_ref().is_some_and(|track| track.confidence < 0.1));
     }
     // The first one is gone; the vest is seen at the second.
-    assert_eq!(roll(&stage.hold(5, &[seen(400.0, "red")])), "1 red");
+    assert_eq!(roll(&scenario.hold(5, &[seen(400.0, "red")])), "1 red");
 }
 
 #[test]
-fn the_worker_stays_the_worker_when_somebody_looks_surer() {
-    let mut stage = Stage::new(options());
-    stage.hold(5, &[leaning(100.0, "red", 0.7)]);
+fn a_worker_keeps_the_vest_when_another_scores_higher() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(5, &[leaning(100.0, "red", 0.7)]);
     for _ in 0..20 {
-        stage.show(vec![leaning(100.0, "red", 0.7), seen(400.0, "red")]);
+        scenario.show(vec![leaning(100.0, "red", 0.7), seen(400.0, "red")]);
     }
     assert_eq!(
-        roll(&stage.show(vec![figure(100.0), figure(400.0)])),
+        roll(&scenario.show(vec![figure(100.0), figure(400.0)])),
         "1 red, 2 visitor"
     );
 }
 
 #[test]
 fn two_new_people_in_one_vest_are_a_worker_and_a_visitor() {
-    let mut stage = Stage::new(options());
-    let people = stage.hold(2, &[seen(100.0, "red"), seen(400.0, "red")]);
+    let mut scenario = Scenario::new(options());
+    let people = scenario.hold(2, &[seen(100.0, "red"), seen(400.0, "red")]);
     assert_eq!(
         people.iter().filter(|person| person.worker().is_some()).count(),
         1,
@@ -107,39 +107,42 @@ fn two_new_people_in_one_vest_are_a_worker_and_a_visitor() {
 }
 
 #[test]
-fn a_worker_is_found_again_by_the_vest() {
-    let mut stage = Stage::new(options());
-    stage.hold(10, &[seen(100.0, "red"), seen(300.0, "blue")]);
-    stage.hold(15, &[seen(300.0, "blue")]);
+fn a_worker_is_identified_again_by_the_vest() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(10, &[seen(100.0, "red"), seen(300.0, "blue")]);
+    scenario.hold(15, &[seen(300.0, "blue")]);
     // Far from where anyone could have walked, but in time: the same worker and id.
-    stage.show(vec![seen(300.0, "blue"), seen(600.0, "red")]);
+    scenario.show(vec![seen(300.0, "blue"), seen(600.0, "red")]);
     assert_eq!(
-        roll(&stage.show(vec![seen(300.0, "blue"), seen(600.0, "red")])),
+        roll(&scenario.show(vec![seen(300.0, "blue"), seen(600.0, "red")])),
         "2 blue, 1 red"
     );
-    stage.hold(40, &[seen(300.0, "blue")]);
+    scenario.hold(40, &[seen(300.0, "blue")]);
     // Too late for the id; the worker is the same.
     assert_eq!(
-        roll(&stage.hold(2, &[seen(300.0, "blue"), seen(100.0, "red")])),
+        roll(&scenario.hold(2, &[seen(300.0, "blue"), seen(100.0, "red")])),
         "4 red, 2 blue"
     );
 }
 
 #[test]
-fn ids_go_with_the_vests_when_tracks_were_confused() {
-    let mut stage = Stage::new(options());
-    stage.hold(10, &[seen(280.0, "red"), seen(320.0, "blue")]);
+fn ids_follow_the_vests_after_tracks_were_confused() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(10, &[seen(280.0, "red"), seen(320.0, "blue")]);
     // They change places unseen, and then for a while nobody asks the vest model.
-    stage.hold(4, &[]);
-    assert_eq!(roll(&stage.hold(2, &[figure(280.0), figure(320.0)])), "1 red, 2 blue");
+    scenario.hold(4, &[]);
     assert_eq!(
-        roll(&stage.hold(4, &[seen(280.0, "blue"), seen(320.0, "red")])),
+        roll(&scenario.hold(2, &[figure(280.0), figure(320.0)])),
+        "1 red, 2 blue"
+    );
+    assert_eq!(
+        roll(&scenario.hold(4, &[seen(280.0, "blue"), seen(320.0, "red")])),
         "2 blue, 1 red"
     );
 }
 
 #[test]
-fn options_say_who_is_a_worker() {
+fn options_decide_which_vests_are_workers() {
     let only_blue = TrackerOptions {
         vests: Some(vec![Arc::from("blue")]),
         ..options()
@@ -153,7 +156,10 @@ fn options_say_who_is_a_worker() {
         (only_blue, "1 visitor, 2 blue"),
         (strict, "1 visitor, 2 visitor"),
     ] {
-        let mut stage = Stage::new(options);
-        assert_eq!(roll(&stage.hold(2, &[seen(100.0, "red"), seen(300.0, "blue")])), want);
+        let mut scenario = Scenario::new(options);
+        assert_eq!(
+            roll(&scenario.hold(2, &[seen(100.0, "red"), seen(300.0, "blue")])),
+            want
+        );
     }
 }

@@ -3,4 +3,4 @@
 mod identity;
 mod motion;
 mod robustness;
-mod stage;
+mod scenario;

@@ -1,4 +1,4 @@
-//! What streams, models and users may come up with.
+//! Unusual streams, model outputs and options.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,50 +8,50 @@ use people::{Inference, Person, Scene, Track, VestName, VestScores};
 use proptest::prelude::*;
 use vision::Rect;
 
-use super::stage::{SKIPPED, Stage, figure, options, roll, seen};
+use super::scenario::{SKIPPED, Scenario, figure, options, roll, seen};
 
 #[test]
-fn options_may_change_while_playing() {
-    let mut stage = Stage::new(options());
-    stage.hold(5, &[seen(100.0, "red")]);
-    stage.tracker.set_options(TrackerOptions {
+fn options_apply_from_the_next_frame() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(5, &[seen(100.0, "red")]);
+    scenario.tracker.set_options(TrackerOptions {
         vests: Some(vec![]),
         ..options()
     });
-    assert_eq!(roll(&stage.show(vec![seen(100.0, "red")])), "1 visitor");
+    assert_eq!(roll(&scenario.show(vec![seen(100.0, "red")])), "1 visitor");
 }
 
 #[test]
-fn reset_forgets_people_but_not_the_count() {
-    let mut stage = Stage::new(options());
-    stage.hold(5, &[seen(100.0, "red")]);
-    stage.tracker.reset();
-    assert_eq!(roll(&stage.show(vec![])), "");
-    assert_eq!(roll(&stage.hold(2, &[seen(100.0, "red")])), "2 red");
+fn reset_removes_tracks_and_ids_continue() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(5, &[seen(100.0, "red")]);
+    scenario.tracker.reset();
+    assert_eq!(roll(&scenario.show(vec![])), "");
+    assert_eq!(roll(&scenario.hold(2, &[seen(100.0, "red")])), "2 red");
 }
 
 #[test]
 fn without_a_vest_model_everyone_is_a_visitor_of_unknown_identity() {
-    let mut stage = Stage::new(options());
-    let people = stage.hold(5, &[figure(100.0)]);
+    let mut scenario = Scenario::new(options());
+    let people = scenario.hold(5, &[figure(100.0)]);
     assert_eq!(roll(&people), "1 visitor");
     assert_eq!(people[0].track.as_ref().map(|track| track.confidence), Some(0.0));
 }
 
 #[test]
-fn another_label_list_starts_the_vests_anew() {
-    let mut stage = Stage::new(options());
-    stage.hold(5, &[seen(100.0, "red")]);
+fn another_label_list_resets_vests() {
+    let mut scenario = Scenario::new(options());
+    scenario.hold(5, &[seen(100.0, "red")]);
     let labels: Arc<[VestName]> = ["cook", "none"].map(Arc::from).into();
     let vest = Some(VestScores {
         labels,
         probabilities: vec![0.9, 0.1],
     });
-    assert_eq!(roll(&stage.show(vec![Person { vest, ..figure(100.0) }])), "1 cook");
+    assert_eq!(roll(&scenario.show(vec![Person { vest, ..figure(100.0) }])), "1 cook");
 }
 
 #[test]
-fn odd_times_are_survived() {
+fn times_may_repeat_jump_and_go_back() {
     let mut tracker = Tracker::new(options());
     for millis in [5000, 5000, 0, 0, 100, u64::MAX / 2, 200, 300] {
         let mut scene = Scene {
@@ -73,8 +73,8 @@ fn odd_times_are_survived() {
 }
 
 #[test]
-fn a_box_without_area_is_nobody() {
-    let mut stage = Stage::new(TrackerOptions {
+fn a_box_without_area_gets_no_track() {
+    let mut scenario = Scenario::new(TrackerOptions {
         min_hits: 1,
         ..options()
     });
@@ -87,7 +87,7 @@ fn a_box_without_area_is_nobody() {
         Rect::new(f32::NAN, 0.0, 1.0, 1.0),
         Rect::new(0.0, 0.0, f32::INFINITY, 1.0),
     ] {
-        let people = stage.show(vec![Person {
+        let people = scenario.show(vec![Person {
             bbox,
             track: stale.clone(),
             ..figure(0.0)
@@ -119,7 +119,7 @@ fn a_prediction_that_overflows_is_not_shown() {
     assert_eq!(roll(&late.people), "");
 }
 
-/// Boxes, vests and times that a network or a stream could come up with at its worst.
+/// People with extreme boxes and vest scores.
 fn anyone() -> impl Strategy<Value = Person> {
     let edge = prop_oneof![
         8 => -50.0..700.0f32,
@@ -140,7 +140,7 @@ fn anyone() -> impl Strategy<Value = Person> {
 
 proptest! {
     #[test]
-    fn whatever_comes_ids_and_workers_are_unique_and_boxes_finite(
+    fn ids_and_workers_are_unique_and_boxes_finite(
         frames in prop::collection::vec(
             (0..100_000u64, prop::bool::weighted(0.8), prop::collection::vec(anyone(), 0..6)), 1..40),
         min_hits in 0..3u32,

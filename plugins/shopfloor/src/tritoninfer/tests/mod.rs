@@ -1,6 +1,6 @@
-//! The element on a scripted model: nothing here waits for a clock but what tests deadlines.
+//! The element on a scripted server. Only tests of deadlines wait for a clock.
 
+mod failures;
+mod input;
 mod order;
 mod script;
-mod trouble;
-mod ways;

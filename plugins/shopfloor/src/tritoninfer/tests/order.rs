@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::script::{caps, core, element, frame, frame_of_people, frame_of_size, number, tensors, vests};
+use super::script::{caps, element, frame, frame_of_people, frame_of_size, number, tensors, vests};
 
 #[test]
-fn answers_in_any_order_frames_and_events_in_theirs() {
+fn responses_in_any_order_frames_and_events_in_theirs() {
     let (mut harness, _bus, script) = tensors("on-overload=block max-in-flight=8");
     for n in 0..8 {
         harness.push(frame(n)).unwrap();
@@ -43,7 +43,7 @@ fn answers_in_any_order_frames_and_events_in_theirs() {
 }
 
 #[test]
-fn eos_waits_for_what_is_under_way() {
+fn eos_waits_for_requests_in_flight() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
     harness.push_event(gst::event::Eos::new());
@@ -60,7 +60,7 @@ fn eos_waits_for_what_is_under_way() {
 }
 
 #[test]
-fn a_flush_forgets_and_the_stream_goes_on() {
+fn a_flush_drops_frames_and_the_stream_continues() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
     harness.push(frame(1)).unwrap();
@@ -78,7 +78,7 @@ fn a_flush_forgets_and_the_stream_goes_on() {
 }
 
 #[test]
-fn a_flush_keeps_what_the_stream_is() {
+fn a_flush_keeps_caps_and_tags() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
     let old = script.take(1);
@@ -91,7 +91,8 @@ fn a_flush_keeps_what_the_stream_is() {
     assert!(harness.push_event(gst::event::Tag::new(tags)));
     assert!(harness.push_event(gst::event::FlushStart::new()));
     assert!(harness.push_event(gst::event::FlushStop::new(true)));
-    let source = core(&harness).static_pad("src").unwrap();
+    let bin = harness.element().unwrap().downcast::<gst::Bin>().unwrap();
+    let source = bin.by_name("core").unwrap().static_pad("src").unwrap();
     assert_eq!(source.current_caps(), Some(caps(32)));
     assert!(source.sticky_event::<gst::event::Tag>(0).is_some());
     drop(old);
@@ -116,7 +117,7 @@ fn a_flush_frees_a_waiting_source() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_answers() {
+fn a_stop_does_not_wait_for_responses() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     for n in 0..4 {
         harness.push(frame(n)).unwrap();
@@ -130,7 +131,7 @@ fn a_stop_does_not_wait_for_answers() {
 }
 
 #[test]
-fn a_source_waits_while_all_requests_are_under_way() {
+fn a_source_waits_while_all_requests_are_in_flight() {
     let (mut harness, _bus, script) = tensors("on-overload=block max-in-flight=2");
     harness.push(frame(0)).unwrap();
     harness.push(frame(1)).unwrap();
@@ -159,7 +160,7 @@ fn new_caps_take_their_place() {
 }
 
 #[test]
-fn pools_get_room_for_what_we_hold() {
+fn allocation_asks_for_the_buffers_held() {
     let (harness, _bus, _script) = tensors("max-in-flight=3");
     let sink = harness.element().unwrap().static_pad("sink").unwrap();
     let mut bare = gst::query::Allocation::new(Some(&caps(16)), true);
@@ -172,7 +173,7 @@ fn pools_get_room_for_what_we_hold() {
 }
 
 #[test]
-fn latency_is_upstreams_and_ours() {
+fn latency_is_that_of_upstream_and_the_element() {
     let (harness, _bus, _script) = tensors("latency=120");
     let mut harness = harness;
     harness.set_upstream_latency(gst::ClockTime::from_mseconds(30));
@@ -180,7 +181,7 @@ fn latency_is_upstreams_and_ours() {
 }
 
 #[test]
-fn a_live_streams_latency_is_measured_when_it_is_asked_for() {
+fn a_live_latency_is_measured_at_the_first_query() {
     let (mut harness, bus, script) = tensors("");
     script.release();
     harness.set_upstream_latency(gst::ClockTime::from_mseconds(30));
@@ -194,7 +195,7 @@ fn a_live_streams_latency_is_measured_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_late_answer_does_not_hold_a_live_frame() {
+fn a_late_response_does_not_hold_a_live_frame() {
     let (mut harness, _bus, script) = tensors("latency=50");
     let start = Instant::now();
     harness.push(frame(0)).unwrap();
@@ -246,7 +247,7 @@ fn every_third_frame_is_inferred() {
 }
 
 #[test]
-fn people_are_asked_about_in_batches() {
+fn people_are_inferred_in_batches() {
     let (mut harness, _bus, script) = vests("on-overload=block");
     harness.push(frame_of_people(20, 3)).unwrap();
     let asked = script.take(2);
@@ -265,7 +266,7 @@ fn people_are_asked_about_in_batches() {
 }
 
 #[test]
-fn nobody_is_nobodys_request() {
+fn a_frame_without_people_needs_no_request() {
     let (mut harness, _bus, script) = vests("on-overload=block");
     let buffer = harness.push_and_pull(frame_of_people(0, 0)).unwrap();
     assert!(people_meta::scene(&buffer).unwrap().people.is_empty());
@@ -273,11 +274,37 @@ fn nobody_is_nobodys_request() {
 }
 
 #[test]
-fn opening_and_closing_again_and_again() {
+fn the_element_opens_and_closes_repeatedly() {
     let (element, _bus, _script) = element("", "");
     for _ in 0..20 {
         element.set_state(gst::State::Paused).unwrap();
         assert_eq!(element.property::<String>("status"), "ready");
         element.set_state(gst::State::Null).unwrap();
     }
+}
+
+#[test]
+fn a_frame_that_needs_no_request_does_not_wait_for_a_full_server() {
+    let (mut harness, _bus, script) = tensors("on-overload=block max-in-flight=1 inference-interval=3");
+    harness.push(frame(0)).unwrap();
+    harness.push(frame(1)).unwrap(); // would block for good: nobody responds until it has returned
+    harness.push(frame(2)).unwrap();
+    script.take(1).remove(0).answer();
+    assert_eq!([0; 3].map(|_| number(&harness.pull().unwrap())), [0, 1, 2]);
+}
+
+#[test]
+fn settings_that_may_change_in_ready_only_are_those_of_the_opening() {
+    let (mut harness, _bus, script) = tensors("on-overload=block");
+    harness.push(frame(0)).unwrap();
+    let asked = script.take(1).remove(0);
+    harness
+        .element()
+        .unwrap()
+        .set_property_from_str("inference-region", "people");
+    asked.answer();
+    assert_eq!(people_meta::model_outputs(&harness.pull().unwrap()).len(), 1);
+    harness.push(frame(1)).unwrap(); // has no people, and needs none
+    script.take(1).remove(0).answer();
+    assert_eq!(people_meta::model_outputs(&harness.pull().unwrap()).len(), 1);
 }

@@ -4,12 +4,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use gst::prelude::*;
-use gst::subclass::prelude::*;
 use people::{Person, Scene};
-use triton::{Contract, DataType, Done, Error, Model, Output, Reply, Request};
+use triton::scripted::Scripted;
+use triton::{DataType, Error, ModelDescription, Output, Request, Response, ResponseCallback, Server, ServerPool};
 use vision::Rect;
 
-use crate::tritoninfer::{TritonInfer, TritonInferCore};
+use crate::pool;
+use crate::tritoninfer::TritonInfer;
 
 pub const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 const SIZE: i32 = 16;
@@ -29,7 +30,7 @@ pub struct Asked {
     /// The first byte of each region's picture.
     pub firsts: Vec<u8>,
     rows: usize,
-    done: Done,
+    done: ResponseCallback,
 }
 
 impl Asked {
@@ -47,7 +48,7 @@ impl Asked {
             shape: vec![self.rows as i64, 2],
             data: data.into(),
         };
-        (self.done)(Ok(Reply { outputs: vec![output] }));
+        (self.done)(Ok(Response { outputs: vec![output] }));
     }
 
     /// Answers with an error.
@@ -83,24 +84,25 @@ impl Script {
         self.0.0.lock().unwrap().asked.len()
     }
 
-    /// Stands in for the model of this element, with these parameters in its configuration.
-    pub fn play_in(&self, element: &TritonInfer, parameters: &str) {
-        *element.imp().core.imp().scripted.lock().unwrap() = Some(self.model(parameters));
+    /// Stands in for the server of this element, with these parameters in the model's configuration.
+    pub fn serve(&self, element: &TritonInfer, parameters: &str) {
+        let pool = ServerPool::of(Server::scripted(self.model(parameters)));
+        element.set_context(&pool::context(&pool));
     }
 
-    fn model(&self, parameters: &str) -> Arc<Model> {
+    fn model(&self, parameters: &str) -> Scripted {
         let metadata = r#"{"name": "scripted", "versions": ["1"], "platform": "script",
             "inputs": [{"name": "in", "datatype": "UINT8", "shape": [-1, 16, 16, 3]}],
             "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, 2]}]}"#;
         let config = r#"{"name": "scripted", "max_batch_size": 2,
             "input": [{"name": "in", "data_type": "TYPE_UINT8", "format": "FORMAT_NHWC", "dims": [16, 16, 3]}],
             "output": [{"name": "out", "data_type": "TYPE_FP32", "dims": [2]}], "parameters": {PARAMETERS}}"#;
-        let contract = Contract::parse(metadata, &config.replace("PARAMETERS", parameters), None).unwrap();
+        let description = ModelDescription::from_json(metadata, &config.replace("PARAMETERS", parameters)).unwrap();
         let script = self.clone();
-        Model::scripted(contract, move |request, done| script.ask(request, done))
+        Scripted::new(description, move |request, callback| script.ask(request, callback))
     }
 
-    fn ask(&self, request: Request, done: Done) {
+    fn ask(&self, request: Request, done: ResponseCallback) {
         let input = &request.inputs[0];
         let rows = input.shape[0] as usize;
         let firsts = input
@@ -141,17 +143,11 @@ fn start(properties: &str, parameters: &str) -> (gst_check::Harness, gst::Bus, S
     (harness, bus, script)
 }
 
-/// What is at work in the harness's element.
-pub fn core(harness: &gst_check::Harness) -> TritonInferCore {
-    let element = harness.element().unwrap().downcast::<TritonInfer>().unwrap();
-    element.imp().core.clone()
-}
-
 /// The element alone, in NULL.
 pub fn element(properties: &str, parameters: &str) -> (TritonInfer, gst::Bus, Script) {
-    let element = launch(&format!("tritoninfer {properties}"));
+    let element = launch(&format!("tritoninfer model=scripted {properties}"));
     let script = Script::default();
-    script.play_in(&element, parameters);
+    script.serve(&element, parameters);
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     (element, bus, script)

@@ -44,13 +44,12 @@ impl Frame {
 
     /// The view of it.
     pub fn image(&self) -> Image<'_> {
-        let planes: Vec<Plane<'_>> = self
+        let planes = self
             .planes
             .iter()
             .zip(&self.strides)
-            .map(|(data, &stride)| Plane { data, stride })
-            .collect();
-        Image::new(self.format, self.width, self.height, &planes, self.colorimetry)
+            .map(|(data, &stride)| Plane { data, stride });
+        Image::new(self.format, self.width, self.height, planes, self.colorimetry)
             .expect("a test's frame has its planes")
     }
 }

@@ -1,0 +1,268 @@
+//! The supervisor: plays tenants side by side, handles their bus messages, and produces progress, the log of events and
+//! the summary.
+
+use std::fs::File;
+use std::io::{LineWriter, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use gst::prelude::*;
+use people::event::LogRecord;
+
+use crate::plugin;
+use crate::progress::Progress;
+use crate::summary::Summary;
+use crate::tenant::{Event, Tenant};
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(200);
+/// How long a pipeline may take to finish its files after an interrupt.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How playing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every tenant reached its end.
+    Played,
+    /// A tenant failed, or a result could not be written; the reason was printed.
+    Failed,
+    /// It was interrupted; files are finished.
+    Interrupted,
+}
+
+/// All tenants, and their results so far.
+pub struct Supervisor {
+    slots: Vec<TenantSlot>,
+    progress: Progress,
+    log: Option<LineWriter<File>>,
+    summary: Summary,
+    failed: bool,
+    interrupted: Option<Instant>,
+    started: Instant,
+}
+
+struct TenantSlot {
+    tenant: Tenant,
+    playing: bool,
+    /// Whether its first frame was announced.
+    announced: bool,
+}
+
+impl Supervisor {
+    /// Nothing plays yet. Events are written to `log`; the time to the first frame is counted from `started`.
+    pub fn new(tenants: Vec<Tenant>, log: Option<LineWriter<File>>, started: Instant) -> Self {
+        Self {
+            progress: Progress::new(tenants.iter().map(|tenant| tenant.name.clone())),
+            slots: tenants
+                .into_iter()
+                .map(|tenant| TenantSlot {
+                    tenant,
+                    playing: true,
+                    announced: false,
+                })
+                .collect(),
+            log,
+            summary: Summary::default(),
+            failed: false,
+            interrupted: None,
+            started,
+        }
+    }
+
+    /// Plays until no tenant plays any more.
+    pub fn run(&mut self, events: &Receiver<Event>) -> Result<()> {
+        for index in 0..self.slots.len() {
+            if self.slots[index].tenant.start().is_err() {
+                self.cannot_start(index, events)?;
+            }
+        }
+        let mut shown = Instant::now();
+        while self.slots.iter().any(|slot| slot.playing) {
+            match events.recv_timeout(TICK) {
+                Ok(event) => self.handle_event(event)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if shown.elapsed() >= TICK {
+                shown = Instant::now();
+                self.show();
+            }
+            if self.interrupted.is_some_and(|since| since.elapsed() > GRACE) {
+                self.give_up("did not end in time after the interrupt; files it was writing may be unusable");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left to write: the picture and the table.
+    pub fn report(mut self, picture: Option<&Path>) -> Result<Outcome> {
+        if let (Some(path), [slot]) = (picture, self.slots.as_slice())
+            && let Err(error) = slot.tenant.save_picture(path)
+        {
+            self.progress
+                .print_line(&format!("{}: error: {error:#}", slot.tenant.name));
+            self.failed = true;
+        }
+        if let Some(table) = self.summary.table() {
+            let caption = "Seconds in each state, per station; `total s` is how long the station was watched:";
+            writeln!(std::io::stdout(), "{caption}\n{table}").context("cannot print the table")?;
+        }
+        Ok(match (self.failed, self.interrupted) {
+            (true, _) => Outcome::Failed,
+            (false, Some(_)) => Outcome::Interrupted,
+            (false, None) => Outcome::Played,
+        })
+    }
+
+    fn handle_event(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Message(index, message) => self.handle_message(index, &message),
+            Event::Activity(index, event) => self.handle_activity(index, event?)?,
+            Event::Interrupt => self.interrupt(),
+        }
+        Ok(())
+    }
+
+    /// Handles the error messages that are on the bus already; without one, at least the failure is reported.
+    fn cannot_start(&mut self, index: usize, events: &Receiver<Event>) -> Result<()> {
+        while let Ok(event) = events.try_recv() {
+            self.handle_event(event)?;
+        }
+        if self.slots[index].playing {
+            self.end(
+                index,
+                "error: an element did not start and gave no reason; run again with GST_DEBUG=3",
+                true,
+            );
+        }
+        Ok(())
+    }
+
+    fn handle_message(&mut self, index: usize, message: &gst::Message) {
+        let slot = &self.slots[index];
+        if !slot.playing {
+            return;
+        }
+        match message.view() {
+            gst::MessageView::Eos(_) => {
+                let verdict = format!("ended after {}", slot.tenant.progress().describe());
+                self.end(index, &verdict, false);
+            }
+            gst::MessageView::Error(error) => {
+                let text = describe("error", message.src(), &error.error(), error.debug());
+                self.end(index, &text, true);
+            }
+            gst::MessageView::Warning(warning) => {
+                let text = describe("warning", message.src(), &warning.error(), warning.debug());
+                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
+            }
+            gst::MessageView::Info(info) => {
+                let text = describe("note", message.src(), &info.error(), info.debug());
+                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
+            }
+            _ => slot.tenant.serve(message),
+        }
+    }
+
+    fn handle_activity(&mut self, index: usize, event: people::event::Event) -> Result<()> {
+        let slot = &self.slots[index];
+        if !slot.playing {
+            return Ok(());
+        }
+        let tenant = &slot.tenant.name;
+        self.summary.record(tenant, &event);
+        if let Some(log) = &mut self.log {
+            let stream = Some(tenant.as_str().into());
+            writeln!(log, "{}", LogRecord { event, stream }.to_json()).context("cannot write the events")?;
+        }
+        Ok(())
+    }
+
+    fn interrupt(&mut self) {
+        if self.interrupted.is_some() {
+            self.give_up("stopped at once; files it was writing may be unusable");
+            return;
+        }
+        self.interrupted = Some(Instant::now());
+        self.progress
+            .print_line("interrupted: ending the streams, so that files are finished (again to stop at once)");
+        self.slots
+            .iter()
+            .filter(|slot| slot.playing)
+            .for_each(|slot| slot.tenant.ask_to_end());
+    }
+
+    fn give_up(&mut self, why: &str) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].playing {
+                self.end(index, &format!("error: {why}"), true);
+            }
+        }
+    }
+
+    fn end(&mut self, index: usize, verdict: &str, failed: bool) {
+        self.announce(index);
+        self.failed |= failed;
+        self.progress.finish(index, verdict);
+        let slot = &mut self.slots[index];
+        slot.playing = false;
+        slot.tenant.stop();
+    }
+
+    fn show(&mut self) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].playing {
+                self.announce(index);
+                self.progress.show(index, &self.slots[index].tenant.progress());
+            }
+        }
+    }
+
+    /// Prints once how long the first frame took.
+    fn announce(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        if let (false, Some(first)) = (slot.announced, slot.tenant.first_frame()) {
+            slot.announced = true;
+            let waited = first.duration_since(self.started).as_secs_f64();
+            self.progress
+                .print_line(&format!("{}: first frame after {waited:.1} s", slot.tenant.name));
+        }
+    }
+}
+
+/// An element's message for a user: the element's name and kind, and the text.
+///
+/// The texts of our own elements are complete. GStreamer's elements often have a general text, such as "Resource not
+/// found.", and the particulars in the debug details, so these follow on lines of their own.
+fn describe(
+    kind: &str,
+    source: Option<&gst::Object>,
+    error: &gst::glib::Error,
+    debug: Option<gst::glib::GString>,
+) -> String {
+    let name = source.map_or_else(String::new, |source| match factory_of(source) {
+        Some(factory) => format!("{} ({factory}): ", source.name()),
+        None => format!("{}: ", source.name()),
+    });
+    // The first line is the place in the element's source code.
+    let details = debug
+        .as_deref()
+        .filter(|_| !source.is_some_and(is_ours))
+        .and_then(|debug| debug.split_once('\n'))
+        .map_or("", |(_, details)| details.trim());
+    let details: String = details.lines().map(|line| format!("\n    {line}")).collect();
+    format!("{kind}: {name}{error}{details}")
+}
+
+fn factory_of(object: &gst::Object) -> Option<gst::glib::GString> {
+    let factory = object.downcast_ref::<gst::Element>()?.factory()?;
+    Some(factory.name())
+}
+
+/// Whether it is an element of the plugin, or a part of one.
+fn is_ours(source: &gst::Object) -> bool {
+    std::iter::successors(Some(source.clone()), GstObjectExt::parent)
+        .any(|object| factory_of(&object).is_some_and(|name| plugin::ELEMENTS.contains(&name.as_str())))
+}

@@ -1,0 +1,5 @@
+//! The command `shopfloor` from outside: what each subcommand prints, writes and ends with.
+
+mod play;
+mod report;
+mod server;

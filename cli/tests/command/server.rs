@@ -1,0 +1,209 @@
+//! `shopfloor server`: its address, its end, and the errors before it starts.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// The smaller of the two models: it loads sooner.
+const MODEL: &str = "vest_resnet18";
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // the tests may be built anywhere; Triton is in the checkout
+    command
+        .arg("server")
+        .env("SHOPFLOOR_TRITON", root.join(".triton"))
+        .env("SHOPFLOOR_MODEL_REPOSITORY", root.join("model_repository"));
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command().args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn check(arguments: &[&str], expected: &[&str]) {
+    let output = run(arguments);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {text}");
+    assert!(output.stdout.is_empty(), "{arguments:?} prints an address");
+    assert!(
+        expected.iter().all(|word| text.contains(word)),
+        "{arguments:?}: not all of {expected:?} are in: {text}"
+    );
+}
+
+/// A server that is ready; it is stopped at the end of the test, also of a failed one.
+struct Server {
+    child: Child,
+    grpc: u16,
+    http: u16,
+    /// The number of Triton's process and of its group.
+    triton: u32,
+}
+
+impl Server {
+    fn start() -> Self {
+        let child = command()
+            .args(["--port", "0", "--model", MODEL])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            child,
+            grpc: 0,
+            http: 0,
+            triton: 0,
+        };
+        let address = first_line(server.child.stdout.as_mut().unwrap());
+        let ready = first_line(server.child.stderr.as_mut().unwrap());
+        server.grpc = port(&address, "grpc://127.0.0.1:");
+        server.http = port(&ready, "http://127.0.0.1:");
+        server.triton = child_of(server.child.id()).expect("Triton is a child of the command");
+        server
+    }
+
+    fn signal(&self, name: &str) {
+        signal(name, self.child.id());
+    }
+
+    fn is_ready(&self) -> bool {
+        let url = format!("http://127.0.0.1:{}/v2/models/{MODEL}/ready", self.http);
+        ureq::get(url).call().is_ok_and(|answer| answer.status() == 200)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // it may have exited already; Triton exits with it
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn first_line(stream: impl Read) -> String {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+/// The port that follows `before` in the text.
+#[track_caller]
+fn port(text: &str, before: &str) -> u16 {
+    let digits = text
+        .split(before)
+        .nth(1)
+        .and_then(|rest| rest.split(['/', '\n']).next());
+    let port = digits.and_then(|digits| digits.parse().ok());
+    port.unwrap_or_else(|| panic!("no {before}PORT in: {text}"))
+}
+
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// Each process's number with its parent's and its group's, from /proc.
+fn processes() -> Vec<[u32; 3]> {
+    let stats = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter_map(|stat| {
+            let process = stat.split(' ').next()?.parse().ok()?;
+            // the program's name, in brackets, may hold anything
+            let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(1);
+            Some([process, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
+        })
+        .collect()
+}
+
+fn child_of(parent: u32) -> Option<u32> {
+    let child = processes().into_iter().find(|[_, of, _]| *of == parent);
+    child.map(|[process, ..]| process)
+}
+
+fn is_in_a_group(group: u32) -> bool {
+    processes().iter().any(|[_, _, of]| *of == group)
+}
+
+#[test]
+fn server_runs_until_sigterm() {
+    let mut server = Server::start();
+    assert!(server.is_ready());
+    assert!(TcpStream::connect(("127.0.0.1", server.grpc)).is_ok());
+    assert!(
+        is_in_a_group(server.triton),
+        "Triton leads a group, and a session, of its own"
+    );
+    let port = server.grpc.to_string();
+    check(&["--port", &port], &[&port, "--port 0"]);
+
+    server.signal("TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert!(!is_in_a_group(server.triton), "a process of Triton is left");
+    assert!(TcpStream::connect(("127.0.0.1", server.grpc)).is_err());
+}
+
+#[test]
+fn a_crash_of_triton_is_an_error() {
+    let mut server = Server::start();
+    signal("KILL", server.triton);
+    assert_eq!(server.child.wait().unwrap().code(), Some(1));
+    assert!(!is_in_a_group(server.triton));
+}
+
+/// A killed command can stop nothing; the kernel does it.
+#[test]
+fn triton_exits_when_the_command_is_killed() {
+    let mut server = Server::start();
+    let mut connection = TcpStream::connect(("127.0.0.1", server.grpc)).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    server.signal("KILL");
+    server.child.wait().unwrap();
+    // a connection lasts as long as its server
+    let ended = connection.read_to_end(&mut Vec::new());
+    let in_time = ended
+        .as_ref()
+        .map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
+    assert!(in_time, "{ended:?}");
+}
+
+#[test]
+fn mistakes_are_reported_before_triton_starts() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    check(&["--port", &port], &[&port, "is not free"]);
+    check(
+        &["--model-repository", "no/such/models"],
+        &["no/such/models", "--model-repository"],
+    );
+    let empty = TempDir::new().unwrap();
+    let folder = empty.path().to_str().unwrap();
+    check(&["--model-repository", folder], &[folder, "has no models"]);
+    check(&["--model", "yolo"], &["yolo", MODEL]);
+}
+
+#[test]
+fn errors_of_triton_are_shown() {
+    let repository = TempDir::new().unwrap();
+    let model = repository.path().join("broken");
+    std::fs::create_dir_all(model.join("1")).unwrap();
+    std::fs::write(
+        model.join("config.pbtxt"),
+        "backend: \"no_such_backend\"\nmax_batch_size: 1\n",
+    )
+    .unwrap();
+    let folder = repository.path().to_str().unwrap();
+    check(
+        &["--port", "0", "--model-repository", folder],
+        &["Triton exited", "no_such_backend", "config.pbtxt"],
+    );
+}

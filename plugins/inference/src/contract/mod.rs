@@ -1,0 +1,143 @@
+//! A model's contract: what it expects and what its outputs mean, from its description and its `config.pbtxt`.
+//!
+//! The keys (`parameters` that begin with `shopfloor.`) are documented in `model_repository/README.md`. Where one is
+//! missing, names and shapes decide; what stays unknown is a [`ContractError`].
+
+mod error;
+mod image;
+mod parameters;
+mod people;
+
+use std::sync::Arc;
+
+use ::people::VestName;
+use triton::{DataType, ModelDescription, TensorSpec};
+use vision::decode::PoseLayout;
+
+pub use error::ContractError;
+pub use image::ImageInput;
+
+use parameters::Parameters;
+
+/// What a model expects and what its outputs mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contract {
+    /// The model's name.
+    pub model: Arc<str>,
+    /// How an image becomes the model's input.
+    pub image: ImageInput,
+    /// What the outputs mean.
+    pub task: Task,
+}
+
+/// What a model is for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Task {
+    /// People and their 17 COCO keypoints.
+    Pose {
+        /// The layout of the output; `None`: detected from the tensors of each response.
+        layout: Option<PoseLayout>,
+        /// People with a lower score are dropped; `None`: the decoder's default.
+        score_threshold: Option<f32>,
+    },
+    /// The colour of a person's vest.
+    Vest {
+        /// The classes of the output's columns, in order.
+        labels: Arc<[VestName]>,
+        /// The tensor that has a logit for each label.
+        output: Arc<str>,
+    },
+    /// People with their vests: the model has the outputs `boxes`, `scores`, `keypoints`, `vests` and `count` that
+    /// `model_repository/README.md` describes.
+    People {
+        /// The classes of the columns of `vests`, in order.
+        labels: Arc<[VestName]>,
+    },
+    /// Not said: the outputs are attached as they are.
+    Tensors,
+}
+
+impl Contract {
+    /// Reads a model's contract from its description.
+    ///
+    /// # Errors
+    /// When the model is decoupled, does not take one image, or has a parameter that is unknown or invalid.
+    pub fn read(description: &ModelDescription) -> Result<Self, ContractError> {
+        let model = &description.model;
+        if description.decoupled {
+            return Err(ContractError::new(
+                model,
+                "a model with one response for each request",
+                "model_transaction_policy { decoupled: true }",
+            )
+            .remedy("use a model that is not decoupled"));
+        }
+        let parameters = Parameters::new(model, &description.parameters)?;
+        let task = Task::find(&parameters, &description.outputs)?;
+        Ok(Self {
+            model: model.as_str().into(),
+            image: ImageInput::find(&parameters, description, &task)?,
+            task,
+        })
+    }
+}
+
+impl Task {
+    fn find(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
+        let has_pose = || {
+            let shapes: Vec<_> = outputs.iter().map(|output| (&*output.name, &*output.shape)).collect();
+            PoseLayout::detect(&shapes).is_ok()
+        };
+        match parameters.get("shopfloor.task") {
+            Some("pose") => Self::pose(parameters),
+            Some("vest") => Self::vest(parameters, outputs),
+            Some("people") => people::task(parameters, outputs),
+            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, vest or people", other)),
+            None if parameters.get("shopfloor.labels").is_some() => Self::vest(parameters, outputs),
+            None if parameters.get("shopfloor.output.layout").is_some() || has_pose() => Self::pose(parameters),
+            None => Ok(Self::Tensors),
+        }
+    }
+
+    fn pose(parameters: &Parameters) -> Result<Self, ContractError> {
+        let score_threshold = parameters.number("shopfloor.score-threshold")?;
+        if let Some(threshold) = score_threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+            return Err(parameters.wrong("shopfloor.score-threshold", "a number from 0 to 1", threshold));
+        }
+        let layouts = PoseLayout::ALL.map(|layout| (layout.name(), layout));
+        Ok(Self::Pose {
+            layout: parameters.choice("shopfloor.output.layout", &layouts)?,
+            score_threshold,
+        })
+    }
+
+    fn vest(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
+        let labels = labels(parameters)?;
+        let [output] = outputs else {
+            let found = outputs
+                .iter()
+                .map(|output| &*output.name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(parameters.wrong("shopfloor.task", "one output for the task vest", found));
+        };
+        let columns = output.shape.last().copied().unwrap_or_default();
+        if output.datatype != DataType::Fp32 || (columns != -1 && columns != labels.len() as i64) {
+            let expected = format!("FP32 logits, one for each of the {} labels", labels.len());
+            return Err(ContractError::new(parameters.model(), expected, output)
+                .tensor(&output.name)
+                .key("shopfloor.labels")
+                .remedy("name every column of the output, in order, in config.pbtxt"));
+        }
+        Ok(Self::Vest {
+            labels: labels.into(),
+            output: Arc::clone(&output.name),
+        })
+    }
+}
+
+fn labels(parameters: &Parameters) -> Result<Vec<VestName>, ContractError> {
+    let words = parameters.words("shopfloor.labels")?;
+    Ok(words.into_iter().map(Into::into).collect())
+}

@@ -1,0 +1,312 @@
+//! An open model: how frames become its requests, and its responses become outputs of regions.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use triton::{Input, Lease, Model, Request, Response};
+use vision::image::Image;
+use vision::letterbox::{Letterbox, SampleError, Sampler};
+use vision::{ModelOutput, OutputTensor, Rect};
+
+use crate::Error;
+use crate::contract::{Contract, Task};
+
+/// A model that is open, with its contract.
+pub struct Session {
+    model: Arc<Model>,
+    contract: Contract,
+}
+
+/// How a frame's requests are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestOptions {
+    /// After this long a request has failed.
+    pub timeout: Duration,
+    /// 1 is the highest; 0: the model's default.
+    pub priority: u64,
+}
+
+/// The outputs of a frame's regions, in the order of the regions asked about.
+pub type RegionOutputs = Vec<ModelOutput>;
+
+impl Session {
+    /// A session with `model`.
+    ///
+    /// # Errors
+    /// [`Error::Contract`] when the model cannot be used.
+    pub fn new(model: Arc<Model>) -> Result<Self, Error> {
+        let contract = Contract::read(model.description())?;
+        Ok(Self { model, contract })
+    }
+
+    /// What the model expects and means.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// What makes the model's input from frames; one for each stream.
+    ///
+    /// # Errors
+    /// When the contract's normalisation is not finite.
+    pub fn sampler(&self) -> Result<Sampler, SampleError> {
+        Sampler::new(self.contract.image.format)
+    }
+
+    /// Sends `requests` requests of an empty image at once; the time of the slowest response.
+    ///
+    /// # Errors
+    /// The first that fails.
+    pub fn warm_up(&self, requests: usize, options: RequestOptions) -> Result<Duration, Error> {
+        let start = Instant::now();
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..requests.max(1) {
+            let sender = sender.clone();
+            let mut data = self.model.lease(self.contract.image.byte_size(1));
+            data.fill(0);
+            // The receiver outlives all responses unless one failed, and then the others do not matter.
+            self.infer(1, data, options, move |response| {
+                drop(sender.send(response.map(drop)));
+            });
+        }
+        drop(sender);
+        receiver.iter().collect::<Result<(), triton::Error>>()?;
+        Ok(start.elapsed())
+    }
+
+    /// Sends the regions of a frame, in as few requests as the model's batch allows; `done` gets all outputs at once or the
+    /// first error. Without regions: no outputs, at once.
+    ///
+    /// # Errors
+    /// When a region cannot be sampled; then nothing is sent and `done` is not called.
+    pub fn submit(
+        &self,
+        sampler: &mut Sampler,
+        image: &Image<'_>,
+        regions: &[Rect],
+        options: RequestOptions,
+        done: impl FnOnce(Result<RegionOutputs, Error>) + Send + 'static,
+    ) -> Result<(), SampleError> {
+        let mut parts = Vec::new();
+        for chunk in regions.chunks(self.contract.image.max_batch() as usize) {
+            let bytes = self.contract.image.byte_size(1);
+            let mut data = self.model.lease(bytes * chunk.len());
+            let mut letterboxes = Vec::with_capacity(chunk.len());
+            for (region, input) in chunk.iter().zip(data.chunks_exact_mut(bytes)) {
+                letterboxes.push(sampler.sample(image, *region, input)?);
+            }
+            parts.push((letterboxes, data));
+        }
+        let gather = Arc::new(Gather::new(parts.len(), done));
+        let output = self.output();
+        for (part, (letterboxes, data)) in parts.into_iter().enumerate() {
+            let (gather, output) = (gather.clone(), output.clone());
+            self.infer(letterboxes.len() as u32, data, options, move |response| {
+                let outputs = response.map_err(Error::from);
+                gather.part(
+                    part,
+                    outputs.and_then(|response| split(response, &letterboxes, &output)),
+                );
+            });
+        }
+        Ok(())
+    }
+
+    /// What all outputs of the model have in common.
+    fn output(&self) -> ModelOutput {
+        let (layout, score_threshold) = match &self.contract.task {
+            Task::Pose {
+                layout,
+                score_threshold,
+            } => (*layout, *score_threshold),
+            _ => (None, None),
+        };
+        ModelOutput {
+            model: Arc::clone(&self.contract.model),
+            layout,
+            score_threshold,
+            ..ModelOutput::default()
+        }
+    }
+
+    fn infer(
+        &self,
+        batch: u32,
+        data: Lease,
+        options: RequestOptions,
+        callback: impl FnOnce(Result<Response, triton::Error>) + Send + 'static,
+    ) {
+        let image = &self.contract.image;
+        let input = Input {
+            name: image.name.clone(),
+            datatype: image.datatype(),
+            shape: image.shape(batch),
+            data,
+        };
+        self.model.infer(
+            Request {
+                inputs: vec![input],
+                timeout: Some(options.timeout),
+                priority: options.priority,
+            },
+            callback,
+        );
+    }
+}
+
+/// Splits a response into its regions: dimension 0 is the batch.
+fn split(response: Response, letterboxes: &[Letterbox], common: &ModelOutput) -> Result<RegionOutputs, Error> {
+    let mut regions: RegionOutputs = letterboxes
+        .iter()
+        .map(|letterbox| ModelOutput {
+            letterbox: *letterbox,
+            ..common.clone()
+        })
+        .collect();
+    let batch = letterboxes.len();
+    for output in response.outputs {
+        if batch > 1 && output.shape.first() != Some(&(batch as i64)) {
+            return Err(Error::Batch {
+                output: output.name,
+                batch,
+                shape: output.shape,
+            });
+        }
+        let bytes = output.data.len() / batch.max(1);
+        for (index, region) in regions.iter_mut().enumerate() {
+            let mut shape = output.shape.clone();
+            if batch > 1 {
+                shape[0] = 1;
+            }
+            region.tensors.push(OutputTensor {
+                name: output.name.clone(),
+                datatype: output.datatype.name(),
+                shape,
+                data: output.data.slice(index * bytes..(index + 1) * bytes),
+            });
+        }
+    }
+    Ok(regions)
+}
+
+/// Collects the parts of a frame's outputs.
+struct Gather<F> {
+    state: Mutex<(Vec<Option<RegionOutputs>>, Option<F>)>,
+}
+
+impl<F: FnOnce(Result<RegionOutputs, Error>)> Gather<F> {
+    fn new(parts: usize, done: F) -> Self {
+        let mut done = Some(done);
+        if parts == 0
+            && let Some(done) = done.take()
+        {
+            done(Ok(RegionOutputs::new()));
+        }
+        Self {
+            state: Mutex::new(((0..parts).map(|_| None).collect(), done)),
+        }
+    }
+
+    fn part(&self, part: usize, answer: Result<RegionOutputs, Error>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match answer {
+            Err(error) => Err(error),
+            Ok(answer) => {
+                state.0[part] = Some(answer);
+                if state.0.iter().any(Option::is_none) {
+                    return;
+                }
+                Ok(state.0.iter_mut().filter_map(Option::take).flatten().collect())
+            }
+        };
+        let done = state.1.take();
+        drop(state);
+        if let Some(done) = done {
+            done(result);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn output(shape: &[i64], data: &'static [u8]) -> triton::Output {
+        triton::Output {
+            name: "o".into(),
+            datatype: triton::DataType::Uint8,
+            shape: shape.to_vec(),
+            data: Bytes::from_static(data),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_split_into_regions() {
+        let boxes = [Letterbox::default(); 2];
+        let answer = split(
+            Response {
+                outputs: vec![output(&[2, 3], b"abcdef")],
+            },
+            &boxes,
+            &ModelOutput::default(),
+        )
+        .unwrap();
+        let rows: Vec<_> = answer
+            .iter()
+            .map(|r| (r.tensors[0].shape.clone(), &r.tensors[0].data[..]))
+            .collect();
+        assert_eq!(rows, [(vec![1, 3], &b"abc"[..]), (vec![1, 3], &b"def"[..])]);
+        assert!(
+            split(
+                Response {
+                    outputs: vec![output(&[3, 2], b"abcdef")]
+                },
+                &boxes,
+                &ModelOutput::default(),
+            )
+            .is_err()
+        );
+        let whole = split(
+            Response {
+                outputs: vec![output(&[6, 1], b"abcdef")],
+            },
+            &boxes[..1],
+            &ModelOutput::default(),
+        )
+        .unwrap();
+        assert_eq!(whole[0].tensors[0].shape, [6, 1]);
+    }
+
+    #[test]
+    fn parts_are_gathered_in_order_and_reported_once() {
+        let region = |x| {
+            vec![ModelOutput {
+                letterbox: Letterbox {
+                    offset_x: x,
+                    ..Default::default()
+                },
+                ..ModelOutput::default()
+            }]
+        };
+        let (sender, receiver) = mpsc::channel();
+        let gather = Gather::new(2, move |answer: Result<RegionOutputs, Error>| {
+            sender.send(answer).unwrap()
+        });
+        gather.part(1, Ok(region(1.0)));
+        assert!(receiver.try_recv().is_err());
+        gather.part(0, Ok(region(0.0)));
+        let offsets: Vec<f32> = receiver
+            .recv()
+            .unwrap()
+            .unwrap()
+            .iter()
+            .map(|r| r.letterbox.offset_x)
+            .collect();
+        assert_eq!(offsets, [0.0, 1.0]);
+    }
+}

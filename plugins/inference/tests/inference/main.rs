@@ -1,0 +1,4 @@
+//! Contracts of models, from tables of descriptions.
+
+mod contract;
+mod contract_people;

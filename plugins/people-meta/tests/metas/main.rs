@@ -1,0 +1,7 @@
+//! What the metas contain, and what becomes of them behind GStreamer's own elements.
+
+#[cfg(feature = "analytics")]
+mod analytics;
+mod common;
+mod rois;
+mod survival;

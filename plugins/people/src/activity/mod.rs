@@ -1,0 +1,137 @@
+//! Activity at stations: from people in frames to states, times and events.
+//!
+//! # States
+//!
+//! At an assigned station only the assigned worker counts, at an unassigned one everyone does. At a frame that went through inference, at running time `t`, a station is
+//!
+//! - **active** if a hand keypoint of someone who counts is inside, or was at most
+//!   [`hold_time`](ActivityOptions::hold_time) ago;
+//! - otherwise **idle** if someone who counts is in view, coasting included, or was at most the hold time ago;
+//! - otherwise **absent**.
+//!
+//! A coasting person has no pose, so their hands are unknown: a station that is active because of that person stays active
+//! while they coast. Once they are detected again, or lost, the time since the hand was last inside decides. Coasting never
+//! makes a station active.
+//!
+//! At an unassigned station the worker is the person whose hand is inside; of several, the previous one. If another person
+//! takes over while the station is active, a handover is reported.
+//!
+//! A frame without inference changes no state. But once the last inference is older than
+//! [`unknown_after`](ActivityOptions::unknown_after), even if no frames arrived at all, the station is **unknown** from that
+//! age on, until the next inference.
+//!
+//! # Time
+//!
+//! A stream begins with its first frame. Every station is absent then, or unknown if that frame has no inference. The time
+//! between two frames counts for the state at the first of them; totals always add up exactly to the time between the first
+//! and the latest frame.
+//!
+//! [`ActivityTracker::reset`], or a time before the latest frame, as after a flushing seek, ends a stream and begins a new
+//! one with all totals at zero.
+
+mod options;
+mod state;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::station_file::Stations;
+use crate::{Inference, Scene, Station, StationStatus};
+use state::{Frame, StationState};
+
+pub use options::ActivityOptions;
+
+/// Tracks the activity at the stations of one stream.
+#[derive(Clone, Debug)]
+pub struct ActivityTracker {
+    options: ActivityOptions,
+    stations: Vec<StationState>,
+    /// End events that have not been returned yet.
+    ended: Vec<Event>,
+}
+
+impl ActivityTracker {
+    /// A tracker for `stations`, before the first frame.
+    pub fn new(stations: Stations, options: ActivityOptions) -> Self {
+        Self {
+            options,
+            stations: stations.iter().cloned().map(StationState::new).collect(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Changes the options from the next frame on; states and totals are kept.
+    pub fn set_options(&mut self, options: ActivityOptions) {
+        self.options = options;
+    }
+
+    /// Changes the stations from the next frame on. A station with the same name, polygon and vest as before keeps its state
+    /// and totals; the others start with that frame.
+    pub fn set_stations(&mut self, stations: Stations) {
+        let mut old = mem::take(&mut self.stations);
+        let keep = |station: &Arc<Station>| {
+            let kept = old.iter().position(|state| state.station == *station);
+            kept.map_or_else(|| StationState::new(station.clone()), |index| old.remove(index))
+        };
+        self.stations = stations.iter().map(keep).collect();
+        self.ended.extend(old.iter().filter_map(StationState::end));
+    }
+
+    /// Ends the stream at its latest frame; the next frame begins a new one.
+    pub fn reset(&mut self) {
+        for state in &mut self.stations {
+            self.ended.extend(state.end());
+            *state = StationState::new(state.station.clone());
+        }
+    }
+
+    /// Processes the frame at running time `time`, of `frame_size` (width, height) pixels. Fills in the scene's stations and
+    /// returns the events since the previous frame, ordered by time, then by station.
+    ///
+    /// A `time` before the previous one begins a new stream, see [`reset`](Self::reset).
+    pub fn update(&mut self, time: Duration, frame_size: (u32, u32), scene: &mut Scene) -> Vec<Event> {
+        let is_before = |state: &StationState| state.latest.is_some_and(|latest| time < latest);
+        if self.stations.iter().any(is_before) {
+            self.reset();
+        }
+        let unknown_after = self.options.unknown_after;
+        let frame = Frame {
+            time,
+            size: frame_size,
+            people: &scene.people,
+            options: &self.options,
+        };
+        let mut events = mem::take(&mut self.ended);
+        let stations = &mut self.stations;
+        let until_now = stations
+            .iter_mut()
+            .filter_map(|state| state.advance(time, unknown_after));
+        let mut until_now: Vec<_> = until_now.collect();
+        until_now.sort_by_key(|event| event.time);
+        events.extend(until_now);
+        events.extend(stations.iter_mut().filter_map(|state| match scene.inference {
+            Inference::Done => state.observe(&frame),
+            Inference::Skipped(_) => state.miss(time),
+        }));
+        scene.stations = self.views();
+        events
+    }
+
+    /// Ends the stream at running time `time` and returns the events since the latest frame; the last event of each station is
+    /// its [`EventKind::End`](crate::event::EventKind::End). A `time` before the latest frame adds nothing to the totals.
+    pub fn finish(&mut self, time: Duration) -> Vec<Event> {
+        let unknown_after = self.options.unknown_after;
+        let advance = |state: &mut StationState| state.advance(time.max(state.latest?), unknown_after);
+        let changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
+        let before = mem::take(&mut self.ended);
+        self.reset();
+        before.into_iter().chain(changes).chain(self.ended.drain(..)).collect()
+    }
+
+    /// The status of every station at the latest frame, in the order of the station file.
+    pub fn views(&self) -> Vec<StationStatus> {
+        self.stations.iter().map(StationState::view).collect()
+    }
+}

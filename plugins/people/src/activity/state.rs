@@ -1,0 +1,206 @@
+//! One station from frame to frame: state, times and events.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vision::Point;
+
+use super::options::ActivityOptions;
+use crate::event::{Event, EventKind};
+use crate::{Activity, Person, Station, StationStatus, Totals, VestName};
+
+/// A frame that went through inference.
+pub(super) struct Frame<'a> {
+    /// Running time.
+    pub time: Duration,
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    pub people: &'a [Person],
+    pub options: &'a ActivityOptions,
+}
+
+impl Frame<'_> {
+    /// Whether a hand keypoint of `person` is inside `station` in this frame.
+    fn has_hand_inside(&self, person: &Person, station: &Station) -> bool {
+        let Some(pose) = person.pose.as_ref() else {
+            return false;
+        };
+        let (width, height) = (self.size.0 as f32, self.size.1 as f32);
+        self.options
+            .joints
+            .iter()
+            .map(|joint| pose[*joint as usize])
+            .any(|keypoint| {
+                keypoint.confidence >= self.options.min_keypoint_confidence
+                    && station.contains(Point::new(keypoint.point.x / width, keypoint.point.y / height))
+            })
+    }
+
+    /// Whether `moment` is at most the hold time ago.
+    fn is_held(&self, moment: Option<Duration>) -> bool {
+        moment.is_some_and(|moment| self.time.saturating_sub(moment) <= self.options.hold_time)
+    }
+}
+
+fn track_id(person: &Person) -> Option<u64> {
+    person.track.as_ref().map(|track| track.id)
+}
+
+/// The state of one station.
+#[derive(Clone, Debug)]
+pub(super) struct StationState {
+    pub station: Arc<Station>,
+    activity: Activity,
+    worker: Option<VestName>,
+    since: Duration,
+    totals: Totals,
+    /// Time of the latest frame; `None` before the first.
+    pub latest: Option<Duration>,
+    /// Time of the latest frame with inference.
+    evidence: Option<Duration>,
+    /// Time at which someone who counts was last in view.
+    seen: Option<Duration>,
+    /// Time at which a hand was last seen inside.
+    worked: Option<Duration>,
+    /// The id of that hand's track.
+    hand: Option<u64>,
+    /// While active: time since which the current worker has been working.
+    taken_over: Duration,
+}
+
+impl StationState {
+    pub fn new(station: Arc<Station>) -> Self {
+        Self {
+            worker: station.vest.clone(),
+            station,
+            activity: Activity::default(),
+            since: Duration::ZERO,
+            totals: Totals::default(),
+            latest: None,
+            evidence: None,
+            seen: None,
+            worked: None,
+            hand: None,
+            taken_over: Duration::ZERO,
+        }
+    }
+
+    /// Counts the time up to `time`, which is not before the latest frame. Returns the start, at the first frame, or the change
+    /// to unknown, if the station became unknown in between.
+    pub fn advance(&mut self, time: Duration, unknown_after: Duration) -> Option<Event> {
+        let Some(latest) = self.latest.replace(time) else {
+            self.since = time;
+            return Some(self.event(time, self.station.vest.clone(), EventKind::Start));
+        };
+        let evidence = self.evidence.map(|evidence| evidence.saturating_add(unknown_after));
+        let known_until = evidence.unwrap_or(latest).max(latest);
+        let becomes_unknown = self.activity != Activity::Unknown && known_until < time;
+        let change = if becomes_unknown { known_until } else { time };
+        self.totals.add(self.activity, change - latest);
+        let event = becomes_unknown.then(|| self.enter(Activity::Unknown, change)).flatten();
+        self.totals.add(self.activity, time - change);
+        event
+    }
+
+    /// Handles a frame without inference, after `advance` to its time: before the first inference the station is unknown.
+    pub fn miss(&mut self, time: Duration) -> Option<Event> {
+        match self.evidence {
+            None => self.enter(Activity::Unknown, time),
+            Some(_) => None,
+        }
+    }
+
+    /// Handles a frame with inference, after `advance` to its time.
+    pub fn observe(&mut self, frame: &Frame) -> Option<Event> {
+        self.evidence = Some(frame.time);
+        let vest = self.station.vest.as_ref();
+        let counting = || {
+            frame
+                .people
+                .iter()
+                .filter(|person| vest.is_none() || person.worker() == vest)
+        };
+        if counting().next().is_some() {
+            self.seen = Some(frame.time);
+        }
+        let hands = counting().filter(|person| frame.has_hand_inside(person, &self.station));
+        // Of several people, the previous one is preferred; otherwise a worker over a visitor, who has no name.
+        if let Some(person) = hands.min_by_key(|person| {
+            let stays = self.hand.is_some() && track_id(person) == self.hand;
+            (!stays, person.worker().is_none())
+        }) {
+            self.worked = Some(frame.time);
+            self.hand = track_id(person);
+            let from = mem::replace(&mut self.worker, person.worker().cloned());
+            if self.activity == Activity::Active && from != self.worker {
+                return Some(self.hand_over(from, frame.time));
+            }
+        }
+        let is_hand_coasting = self.activity == Activity::Active
+            && self.hand.is_some()
+            && counting().any(|person| person.is_coasting() && track_id(person) == self.hand);
+        self.enter(
+            if is_hand_coasting || frame.is_held(self.worked) {
+                Activity::Active
+            } else if frame.is_held(self.seen) {
+                Activity::Idle
+            } else {
+                Activity::Absent
+            },
+            frame.time,
+        )
+    }
+
+    fn hand_over(&mut self, from: Option<VestName>, time: Duration) -> Event {
+        let lasted = time - mem::replace(&mut self.taken_over, time);
+        self.event(time, self.worker.clone(), EventKind::Handover { from, lasted })
+    }
+
+    fn enter(&mut self, state: Activity, time: Duration) -> Option<Event> {
+        if state == self.activity {
+            return None;
+        }
+        let previous = mem::replace(&mut self.activity, state);
+        self.taken_over = time;
+        let change = EventKind::Change {
+            state,
+            previous,
+            lasted: time - mem::replace(&mut self.since, time),
+            totals: self.totals,
+        };
+        Some(self.event(time, self.worker.clone(), change))
+    }
+
+    /// The end of the station's stream; `None` before the first frame.
+    pub fn end(&self) -> Option<Event> {
+        let latest = self.latest?;
+        let totals = EventKind::End {
+            state: self.activity,
+            lasted: latest - self.since,
+            totals: self.totals,
+        };
+        Some(self.event(latest, self.worker.clone(), totals))
+    }
+
+    fn event(&self, time: Duration, worker: Option<VestName>, kind: EventKind) -> Event {
+        Event {
+            time,
+            station: self.station.name.clone(),
+            worker,
+            kind,
+        }
+    }
+
+    /// The status at the latest frame.
+    pub fn view(&self) -> StationStatus {
+        StationStatus {
+            station: self.station.clone(),
+            activity: self.activity,
+            worker: self.worker.clone(),
+            since: self.since,
+            lasted: self.latest.map_or(Duration::ZERO, |latest| latest - self.since),
+            totals: self.totals,
+        }
+    }
+}

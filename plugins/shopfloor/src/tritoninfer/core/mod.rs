@@ -1,0 +1,33 @@
+//! The element inside the bin, on raw video that it can read: frames in, responses back, everything out in order.
+//!
+//! Entry points: [`stream::enter`] (a frame arrives), [`frame_queue::FrameQueue`] (what waits and leaves),
+//! [`attach::attach`] (a response gets onto its frame).
+//!
+//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool`, `open`,
+//! `format` (in `imp`); the estimate and the timings (in `open_model`); the last failure (in `report`); the queue's own.
+
+mod attach;
+mod frame_queue;
+mod imp;
+mod open_model;
+mod queries;
+mod regions;
+mod report;
+mod stream;
+
+use std::sync::LazyLock;
+
+use gst::glib;
+
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "tritoninfer",
+        gst::DebugColorFlags::empty(),
+        Some("Inference on a Triton server"),
+    )
+});
+
+glib::wrapper! {
+    /// The element inside of [`super::TritonInfer`]; not registered by itself.
+    pub struct TritonInferCore(ObjectSubclass<imp::TritonInferCore>) @extends gst::Element, gst::Object;
+}

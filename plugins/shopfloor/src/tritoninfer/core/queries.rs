@@ -1,0 +1,19 @@
+//! The ALLOCATION query: how many buffers the element holds.
+
+/// Adds the `held` buffers that the element keeps to what downstream asked for; a pool that counts on getting its buffers
+/// back at once would run dry.
+pub fn ask_for_buffers(allocation: &mut gst::query::Allocation, held: u32) {
+    let pools: Vec<_> = allocation.allocation_pools().collect();
+    if pools.is_empty() {
+        let info = allocation
+            .get()
+            .0
+            .and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
+        let size = info.map_or(0, |info| info.size() as u32);
+        allocation.add_allocation_pool(None::<&gst::BufferPool>, size, held, 0);
+    }
+    for (index, (pool, size, min, max)) in (0..).zip(pools) {
+        let max = if max == 0 { 0 } else { max.saturating_add(held) };
+        allocation.set_nth_allocation_pool(index, pool.as_ref(), size, min.saturating_add(held), max);
+    }
+}

@@ -1,0 +1,36 @@
+//! Which regions of a frame inference runs on.
+
+use inference::{Contract, Error, Task};
+use vision::Rect;
+
+use crate::tritoninfer::settings::InferenceRegion;
+
+/// Whether a model of this task can run on such regions.
+pub fn check_task(contract: &Contract, region: InferenceRegion) -> Result<(), Error> {
+    if matches!(contract.task, Task::Vest { .. }) && region != InferenceRegion::People {
+        return Err(Error::NeedsPeople {
+            model: contract.model.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// The regions of a frame, in frame pixels; `None` when the buffer lacks what `region` needs.
+pub fn select(buffer: &gst::BufferRef, width: u32, height: u32, region: InferenceRegion) -> Option<Vec<Rect>> {
+    match region {
+        InferenceRegion::FullFrame => Some(vec![Rect::new(0.0, 0.0, width as f32, height as f32)]),
+        InferenceRegion::People => {
+            let scene = people_meta::scene(buffer)?;
+            Some(scene.people.iter().map(|person| person.bbox).collect())
+        }
+        InferenceRegion::Roi | InferenceRegion::RoiList => {
+            let rois = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
+            Some(rois.map(|roi| roi_rect(roi.rect())).collect())
+        }
+    }
+}
+
+fn roi_rect((x, y, width, height): (u32, u32, u32, u32)) -> Rect {
+    let (x, y) = (x as f32, y as f32);
+    Rect::new(x, y, x + width as f32, y + height as f32)
+}

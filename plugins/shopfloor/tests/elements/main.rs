@@ -1,0 +1,9 @@
+//! The elements in a pipeline or a harness; those of `tritoninfer` that need its internals are beside its source.
+
+mod activityzone;
+mod common;
+mod inspect;
+mod overlay;
+mod pool;
+mod poseparse;
+mod vesttrack;

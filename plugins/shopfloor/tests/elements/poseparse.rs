@@ -1,0 +1,140 @@
+//! `poseparse`: model outputs in, people out.
+
+use crate::common::{frame, harness, texts};
+use people::{Inference, Scene, SkipReason};
+use vision::Rect;
+use vision::letterbox::Letterbox;
+use vision::{ModelOutput, OutputTensor};
+
+const ROW: usize = 57;
+
+/// Rows of YOLOv7-Pose: centre, size, score; keypoints at the centre.
+fn rows(people: &[[f32; 5]]) -> Vec<f32> {
+    let row = |[cx, cy, w, h, score]: [f32; 5]| {
+        let mut row = vec![cx, cy, w, h, score, 1.0];
+        row.extend((0..17).flat_map(|_| [cx, cy, 0.5]));
+        row
+    };
+    people.iter().copied().flat_map(row).collect()
+}
+
+fn tensors(values: &[f32], columns: usize) -> ModelOutput {
+    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    ModelOutput {
+        model: "pose".into(),
+        letterbox: Letterbox {
+            scale_x: 2.0,
+            scale_y: 2.0,
+            offset_x: 0.0,
+            offset_y: 40.0,
+            width: 640.0,
+            height: 560.0,
+        },
+        tensors: vec![OutputTensor {
+            name: "output".into(),
+            datatype: "FP32",
+            shape: vec![1, (values.len() / columns) as i64, columns as i64],
+            data: data.into(),
+        }],
+        ..ModelOutput::default()
+    }
+}
+
+fn parsed(launch: &str, tensors: ModelOutput) -> Scene {
+    let (mut harness, _bus) = harness(launch);
+    let mut buffer = frame(0);
+    people_meta::add_model_output(buffer.get_mut().unwrap(), tensors);
+    let buffer = harness.push_and_pull(buffer).unwrap();
+    assert!(
+        people_meta::model_outputs(&buffer).is_empty(),
+        "model outputs are removed from the buffer"
+    );
+    Scene::clone(&people_meta::scene(&buffer).expect("the buffer has a scene"))
+}
+
+const PEOPLE: [[f32; 5]; 3] = [
+    [100.0, 140.0, 40.0, 100.0, 0.9],
+    [104.0, 140.0, 40.0, 100.0, 0.8], // the first one again
+    [300.0, 240.0, 60.0, 200.0, 0.22],
+];
+
+#[test]
+fn people_are_filtered_by_score_and_overlap_and_in_frame_pixels() {
+    let scene = parsed("poseparse", tensors(&rows(&PEOPLE), ROW));
+    assert_eq!(scene.inference, Inference::Done);
+    let people: Vec<_> = scene.people.iter().map(|p| (p.bbox, p.score)).collect();
+    assert_eq!(people, [(Rect::new(40.0, 25.0, 60.0, 75.0), 0.9)]);
+    let wrist = scene.people[0].pose.unwrap()[9].point;
+    assert_eq!((wrist.x, wrist.y), (50.0, 50.0));
+}
+
+#[test]
+fn score_threshold_overrides_the_models() {
+    let recommended = || ModelOutput {
+        score_threshold: Some(0.2),
+        ..tensors(&rows(&PEOPLE), ROW)
+    };
+    assert_eq!(parsed("poseparse", recommended()).people.len(), 2);
+    assert_eq!(parsed("poseparse score-threshold=0.95", recommended()).people.len(), 0);
+    assert_eq!(
+        parsed("poseparse score-threshold=0.1 iou-threshold=1.0", recommended())
+            .people
+            .len(),
+        3
+    );
+    assert_eq!(
+        parsed(
+            "poseparse score-threshold=0.1 iou-threshold=1.0 max-people=1",
+            recommended()
+        )
+        .people
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn people_of_all_regions_are_collected() {
+    let (mut harness, _bus) = harness("poseparse");
+    let mut buffer = frame(0);
+    for x in [100.0, 400.0] {
+        people_meta::add_model_output(
+            buffer.get_mut().unwrap(),
+            tensors(&rows(&[[x, 140.0, 40.0, 100.0, 0.9]]), ROW),
+        );
+    }
+    let buffer = harness.push_and_pull(buffer).unwrap();
+    assert_eq!(people_meta::scene(&buffer).unwrap().people.len(), 2);
+}
+
+#[test]
+fn frames_without_model_outputs_pass_unchanged() {
+    let (mut harness, _bus) = harness("poseparse");
+    let buffer = harness.push_and_pull(frame(0)).unwrap();
+    assert!(people_meta::scene(&buffer).is_none());
+    let mut skipped = frame(1);
+    let scene = Scene {
+        inference: Inference::Skipped(SkipReason::Overload),
+        ..Scene::default()
+    };
+    people_meta::set_scene(skipped.get_mut().unwrap(), scene.clone());
+    let buffer = harness.push_and_pull(skipped).unwrap();
+    assert_eq!(*people_meta::scene(&buffer).unwrap(), scene);
+}
+
+#[test]
+fn undecodable_outputs_are_an_error_that_names_model_shape_and_property() {
+    let (mut harness, bus) = harness("poseparse");
+    let mut buffer = frame(0);
+    people_meta::add_model_output(buffer.get_mut().unwrap(), tensors(&[0.0; 24], 8));
+    assert_eq!(harness.push(buffer), Err(gst::FlowError::Error));
+    let errors = texts(&bus, gst::MessageType::Error);
+    assert_eq!(errors.len(), 1);
+    for part in [
+        "Cannot decode people from the outputs of model 'pose': ",
+        "[1, 3, 8]",
+        "layout=auto",
+    ] {
+        assert!(errors[0].contains(part), "{part}: {errors:?}");
+    }
+}

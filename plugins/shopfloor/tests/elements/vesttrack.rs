@@ -1,0 +1,180 @@
+//! `vesttrack`: people in, tracks and workers out.
+
+use crate::common::{frame, frame_of, harness, person};
+use gst::prelude::*;
+use people::{Inference, Scene, SkipReason};
+use vision::Point;
+
+const NOWHERE: Point = Point::new(0.0, 0.0);
+
+fn workers(buffer: &gst::BufferRef) -> Vec<String> {
+    let scene = people_meta::scene(buffer).unwrap();
+    scene
+        .people
+        .iter()
+        .map(|p| p.worker().map_or("visitor", |w| w).to_owned())
+        .collect()
+}
+
+#[test]
+fn vests_identify_workers() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let mut last = None;
+    for n in 0..5 {
+        let people = vec![
+            person(80.0, "red", NOWHERE),
+            person(160.0, "blue", NOWHERE),
+            person(240.0, "none", NOWHERE),
+        ];
+        last = Some(harness.push_and_pull(frame_of(n, people)).unwrap());
+    }
+    assert_eq!(workers(&last.unwrap()), ["red", "blue", "visitor"]);
+    let stats: gst::Structure = harness.element().unwrap().property("stats");
+    assert_eq!(stats.get::<String>("workers-seen").unwrap(), "blue,red");
+    assert_eq!(stats.get::<u64>("frames").unwrap(), 5);
+    assert_eq!(stats.get::<u32>("people-now").unwrap(), 3);
+}
+
+#[test]
+fn only_the_vests_of_the_property_are_workers() {
+    let (mut harness, _bus) = harness("vesttrack vests=blue");
+    let mut last = None;
+    for n in 0..5 {
+        let people = vec![person(80.0, "red", NOWHERE), person(160.0, "blue", NOWHERE)];
+        last = Some(harness.push_and_pull(frame_of(n, people)).unwrap());
+    }
+    assert_eq!(workers(&last.unwrap()), ["visitor", "blue"]);
+}
+
+#[test]
+fn hidden_workers_are_predicted_until_a_flush() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    let hidden = harness.push_and_pull(frame_of(5, vec![])).unwrap();
+    let scene = people_meta::scene(&hidden).unwrap();
+    assert_eq!(
+        (
+            scene.people.len(),
+            scene.people[0].track.as_ref().unwrap().frames_since_update
+        ),
+        (1, 1)
+    );
+
+    harness.push_event(gst::event::FlushStart::new());
+    harness.push_event(gst::event::FlushStop::new(true));
+    harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    let after = harness.push_and_pull(frame_of(0, vec![])).unwrap();
+    assert!(people_meta::scene(&after).unwrap().people.is_empty());
+}
+
+#[test]
+fn skipped_frames_are_predicted_and_frames_without_a_scene_pass() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    let mut skipped = frame(5);
+    let scene = Scene {
+        inference: Inference::Skipped(SkipReason::Overload),
+        ..Scene::default()
+    };
+    people_meta::set_scene(skipped.get_mut().unwrap(), scene);
+    let skipped = harness.push_and_pull(skipped).unwrap();
+    assert_eq!(workers(&skipped), ["red"]);
+    let bare = harness.push_and_pull(frame(6)).unwrap();
+    assert!(people_meta::scene(&bare).is_none());
+}
+
+#[test]
+fn properties_apply_while_playing() {
+    let (mut harness, _bus) = harness("vesttrack");
+    for n in 0..5 {
+        harness
+            .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+            .unwrap();
+    }
+    harness.element().unwrap().set_property("max-age", 0_u32);
+    for n in 5..8 {
+        harness.push_and_pull(frame_of(n, vec![])).unwrap();
+    }
+    let gone = harness.push_and_pull(frame_of(8, vec![])).unwrap();
+    assert!(people_meta::scene(&gone).unwrap().people.is_empty());
+}
+
+#[test]
+fn simultaneous_property_writes_lose_none() {
+    let (mut harness, _bus) = harness("vesttrack vests=red");
+    let element = harness.element().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("vests", if n % 2 == 0 { "red" } else { "blue" })));
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("min-hits", 499 - n as u32)));
+        scope.spawn(|| (0..500).for_each(|n| element.set_property("max-age", n as u32)));
+        for n in 0..50 {
+            harness.push(frame_of(n, vec![])).unwrap();
+            harness.pull().unwrap();
+        }
+    });
+    assert_eq!(
+        (
+            element.property::<String>("vests").as_str(),
+            element.property::<u32>("min-hits"),
+            element.property::<u32>("max-age")
+        ),
+        ("blue", 0, 499)
+    );
+    // min-hits=0: a worker from the first frame on
+    let people = vec![person(80.0, "red", NOWHERE), person(160.0, "blue", NOWHERE)];
+    let first = harness.push_and_pull(frame_of(50, people)).unwrap();
+    assert_eq!(workers(&first), ["visitor", "blue"]);
+}
+
+#[test]
+fn regions_of_interest_are_attached_unless_switched_off() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let regions = |buffer: &gst::BufferRef| -> Vec<(i32, (u32, u32, u32, u32))> {
+        let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
+        regions.map(|region| (region.id(), region.rect())).collect()
+    };
+    let people = vec![person(80.0, "red", NOWHERE), person(160.0, "none", NOWHERE)];
+    let once = harness.push_and_pull(frame_of(0, people)).unwrap();
+    let first = if cfg!(feature = "analytics") { 0 } else { 1 }; // the id of its detection
+    let expected = [(first, (60, 60, 40, 120)), (first + 1, (140, 60, 40, 120))];
+    assert_eq!(regions(&once), expected);
+    // as after another vesttrack
+    let twice = harness.push_and_pull(once).unwrap();
+    assert_eq!(regions(&twice), expected);
+    harness.element().unwrap().set_property("roi-metas", false);
+    let without = harness
+        .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert!(regions(&without).is_empty());
+}
+
+#[cfg(feature = "analytics")]
+#[test]
+fn analytics_metas_are_attached_unless_switched_off() {
+    let (mut harness, _bus) = harness("vesttrack");
+    let analytics = |buffer: &gst::BufferRef| {
+        let metas = buffer.iter_meta::<gst::Meta>();
+        metas
+            .filter(|meta| meta.api().name() == "GstAnalyticsRelationMetaAPI")
+            .count()
+    };
+    let once = harness
+        .push_and_pull(frame_of(0, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert_eq!(analytics(&once), 1);
+    let twice = harness.push_and_pull(once).unwrap();
+    assert_eq!(analytics(&twice), 1);
+    harness.element().unwrap().set_property("roi-metas", false);
+    let without = harness
+        .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
+        .unwrap();
+    assert_eq!(analytics(&without), 0);
+}

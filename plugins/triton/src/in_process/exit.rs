@@ -1,0 +1,101 @@
+//! The end of the process while Triton's threads are alive.
+//!
+//! `exit` runs the destructors of libtritonserver and libonnxruntime. Idle threads do not mind; a request that is being
+//! executed uses what they free (Triton's metrics are a static object), and the process ends by SIGABRT or SIGSEGV. So
+//! requests and loads are finished first: the handler here is registered after the libraries have been initialised, and
+//! again after each load, which initialises more of them; `exit` calls handlers in reverse order.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{callback, lock};
+
+/// How long the end of the process waits for requests that are being executed. Then it ends without the destructors.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the end of the process looks for what it waits for.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(2);
+
+static EXITING: AtomicBool = AtomicBool::new(false);
+
+/// A table of requests in flight, as the end of the process sees it.
+pub(super) trait Pending: Send + Sync {
+    /// Cancels all requests.
+    fn cancel(&self);
+
+    /// How many requests are in flight.
+    fn len(&self) -> usize;
+}
+
+/// The tables of requests in flight. A table lives at least as long as its requests.
+static TABLES: Mutex<Vec<Weak<dyn Pending>>> = Mutex::new(Vec::new());
+
+/// Keeps servers from starting and models from loading, for good; waits for those under way, at most until the limit, and
+/// returns whether they have finished.
+static FREEZE: OnceLock<fn(Instant) -> bool> = OnceLock::new();
+
+unsafe extern "C" {
+    /// As `atexit`, but the function receives the exit status.
+    fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+}
+
+/// Whether the process is ending, so that requests are refused. To be asked under the lock of a table.
+pub(super) fn is_exiting() -> bool {
+    EXITING.load(Ordering::SeqCst)
+}
+
+/// Has the requests of `table` finished before the process ends.
+pub(super) fn add(table: &Arc<impl Pending + 'static>) {
+    let mut tables = lock(&TABLES);
+    tables.retain(|table| table.strong_count() > 0);
+    let table = Arc::downgrade(table);
+    tables.push(table);
+}
+
+/// Has requests and loads finished before the destructors of everything run that has been initialised so far.
+pub(super) fn register(freeze: fn(Instant) -> bool) {
+    FREEZE.get_or_init(|| freeze);
+    // SAFETY: the function may be called at any time; this code is never unloaded, for Triton has its addresses, too. A
+    // failure, of memory, leaves the earlier registration.
+    let _ = unsafe { on_exit(at_exit, ptr::null_mut()) };
+}
+
+extern "C" fn at_exit(status: c_int, _argument: *mut c_void) {
+    if !finish(Instant::now() + EXIT_TIMEOUT) {
+        // The destructors that are left would free what a request is using.
+        // SAFETY: ends the process as `exit` would have, its streams flushed.
+        unsafe {
+            libc::fflush(ptr::null_mut());
+            libc::_exit(status);
+        }
+    }
+}
+
+/// Cancels all requests, refuses new ones, and waits until none is left and no model is loading; whether that is so.
+fn finish(limit: Instant) -> bool {
+    // All registrations but the first to be called find everything finished, or the process has ended.
+    if EXITING.swap(true, Ordering::SeqCst) {
+        return true;
+    }
+    let tables: Vec<_> = lock(&TABLES).iter().filter_map(Weak::upgrade).collect();
+    for table in &tables {
+        table.cancel();
+    }
+    if FREEZE.get().is_some_and(|freeze| !freeze(limit)) {
+        return false;
+    }
+    // A callback that ends the process runs on a thread of Triton's, and its request never finishes.
+    let own = usize::from(callback::is_calling());
+    while tables.iter().map(|table| table.len()).sum::<usize>() > own {
+        if Instant::now() >= limit {
+            return false;
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    true
+}

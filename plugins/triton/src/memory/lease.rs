@@ -1,0 +1,305 @@
+//! Leases of tensor memory, at an address that stays the same while the server reads it, and the pool that has the free
+//! blocks.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, handle_alloc_error};
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
+
+use super::block::{ALIGN, Block};
+use crate::lock;
+
+/// Where a lease's memory is, and so how a request names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// Memory of this process: read in place by a server in the process, copied into the message for others.
+    Host,
+    /// POSIX shared memory that a server on the same machine has mapped.
+    SystemSharedMemory,
+    /// Memory of a CUDA device, by its number.
+    Cuda(i32),
+}
+
+/// What a lease's memory is in use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeaseState {
+    /// It is being filled, or was never sent.
+    Filled,
+    /// The server reads it; there is no response yet.
+    InFlight,
+    /// There is a response; the server has not released the request yet.
+    Answered,
+    /// The request was given up at its deadline; the server may still read it.
+    Quarantined,
+}
+
+/// Memory for one tensor, from [`crate::Model::lease`]; free again when dropped, which the transport does once the server
+/// has released the request.
+///
+/// The contents of a new lease are unspecified (zeros, or an earlier tensor's).
+pub struct Lease {
+    block: ManuallyDrop<Block>,
+    len: usize,
+    handle: LeaseHandle,
+}
+
+/// Changes the state of a lease that the server has, from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseHandle {
+    len: usize,
+    pool: Arc<BufferPool>,
+    /// `None` once the memory is free.
+    state: Arc<Mutex<Option<LeaseState>>>,
+}
+
+impl Lease {
+    fn new(block: Block, len: usize, pool: Arc<BufferPool>) -> Self {
+        let state = Arc::new(Mutex::new(Some(LeaseState::Filled)));
+        Self {
+            block: ManuallyDrop::new(block),
+            len,
+            handle: LeaseHandle { len, pool, state },
+        }
+    }
+
+    /// Where the memory is.
+    pub fn place(&self) -> Place {
+        Place::Host
+    }
+
+    /// What the memory is in use for.
+    pub fn state(&self) -> LeaseState {
+        lock(&self.handle.state).unwrap_or(LeaseState::Filled)
+    }
+
+    /// What follows the request that the lease is sent with.
+    pub(crate) fn handle(&self) -> LeaseHandle {
+        self.handle.clone()
+    }
+
+    /// Where the tensor begins; the address does not change when the lease moves.
+    pub(crate) fn as_mut_ptr(&self) -> *mut u8 {
+        self.block.start.as_ptr()
+    }
+}
+
+impl LeaseHandle {
+    /// The request is sent, its response has arrived, or it is given up. Nothing for memory that is free already.
+    pub(crate) fn advance(&self, to: LeaseState) {
+        let mut state = lock(&self.state);
+        if let Some(from) = *state
+            && from != to
+        {
+            self.pool.changed(self.len, from, to);
+            *state = Some(to);
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the block is initialised, at least `len` long, and nobody else's while this lease has it.
+        unsafe { std::slice::from_raw_parts(self.as_mut_ptr(), self.len) }
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as for `deref`, and `&mut self` makes it the only access.
+        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len) }
+    }
+}
+
+impl AsRef<[u8]> for Lease {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let last = lock(&self.handle.state).take();
+        // SAFETY: the lease is going away, nobody looks at its block again.
+        let block = unsafe { ManuallyDrop::take(&mut self.block) };
+        self.handle
+            .pool
+            .released(block, self.len, last.unwrap_or(LeaseState::Filled));
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({} bytes, {:?})", self.len, self.state())
+    }
+}
+
+/// Free blocks that a pool keeps; more than a pipeline has requests in flight.
+const MAX_FREE: usize = 16;
+
+/// How many bytes of tensor memory are in each state of a [`Lease`], and how many blocks are free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Free blocks that are kept for the next request.
+    pub free_blocks: usize,
+    /// Bytes being filled.
+    pub filled: usize,
+    /// Bytes of requests that the server has not responded to.
+    pub in_flight: usize,
+    /// Bytes of requests that have their response and that the server has not released yet.
+    pub answered: usize,
+    /// Bytes of requests that were given up at their deadline and that the server may still read.
+    pub quarantined: usize,
+}
+
+/// Free blocks, oldest first, and the use of the others. Leases keep their pool alive, not the other way round.
+#[derive(Debug, Default)]
+pub(crate) struct BufferPool {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    free: Vec<Block>,
+    used: MemoryUse,
+}
+
+impl BufferPool {
+    /// Memory for `len` bytes: the smallest free block that is large enough without wasting half of it (of equals the one
+    /// used last, which the caches remember), or a new one. `None` when there is no memory.
+    pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
+        let recycled = {
+            let mut state = lock(&self.state);
+            let fitting = state.free.iter().enumerate().rev().filter(|(_, block)| block.fits(len));
+            let best = fitting.min_by_key(|(_, block)| block.size()).map(|(index, _)| index);
+            best.map(|index| state.free.remove(index))
+        };
+        let block = recycled.or_else(|| Block::new(len))?;
+        *lock(&self.state).used.of(LeaseState::Filled) += len;
+        Some(Lease::new(block, len, Arc::clone(self)))
+    }
+
+    /// As [`Self::try_lease`], but without memory the process ends, as with any allocation in Rust.
+    pub(crate) fn lease(self: &Arc<Self>, len: usize) -> Lease {
+        self.try_lease(len).unwrap_or_else(|| {
+            handle_alloc_error(Layout::from_size_align(len, ALIGN).unwrap_or(Layout::new::<[u8; ALIGN]>()))
+        })
+    }
+
+    /// What the memory is in use for.
+    pub(crate) fn memory_use(&self) -> MemoryUse {
+        let state = lock(&self.state);
+        MemoryUse {
+            free_blocks: state.free.len(),
+            ..state.used
+        }
+    }
+
+    fn changed(&self, len: usize, from: LeaseState, to: LeaseState) {
+        let mut state = lock(&self.state);
+        *state.used.of(from) -= len;
+        *state.used.of(to) += len;
+    }
+
+    fn released(&self, block: Block, len: usize, last: LeaseState) {
+        let surplus = {
+            let mut state = lock(&self.state);
+            *state.used.of(last) -= len;
+            state.free.push(block);
+            (state.free.len() > MAX_FREE).then(|| state.free.remove(0))
+        };
+        drop(surplus); // outside the lock: returning memory to the system takes a while
+    }
+}
+
+impl MemoryUse {
+    fn of(&mut self, state: LeaseState) -> &mut usize {
+        match state {
+            LeaseState::Filled => &mut self.filled,
+            LeaseState::InFlight => &mut self.in_flight,
+            LeaseState::Answered => &mut self.answered,
+            LeaseState::Quarantined => &mut self.quarantined,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(lease: &Lease) -> usize {
+        lease.as_ptr() as usize
+    }
+
+    #[test]
+    fn leases_are_aligned_writable_and_of_the_requested_length() {
+        let pool = Arc::new(BufferPool::default());
+        for len in [0, 1, 63, 64, 65, 4096, 3 * 64 * 64 * 4] {
+            let mut lease = pool.lease(len);
+            assert_eq!(lease.len(), len);
+            assert_eq!(address(&lease) % ALIGN, 0);
+            lease.fill(7);
+            assert!(lease.iter().all(|&byte| byte == 7));
+        }
+    }
+
+    #[test]
+    fn released_memory_is_used_again_and_leased_memory_is_not() {
+        let pool = Arc::new(BufferPool::default());
+        let first = pool.lease(1000);
+        let address_of_first = address(&first);
+        assert_ne!(address(&pool.lease(1000)), address_of_first);
+        drop(first);
+        let second = pool.lease(900);
+        assert_eq!((address(&second), second.len()), (address_of_first, 900));
+    }
+
+    #[test]
+    fn the_smallest_fitting_block_is_taken_and_a_much_larger_one_left() {
+        let pool = Arc::new(BufferPool::default());
+        let (large, medium, small) = (pool.lease(1 << 20), pool.lease(5000), pool.lease(4000));
+        let (at_large, at_medium, at_small) = (address(&large), address(&medium), address(&small));
+        drop((large, medium, small));
+        assert_eq!(address(&pool.lease(3000)), at_small);
+        let held = [pool.lease(3000), pool.lease(3000)];
+        assert_eq!([address(&held[0]), address(&held[1])], [at_small, at_medium]);
+        assert_ne!(address(&pool.lease(3000)), at_large);
+    }
+
+    #[test]
+    fn a_pool_keeps_a_bounded_number_of_blocks() {
+        let pool = Arc::new(BufferPool::default());
+        drop((0..3 * MAX_FREE).map(|_| pool.lease(100)).collect::<Vec<_>>());
+        assert_eq!(pool.memory_use().free_blocks, MAX_FREE);
+    }
+
+    #[test]
+    fn an_impossible_size_is_refused() {
+        assert!(Arc::new(BufferPool::default()).try_lease(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn bytes_are_counted_by_state_until_the_memory_is_released() {
+        let pool = Arc::new(BufferPool::default());
+        let lease = pool.lease(100);
+        let handle = lease.handle();
+        assert_eq!(pool.memory_use().filled, 100);
+        handle.advance(LeaseState::InFlight);
+        assert_eq!((pool.memory_use().filled, pool.memory_use().in_flight), (0, 100));
+        handle.advance(LeaseState::Quarantined);
+        assert_eq!(lease.state(), LeaseState::Quarantined);
+        assert_eq!((pool.memory_use().in_flight, pool.memory_use().quarantined), (0, 100));
+        drop(lease);
+        let free = MemoryUse {
+            free_blocks: 1,
+            ..Default::default()
+        };
+        assert_eq!(pool.memory_use(), free);
+        handle.advance(LeaseState::Answered); // the response of a request that was released before it
+        assert_eq!(pool.memory_use(), free);
+    }
+}

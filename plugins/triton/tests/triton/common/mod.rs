@@ -1,0 +1,215 @@
+//! What the tests share: a Triton home, model repositories, a picture and its golden answers.
+#![allow(dead_code)] // each test binary uses its part
+
+pub mod remote;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use triton::{Endpoint, Error, InProcess, Input, Model, Output, Request, Response, Server};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn place(variable: &str, default: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from)
+}
+
+/// Triton's home: `$SHOPFLOOR_TRITON`, else the checkout's `.triton`.
+pub fn home() -> PathBuf {
+    let home = place("SHOPFLOOR_TRITON", ".triton");
+    for needed in [
+        "lib/libtritonserver.so",
+        "backends/onnxruntime/libtriton_onnxruntime.so",
+    ] {
+        let path = home.join(needed);
+        assert!(
+            path.exists(),
+            "{} is missing: run scripts/setup, or set SHOPFLOOR_TRITON",
+            path.display()
+        );
+    }
+    home
+}
+
+/// The model repository: `$SHOPFLOOR_MODEL_REPOSITORY`, else the checkout's.
+pub fn repository() -> PathBuf {
+    let repository = place("SHOPFLOOR_MODEL_REPOSITORY", "model_repository");
+    let weights = repository.join("movenet_multipose/1/model.onnx");
+    assert!(
+        weights.exists(),
+        "{} is missing: set SHOPFLOOR_MODEL_REPOSITORY",
+        weights.display()
+    );
+    repository
+}
+
+/// A repository of a test's own, and so a server of its own, with the project's models in it.
+pub fn own_repository() -> TempDir {
+    let own = TempDir::new().expect("a temporary directory");
+    for model in ["movenet_multipose", "vest_resnet18"] {
+        let target = fs::canonicalize(repository().join(model)).expect("a model directory");
+        symlink(target, own.path().join(model)).expect("a link");
+    }
+    own
+}
+
+/// A repository with one model: `config` and the weights of the project's model `weights`.
+pub fn repository_with(name: &str, config: &str, weights: &str) -> TempDir {
+    let own = TempDir::new().expect("a temporary directory");
+    let version = own.path().join(name).join("1");
+    fs::create_dir_all(&version).expect("a directory");
+    fs::write(own.path().join(name).join("config.pbtxt"), config).expect("a configuration");
+    let target = fs::canonicalize(repository().join(weights).join("1/model.onnx")).expect("weights");
+    symlink(target, version.join("model.onnx")).expect("a link");
+    own
+}
+
+pub fn endpoint(repository: &Path) -> Endpoint {
+    Endpoint::InProcess(InProcess {
+        repository: repository.into(),
+        home: home(),
+    })
+}
+
+pub fn open(repository: &Path) -> Arc<Server> {
+    Server::open(&endpoint(repository)).expect("a server")
+}
+
+/// A picture, RGB, 256x192: people.ppm, a cut of frame 120 of media/vests.mp4.
+pub struct Picture {
+    pixels: &'static [u8],
+}
+
+pub const WIDTH: usize = 256;
+pub const HEIGHT: usize = 192;
+
+/// The man in the blue vest and the man without one: left, top, right, bottom.
+pub const CROPS: [[usize; 4]; 2] = [[87, 62, 129, 150], [177, 57, 221, 149]];
+
+pub fn picture() -> Picture {
+    let file = include_bytes!("../data/people.ppm");
+    let pixels = file.strip_prefix(b"P6\n256 192\n255\n").expect("a PPM of 256x192");
+    assert_eq!(pixels.len(), WIDTH * HEIGHT * 3);
+    Picture { pixels }
+}
+
+impl Picture {
+    fn value(&self, x: usize, y: usize, channel: usize) -> f32 {
+        f32::from(self.pixels[(y * WIDTH + x) * 3 + channel]) / 255.0
+    }
+}
+
+/// The picture for movenet_multipose, in memory of the model's.
+pub fn pose_input(model: &Model) -> Input {
+    let (input, picture) = (&model.description().inputs[0], picture());
+    let mut data = model.lease(3 * WIDTH * HEIGHT * 4);
+    let places = (0..3).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (x, y, c))));
+    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
+        bytes.copy_from_slice(&picture.value(x, y, c).to_ne_bytes());
+    }
+    Input {
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![1, 3, HEIGHT as i64, WIDTH as i64],
+        data,
+    }
+}
+
+/// A black image of the size that pipelines send.
+pub fn black_image(model: &Model) -> Input {
+    let input = &model.description().inputs[0];
+    let mut data = model.lease(3 * 480 * 640 * 4);
+    data.fill(0);
+    Input {
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![1, 3, 480, 640],
+        data,
+    }
+}
+
+/// What the network was trained with: ImageNet's mean and standard deviation of R, G and B.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Both crops for vest_resnet18, nearest pixels, normalised.
+pub fn vest_input(model: &Model) -> Input {
+    let (input, picture) = (&model.description().inputs[0], picture());
+    let mut data = model.lease(CROPS.len() * 3 * 64 * 64 * 4);
+    let places = CROPS.iter().flat_map(|&[left, top, right, bottom]| {
+        (0..3).flat_map(move |c| {
+            (0..64).flat_map(move |y| {
+                (0..64).map(move |x| (left + x * (right - left) / 64, top + y * (bottom - top) / 64, c))
+            })
+        })
+    });
+    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
+        let value = (picture.value(x, y, c) - MEAN[c]) / STD[c];
+        bytes.copy_from_slice(&value.to_ne_bytes());
+    }
+    Input {
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape: vec![CROPS.len() as i64, 3, 64, 64],
+        data,
+    }
+}
+
+/// Sends a request; the answer comes through the channel.
+pub fn send(model: &Model, request: Request) -> mpsc::Receiver<Result<Response, Error>> {
+    let (sender, receiver) = mpsc::channel();
+    model.infer(request, move |reply| {
+        let _ = sender.send(reply);
+    });
+    receiver
+}
+
+/// Sends a request and waits for the answer.
+pub fn infer(model: &Model, input: Input) -> Result<Response, Error> {
+    send(model, Request::new(vec![input]))
+        .recv_timeout(PATIENCE)
+        .expect("an answer")
+}
+
+pub fn floats(output: &Output) -> Vec<f32> {
+    output
+        .data
+        .chunks_exact(4)
+        .map(|bytes| f32::from_ne_bytes(bytes.try_into().expect("4 bytes")))
+        .collect()
+}
+
+pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "value {index}: {found}, expected {expected}"
+        );
+    }
+}
+
+/// The first person (cx, cy, w, h, score, class, 17 x (x, y, confidence)) that onnxruntime 1.32 finds in the picture.
+pub const PERSON: [f32; 57] = [
+    109.289, 106.572, 39.678, 89.562, 0.5998, 1.0, 113.247, 71.396, 0.5681, 113.309, 69.908, 0.6696, 111.775, 70.133,
+    0.5941, 109.728, 70.582, 0.6483, 106.042, 70.99, 0.6177, 115.377, 79.577, 0.6799, 97.728, 80.782, 0.742, 118.85,
+    91.508, 0.7858, 93.213, 94.656, 0.7109, 124.461, 100.994, 0.6443, 94.252, 110.077, 0.515, 111.466, 107.392, 0.6992,
+    101.007, 107.486, 0.6924, 111.453, 126.704, 0.6189, 104.137, 126.574, 0.6315, 107.188, 143.453, 0.7021, 98.688,
+    138.01, 0.5457,
+];
+
+/// The logits that onnxruntime 1.32 gives for the crops: blue, none.
+pub const LOGITS: [f32; 16] = [
+    -0.92616, -0.52637, -0.35343, -0.47931, -0.38495, 4.38305, -0.39798, -0.39902, 4.4741, -0.70384, -0.83086,
+    -0.40424, -0.17237, -0.38359, -0.75706, -1.16711,
+];

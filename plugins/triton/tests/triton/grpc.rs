@@ -1,0 +1,324 @@
+//! The gRPC client and a scripted server: descriptions, responses, refusals, and the one connection of all users.
+
+use std::iter;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::common::remote::{answer_the_same, ask, bytes_of, connect, echo, endpoint, of_bytes, request};
+use crate::common::{PATIENCE, send};
+use expect_test::expect;
+use triton::{Code, Error, ModelDescription, Request, Server, ServerPool, SystemSharedMemoryRegion, TensorFormat};
+use triton_fake::{Model, Tensor};
+
+#[test]
+fn descriptions_come_from_metadata_and_configuration() {
+    let vest = Model::new("vest", drop)
+        .versions(&["1", "3"])
+        .max_batch_size(8)
+        .input("in", "FP32", &[-1, 3, 64, 32])
+        .output("out", "FP32", &[-1, 2])
+        .parameter("shopfloor.labels", "red,blue")
+        .parameter("other", "kept");
+    let wide = Model::new("wide", drop).nhwc_input("in", "UINT8", &[1, 3, 640, 3]);
+    let fake = triton_fake::Server::start([vest, wide, echo("stream").decoupled()]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let metadata = r#"{"name": "vest", "versions": ["1", "3"],
+        "inputs": [{"name": "in", "datatype": "FP32", "shape": [-1, 3, 64, 32]}],
+        "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, 2]}]}"#;
+    let config = r#"{"max_batch_size": 8, "input": [{"name": "in", "format": "FORMAT_NONE"}], "parameters":
+        {"shopfloor.labels": {"string_value": "red,blue"}, "other": {"string_value": "kept"}}}"#;
+    let expected = ModelDescription::from_json(metadata, config).unwrap();
+    for version in [None, Some(1)] {
+        let model = server.model("vest", version).unwrap();
+        assert_eq!(*model.description(), expected);
+        assert_eq!(model.version(), version.unwrap_or(3));
+    }
+    let wide = server.model("wide", None).unwrap();
+    assert_eq!(wide.description().inputs[0].format, TensorFormat::Nhwc);
+    assert!(server.model("stream", None).unwrap().description().decoupled);
+}
+
+#[test]
+fn a_slow_model_delays_no_user_of_another() {
+    let (slow, hold) = echo("slow").held();
+    let fake = triton_fake::Server::start([slow, echo("a"), echo("b")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let a = server.model("a", None).unwrap();
+    thread::scope(|scope| {
+        let [first, second] = [(), ()].map(|()| scope.spawn(|| server.model("slow", None).unwrap()));
+        assert!(hold.wait(PATIENCE));
+        // While the server works on its answer, others open, use and drop their models.
+        let b = server.model("b", None).unwrap();
+        assert_eq!(ask(&b, b"b"), Ok(b"b".to_vec()));
+        drop((a, b));
+        assert!(!first.is_finished() && !second.is_finished());
+        hold.release();
+        assert!(Arc::ptr_eq(&first.join().unwrap(), &second.join().unwrap()));
+    });
+}
+
+#[test]
+fn unknown_models_and_versions_are_named_with_what_there_is() {
+    let fake = triton_fake::Server::start([echo("a").versions(&["1", "2"]), echo("b")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let error = server.model("nope", None).unwrap_err();
+    assert_eq!(error.to_string(), "no model 'nope'; the server has a, b");
+    assert!(error.is_fatal());
+    let error = server.model("a", Some(7)).unwrap_err();
+    let expected = Error::VersionNotFound {
+        model: "a".into(),
+        version: 7,
+        available: vec!["1".into(), "2".into()],
+    };
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn a_request_arrives_whole_and_so_does_its_answer() {
+    let (model, calls) = Model::queued("m");
+    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let hour = Duration::from_secs(3600);
+    let urgent = Request {
+        priority: 2,
+        timeout: Some(hour),
+        ..request(&model, b"there")
+    };
+    let answer = send(&model, urgent);
+    let call = calls.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((call.version.as_str(), call.priority), ("1", Some(2)));
+    assert!(call.timeout.is_some_and(|left| left <= hour), "{:?}", call.timeout);
+    assert_eq!(call.inputs, [Tensor::new("in", "UINT8", &[5], "there")]);
+    let outputs = vec![
+        Tensor::new("z", "FP32", &[1, 2], vec![1; 8]),
+        Tensor::new("out", "UINT8", &[4], "back"),
+    ];
+    call.answer(outputs);
+    let reply = answer.recv_timeout(PATIENCE).unwrap().unwrap();
+    let names: Vec<_> = reply.outputs.iter().map(|output| &*output.name).collect();
+    assert_eq!(names, ["z", "out"]);
+    assert_eq!(
+        (reply.outputs[0].shape.as_slice(), &reply.outputs[0].data[..]),
+        (&[1_i64, 2][..], &[1; 8][..])
+    );
+    assert_eq!(&reply.output("out").unwrap().data[..], b"back");
+}
+
+#[test]
+fn answers_may_overtake_each_other() {
+    let (model, calls) = Model::queued("m");
+    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let texts = ["first", "second", "third"];
+    let answers = texts.map(|text| send(&model, request(&model, text.as_bytes())));
+    let mut calls: Vec<_> = texts.iter().map(|_| calls.recv_timeout(PATIENCE).unwrap()).collect();
+    for (answer, text) in answers.iter().zip(texts).rev() {
+        let call = calls.iter().position(|call| call.inputs[0].data == text).unwrap();
+        answer_the_same(calls.swap_remove(call));
+        let answer = bytes_of(answer.recv_timeout(PATIENCE).unwrap());
+        assert_eq!(answer.unwrap(), text.as_bytes());
+    }
+}
+
+#[test]
+fn large_tensors_go_both_ways() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let large: Vec<u8> = (0..20 << 20).map(|index: u32| (index % 251) as u8).collect();
+    assert!(ask(&model, &large).unwrap() == large);
+}
+
+#[test]
+fn a_deadline_ends_the_wait_and_the_request() {
+    let (model, calls) = Model::queued("m");
+    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    // On a busy machine a deadline may pass before anything is sent: until one request is seen at the server.
+    while fake.counts().inferences == 0 {
+        let late = Request {
+            timeout: Some(Duration::from_millis(200)),
+            ..request(&model, b"late")
+        };
+        let answer = send(&model, late).recv_timeout(PATIENCE).unwrap();
+        assert_eq!(answer.unwrap_err(), Error::DeadlineExceeded);
+    }
+    assert!(fake.wait(PATIENCE, |counts| counts.cancelled == counts.inferences));
+    let answer = send(&model, request(&model, b"in time"));
+    let mut calls = iter::from_fn(|| calls.recv_timeout(PATIENCE).ok());
+    answer_the_same(calls.find(|call| call.inputs[0].data == "in time").unwrap());
+    assert_eq!(bytes_of(answer.recv_timeout(PATIENCE).unwrap()).unwrap(), b"in time");
+    assert_eq!(
+        fake.counts().connections,
+        1,
+        "the connection is not given up with a request"
+    );
+}
+
+#[test]
+fn refusals_keep_their_codes_and_words() {
+    let (model, calls) = Model::queued("m");
+    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let check = |code: triton_fake::Code, expected: Code, fatal: bool| {
+        let answer = send(&model, request(&model, b"?"));
+        calls.recv_timeout(PATIENCE).unwrap().fail(code, "Triton's words");
+        let error = answer.recv_timeout(PATIENCE).unwrap().unwrap_err();
+        let Error::Infer { model, code, message } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((model.as_str(), *code), ("m", expected));
+        assert!(message.contains("Triton's words"), "{message}");
+        assert_eq!(error.is_fatal(), fatal, "{error}");
+    };
+    check(triton_fake::Code::NotFound, Code::NotFound, true);
+    check(triton_fake::Code::InvalidArgument, Code::InvalidArg, true);
+    check(triton_fake::Code::Internal, Code::Internal, false);
+    check(triton_fake::Code::Unavailable, Code::Unavailable, false);
+    check(triton_fake::Code::ResourceExhausted, Code::Unknown, false);
+    let answer = send(&model, request(&model, b"?"));
+    let call = calls.recv_timeout(PATIENCE).unwrap();
+    call.fail(triton_fake::Code::DeadlineExceeded, "late");
+    let error = answer.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    assert_eq!(error, Error::DeadlineExceeded);
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_an_error() {
+    let odd = Model::new("odd", |call| {
+        call.answer(vec![Tensor::new("out", "FP32", &[3], "five!")])
+    });
+    let fake = triton_fake::Server::start([of_bytes(odd)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("odd", None).unwrap();
+    let error = ask(&model, b"?").unwrap_err();
+    assert!(
+        error.to_string().contains("output 'out', FP32 [3], in 5 bytes"),
+        "{error}"
+    );
+    assert!(!error.is_fatal());
+}
+
+#[test]
+fn all_users_share_one_connection_and_the_last_one_closes_it() {
+    let fake = triton_fake::Server::start([echo("a"), echo("b")]).unwrap();
+    let url = fake.url();
+    let servers: Vec<Arc<Server>> = thread::scope(|scope| {
+        let openers = [(); 8].map(|()| scope.spawn(|| connect(&url).unwrap()));
+        openers.map(|opener| opener.join().unwrap()).into()
+    });
+    assert!(servers.iter().all(|server| Arc::ptr_eq(server, &servers[0])));
+    let models = ["a", "b"].map(|name| servers[0].model(name, None).unwrap());
+    assert!(Arc::ptr_eq(&models[0], &servers[7].model("a", None).unwrap()));
+    for model in &models {
+        assert_eq!(ask(model, b"hello").unwrap(), b"hello");
+    }
+    drop(servers);
+    assert_eq!((fake.counts().connections, fake.counts().open), (1, 1));
+    let [a, b] = models;
+    drop(a);
+    assert_eq!(ask(&b, b"hello").unwrap(), b"hello");
+    drop(b);
+    assert!(fake.wait(PATIENCE, |counts| counts.open == 0));
+    let again = connect(&url).unwrap().model("a", None).unwrap();
+    assert_eq!(ask(&again, b"hello").unwrap(), b"hello");
+    assert_eq!(fake.counts().connections, 2);
+}
+
+#[test]
+fn the_last_user_may_go_while_it_waits() {
+    let (model, calls) = Model::queued("m");
+    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let answer = send(&model, request(&model, b"busy"));
+    let _call = calls.recv_timeout(PATIENCE).unwrap();
+    drop(model);
+    // Answered before `drop` returned.
+    assert_eq!(answer.try_recv().unwrap().unwrap_err(), Error::ServerStopped);
+    assert!(fake.wait(PATIENCE, |counts| (counts.cancelled, counts.open) == (1, 0)));
+}
+
+#[test]
+fn the_last_user_may_be_a_callback() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let last = Arc::clone(&model);
+    model.infer(request(&model, b"bye"), move |reply| {
+        gone.recv_timeout(PATIENCE).expect("the other handle goes first");
+        drop(last);
+        let _ = sender.send(bytes_of(reply));
+    });
+    drop(model);
+    go.send(()).unwrap();
+    assert_eq!(receiver.recv_timeout(PATIENCE).expect("no deadlock").unwrap(), b"bye");
+    assert!(fake.wait(PATIENCE, |counts| counts.open == 0));
+}
+
+#[test]
+fn a_panicking_callback_harms_nobody() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    model.infer(request(&model, b"?"), |_| panic!("this panic is part of a test"));
+    assert_eq!(ask(&model, b"hello").unwrap(), b"hello");
+}
+
+#[test]
+fn the_application_may_have_a_runtime_of_its_own() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+        assert_eq!(ask(&model, b"hello").unwrap(), b"hello");
+    });
+    assert!(fake.wait(PATIENCE, |counts| counts.open == 0));
+}
+
+#[test]
+fn a_server_says_what_it_has_counted() {
+    let fake = triton_fake::Server::start([echo("m").versions(&["2"]), echo("idle")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let model = server.model("m", None).unwrap();
+    ask(&model, b"one").unwrap();
+    ask(&model, b"two").unwrap();
+    let counted = |model: &str| server.statistics(model).unwrap().remove(0);
+    assert_eq!((counted("m").inferences, counted("m").executions), (2, 2));
+    assert_eq!((counted("m").model.as_str(), counted("m").version.as_str()), ("m", "2"));
+    assert_eq!(counted("idle").inferences, 0);
+}
+
+#[test]
+fn shared_memory_is_registered_listed_and_let_go() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let region = |name: &str| SystemSharedMemoryRegion {
+        name: name.into(),
+        key: format!("/{name}"),
+        offset: 64,
+        byte_size: 1024,
+    };
+    server.register_shared_memory(&region("b")).unwrap();
+    server.register_shared_memory(&region("a")).unwrap();
+    assert_eq!(server.shared_memory_regions().unwrap(), [region("a"), region("b")]);
+    let error = server.register_shared_memory(&region("a")).unwrap_err();
+    expect![[r#"shared memory 'a' of URL: ALREADY_EXISTS: shared memory region 'a' already in manager"#]]
+        .assert_eq(&error.to_string().replace(&fake.url(), "URL"));
+    server.unregister_shared_memory("a").unwrap();
+    server.unregister_shared_memory("never heard of").unwrap();
+    assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
+}
+
+#[test]
+fn a_pool_shares_with_nobody_else() {
+    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let (one, other) = (ServerPool::default(), ServerPool::default());
+    let endpoint = endpoint(&fake.url());
+    let server = one.open(&endpoint).unwrap();
+    assert!(Arc::ptr_eq(&server, &one.clone().open(&endpoint).unwrap()));
+    assert!(!Arc::ptr_eq(&server, &other.open(&endpoint).unwrap()));
+    assert_eq!((one.len(), other.len()), (1, 0));
+    drop(server);
+    assert!(one.is_empty());
+    let none_left = fake.wait(PATIENCE, |counts| counts.connections == 2 && counts.open == 0);
+    assert!(none_left, "{:?}", fake.counts());
+}

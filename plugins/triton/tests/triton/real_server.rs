@@ -1,0 +1,236 @@
+//! A real Triton by gRPC, beside the same Triton in this process: same descriptions, responses, counts and refusals.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::remote::connect;
+use crate::common::{home, infer, open, pose_input, repository, vest_input};
+use tempfile::{NamedTempFile, TempDir};
+use triton::{DataType, Error, Input, Model, Server, Statistics, SystemSharedMemoryRegion};
+
+/// A tritonserver in a session of its own; dropped, its whole process group is killed.
+struct TritonServer {
+    child: Child,
+    grpc: u16,
+    folder: TempDir,
+}
+
+impl TritonServer {
+    /// Starts one that has the project's models, and connects to it once they are loaded.
+    fn start() -> (Self, Arc<Server>) {
+        // A free port may be taken by somebody else before the server has it.
+        for _ in 0..5 {
+            let mut server = Self::spawn();
+            if let Some(connected) = server.comes_up() {
+                return (server, connected);
+            }
+            let log = std::fs::read_to_string(server.folder.path().join("log"));
+            eprintln!("the server ended while starting:\n{}", log.unwrap_or_default());
+        }
+        panic!("tritonserver does not start; its log is above");
+    }
+
+    fn spawn() -> Self {
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback port"));
+        let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().expect("an address").port());
+        let folder = TempDir::new().expect("a temporary directory");
+        let log = File::create(folder.path().join("log")).expect("a log file");
+        let home = home().canonicalize().expect("a Triton home");
+        let mut command = Command::new(home.join("bin/tritonserver"));
+        command
+            .arg(format!("--model-repository={}", repository().display()))
+            .arg(format!("--backend-directory={}", home.join("backends").display()))
+            .arg(format!(
+                "--backend-config=onnxruntime,library={}",
+                home.join("lib/libonnxruntime.so").display()
+            ))
+            .args(["http", "grpc", "metrics"].map(|name| format!("--{name}-address=127.0.0.1")))
+            .args(
+                [("http", http), ("grpc", grpc), ("metrics", metrics)]
+                    .map(|(name, port)| format!("--{name}-port={port}")),
+            )
+            .args(["--model-control-mode=explicit", "--load-model=movenet_multipose"])
+            .args(["--load-model=vest_resnet18", "--allow-gpu-metrics=false"])
+            .stdout(log.try_clone().expect("the log file"))
+            .stderr(log);
+        // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the test.
+        unsafe {
+            command.pre_exec(|| {
+                libc::setsid();
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        let child = command.spawn().expect("tritonserver starts");
+        Self { child, grpc, folder }
+    }
+
+    fn url(&self) -> String {
+        format!("grpc://127.0.0.1:{}", self.grpc)
+    }
+
+    /// Connects, trying again while it starts; `None` when it ends instead.
+    fn comes_up(&mut self) -> Option<Arc<Server>> {
+        let end = Instant::now() + crate::common::PATIENCE;
+        while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
+            match connect(&self.url()) {
+                Ok(server) => return Some(server),
+                Err(error) => assert!(!error.is_fatal(), "{error}"),
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        None
+    }
+}
+
+impl Drop for TritonServer {
+    fn drop(&mut self) {
+        let group = i32::try_from(self.child.id()).expect("a process id");
+        // SAFETY: the group is that of our own child, which is its leader and not reaped yet.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+        self.child.wait().expect("a child of ours");
+    }
+}
+
+#[test]
+fn it_is_the_same_triton_by_grpc_and_in_process() {
+    let (triton, remote) = TritonServer::start();
+    let local = open(&repository());
+    same_answers(&remote, &local, "movenet_multipose", pose_input);
+    same_answers(&remote, &local, "vest_resnet18", vest_input);
+    same_counts(&remote, &local);
+    same_refusals(&remote, &local);
+    shared_memory(&remote, &local);
+    unknown_models_and_versions(&remote);
+    // Killed, it leaves users with an error that may pass.
+    let model = remote.model("vest_resnet18", None).unwrap();
+    drop(triton);
+    let error = infer(&model, vest_input(&model)).unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }) && !error.is_fatal(),
+        "{error:?}"
+    );
+}
+
+/// Descriptions and responses, to the bit.
+fn same_answers(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn(&Model) -> Input) {
+    let (remote, local) = (remote.model(name, None).unwrap(), local.model(name, None).unwrap());
+    assert_eq!(remote.description(), local.description());
+    let replies = [&remote, &local].map(|model| infer(model, input(model)).unwrap());
+    let [by_grpc, in_process] = replies.map(|reply| reply.outputs);
+    assert_eq!(by_grpc.len(), in_process.len());
+    for (by_grpc, in_process) in by_grpc.iter().zip(&in_process) {
+        assert_eq!(by_grpc.name, in_process.name);
+        assert_eq!(
+            (by_grpc.datatype, &by_grpc.shape),
+            (in_process.datatype, &in_process.shape)
+        );
+        assert!(!by_grpc.data.is_empty());
+        assert!(by_grpc.data == in_process.data, "{name}: {} differs", by_grpc.name);
+    }
+}
+
+/// What one request of several people adds to the counts.
+fn same_counts(remote: &Arc<Server>, local: &Arc<Server>) {
+    let added = [remote, local].map(|server| {
+        let model = server.model("vest_resnet18", None).unwrap();
+        let before = counted(server);
+        infer(&model, vest_input(&model)).unwrap();
+        // Triton counts a request after it has answered it
+        let end = Instant::now() + crate::common::PATIENCE;
+        let mut after = counted(server);
+        while after.success == before.success && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+            after = counted(server);
+        }
+        let (success, infer) = (after.success, after.compute_infer);
+        assert!(success.time >= infer.time && !infer.time.is_zero(), "{after:?}");
+        assert_eq!((success.count - before.success.count, after.fail.count), (1, 0));
+        (
+            after.inferences - before.inferences,
+            after.executions - before.executions,
+        )
+    });
+    assert_eq!(added[0], added[1]);
+    let (inferences, executions) = added[0];
+    assert!(inferences > 1 && executions == 1, "{added:?}");
+    let error = remote.statistics("nope").unwrap_err();
+    assert!(error.to_string().contains("nope") && error.is_fatal(), "{error}");
+}
+
+fn counted(server: &Server) -> Statistics {
+    let mut entries = server.statistics("vest_resnet18").unwrap();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries.remove(0)
+}
+
+/// Regions that the server maps, and those that it cannot.
+fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
+    let memory = NamedTempFile::new_in("/dev/shm").unwrap();
+    memory.as_file().set_len(4096).unwrap();
+    let key = format!("/{}", memory.path().file_name().unwrap().to_str().unwrap());
+    let region = SystemSharedMemoryRegion {
+        name: "frames".into(),
+        key,
+        offset: 0,
+        byte_size: 4096,
+    };
+    remote.register_shared_memory(&region).unwrap();
+    assert_eq!(remote.shared_memory_regions().unwrap(), std::slice::from_ref(&region));
+    assert!(remote.register_shared_memory(&region).is_err());
+    remote.unregister_shared_memory("frames").unwrap();
+    assert!(remote.shared_memory_regions().unwrap().is_empty());
+    let gone = SystemSharedMemoryRegion {
+        key: "/no such memory".into(),
+        ..region.clone()
+    };
+    let error = remote.register_shared_memory(&gone).unwrap_err().to_string();
+    assert!(
+        error.contains("'frames'") && error.contains("no such memory"),
+        "{error}"
+    );
+    let error = local.register_shared_memory(&region).unwrap_err();
+    assert!(
+        matches!(error, Error::SharedMemory { .. }) && error.is_fatal(),
+        "{error}"
+    );
+}
+
+/// Codes and words of what Triton refuses.
+fn same_refusals(remote: &Arc<Server>, local: &Arc<Server>) {
+    let models = [remote, local].map(|server| server.model("vest_resnet18", None).unwrap());
+    let spoils: [fn(&mut Input); 5] = [
+        |input| input.shape[3] = 63,
+        |input| input.datatype = DataType::Uint8,
+        |input| input.name = "x".into(),
+        |input| input.shape[0] = 1,
+        |input| input.shape[0] = 17,
+    ];
+    for spoil in spoils {
+        let [by_grpc, in_process] = models.each_ref().map(|model| {
+            let mut input = vest_input(model);
+            spoil(&mut input);
+            infer(model, input).unwrap_err()
+        });
+        assert!(by_grpc.is_fatal(), "{by_grpc}");
+        assert_eq!(by_grpc, in_process);
+    }
+}
+
+fn unknown_models_and_versions(remote: &Arc<Server>) {
+    let error = remote.model("nope", None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no model 'nope'; the server has movenet_multipose, vest_resnet18"
+    );
+    let error = remote.model("vest_resnet18", Some(7)).unwrap_err();
+    assert!(
+        matches!(&error, Error::VersionNotFound { available, .. } if *available == ["1"]),
+        "{error:?}"
+    );
+}

@@ -1,0 +1,243 @@
+//! Models and servers that lose their last user the moment they are loaded or have responded, on a busy machine, and
+//! processes that end with requests in flight. Both have ended in memory corruption inside Triton.
+//!
+//! `cargo test -p triton --test unload_races -- --ignored --nocapture ten_thousand` is the long run, whose last output is
+//! `bench/results/unload-races.md`.
+
+#[path = "triton/common/mod.rs"]
+mod common;
+
+use std::hint;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, black_image, endpoint, infer, open, repository, repository_with, send};
+use triton::{DataType, Error, Input, Model, Request, ServerPool, loaded_models};
+
+/// Its thread yields to all others.
+const MODEL: &str = r#"
+    name: "small" backend: "onnxruntime" max_batch_size: 0
+    instance_group [ { count: 2 kind: KIND_CPU } ]
+    optimization { priority: PRIORITY_MIN }
+    input [ { name: "logits" data_type: TYPE_FP32 dims: [ -1, -1 ] } ]
+    output [ { name: "vests" data_type: TYPE_FP32 dims: [ -1, -1 ] } ]
+    parameters { key: "intra_op_thread_count" value { string_value: "1" } }"#;
+
+/// Threads that open and drop the same models.
+const USERS: usize = 2;
+
+fn request(model: &Model) -> Input {
+    let mut data = model.lease(2 * 4);
+    data.fill(0);
+    Input {
+        name: "logits".into(),
+        datatype: DataType::Fp32,
+        shape: vec![1, 2],
+        data,
+    }
+}
+
+/// Opens a server and its model, sends a request in every second cycle, waits for the response in every fourth, and drops
+/// model and server, `cycles` times in all. Two users each have servers of their own on two repositories.
+fn cycle(cycles: usize) {
+    let repositories = [(); 2].map(|()| repository_with("small", MODEL, "worker_softmax"));
+    while_the_machine_is_busy(|| {
+        thread::scope(|scope| {
+            for user in 0..USERS {
+                let repositories = &repositories;
+                scope.spawn(move || {
+                    let pool = ServerPool::default();
+                    for cycle in (user..cycles).step_by(USERS).map(|cycle| cycle / USERS) {
+                        let own = repositories[cycle % 2].path();
+                        let server = pool.open(&endpoint(own)).expect("a server");
+                        let model = server.model("small", None).expect("a model");
+                        match cycle / 2 % 4 {
+                            1 => drop(infer(&model, request(&model)).expect("a response")),
+                            3 => drop(send(&model, Request::new(vec![request(&model)]))),
+                            _ => {}
+                        }
+                    }
+                });
+            }
+        });
+    });
+    for own in &repositories {
+        assert_eq!(times_loaded(own.path(), "small"), 1);
+    }
+}
+
+#[test]
+fn models_and_servers_may_be_dropped_at_any_moment() {
+    cycle(200);
+}
+
+#[test]
+#[ignore = "takes minutes; its output is bench/results/unload-races.md"]
+fn ten_thousand_cycles_end_clean() {
+    const CYCLES: usize = 10_000;
+    let begin = Instant::now();
+    cycle(CYCLES);
+    println!(
+        "{CYCLES} cycles of open, load, infer, drop ended clean in {:.0} s: {USERS} users, 2 repositories, {} busy loops on \
+         {} processors",
+        begin.elapsed().as_secs_f64(),
+        busy_loops(),
+        busy_loops() / 2,
+    );
+}
+
+/// How many entries [`loaded_models`] has for `model` of the repository `own`.
+fn times_loaded(own: &Path, model: &str) -> usize {
+    let own = own.canonicalize().expect("a repository");
+    let loaded = loaded_models();
+    let entries = loaded
+        .iter()
+        .filter(|entry| entry.repository == own && entry.model == model);
+    entries.count()
+}
+
+#[test]
+fn a_model_stays_loaded_after_its_last_user() {
+    let own = repository_with("small", MODEL, "worker_softmax");
+    let config = own.path().join("small/config.pbtxt");
+    assert_eq!(times_loaded(own.path(), "small"), 0);
+    for round in 1..=3 {
+        let server = open(own.path());
+        let model = server.model("small", None).unwrap();
+        assert_eq!(&*model.description().outputs[0].name, "vests");
+        infer(&model, request(&model)).unwrap();
+        drop(model);
+        assert_eq!(times_loaded(own.path(), "small"), 1);
+        // Triton counts from the first load, and a request a moment after its response.
+        let counted = server.statistics("small").unwrap()[0].inferences;
+        assert!((round - 1..=round).contains(&counted), "{counted} after {round}");
+        // A changed file takes effect in the next process.
+        std::fs::write(&config, MODEL.replace("onnxruntime", "nosuch")).unwrap();
+    }
+}
+
+#[test]
+fn a_model_that_did_not_load_is_loaded_again() {
+    let own = repository_with("small", &MODEL.replace("onnxruntime", "nosuch"), "worker_softmax");
+    let server = open(own.path());
+    assert!(matches!(server.model("small", None), Err(Error::ModelLoad { .. })));
+    assert_eq!(times_loaded(own.path(), "small"), 0);
+    std::fs::write(own.path().join("small/config.pbtxt"), MODEL).unwrap();
+    let model = server.model("small", None).unwrap();
+    infer(&model, request(&model)).unwrap();
+}
+
+#[test]
+fn the_steps_of_an_ensemble_are_loaded_once() {
+    let server = open(&repository());
+    let _ensemble = server.model("worker_ensemble", None).unwrap();
+    let _step = server.model("movenet_multipose", None).unwrap();
+    assert_eq!(times_loaded(&repository(), "worker_ensemble"), 1);
+    assert_eq!(times_loaded(&repository(), "movenet_multipose"), 1);
+    let memory = |name| {
+        let loaded = loaded_models();
+        let model = loaded.iter().find(|entry| entry.model == name);
+        model.expect("it is loaded").memory
+    };
+    assert!(memory("worker_ensemble") > 0);
+}
+
+/// The exit status of the child processes below, which nothing else ends with.
+const STATUS: i32 = 23;
+
+/// Names what a child process does. Without it, `child` does nothing.
+const CHILD: &str = "SHOPFLOOR_TEST_CHILD";
+
+/// Runs `child` in a process of its own.
+fn run_child(what: &str) -> ExitStatus {
+    Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "child", "--ignored", "--test-threads=1"])
+        .env(CHILD, what)
+        .status()
+        .expect("a process")
+}
+
+#[test]
+fn a_process_may_end_while_triton_is_idle_or_executes_requests() {
+    let rounds = std::env::var("SHOPFLOOR_TEST_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number"));
+    for round in 1..=rounds {
+        for what in ["idle", "busy", "abandoned", "closed", "callback", "thread"] {
+            let status = run_child(what);
+            assert_eq!(status.code(), Some(STATUS), "{what}, round {round}: {status}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by a_process_may_end_while_triton_is_idle_or_executes_requests"]
+fn child() {
+    let Ok(what) = std::env::var(CHILD) else {
+        return;
+    };
+    let model = open(&repository()).model("movenet_multipose", None).unwrap();
+    let send_many = |timeout| -> Vec<_> {
+        let requests = (0..8).map(|_| Request {
+            timeout,
+            ..Request::new(vec![black_image(&model)])
+        });
+        requests.map(|request| send(&model, request)).collect()
+    };
+    match &*what {
+        "idle" => drop(infer(&model, black_image(&model)).unwrap()),
+        "busy" => {
+            let receivers = send_many(None);
+            assert!(matches!(receivers[7].try_recv(), Err(TryRecvError::Empty)));
+        }
+        "abandoned" => {
+            for receiver in send_many(Some(Duration::from_millis(20))) {
+                let _ = receiver.recv_timeout(PATIENCE).expect("a response");
+            }
+        }
+        "closed" => {
+            drop(send_many(Some(Duration::from_millis(20))));
+            drop(model);
+        }
+        "callback" => {
+            let (_keep, forever) = mpsc::channel::<()>();
+            model.infer(Request::new(vec![black_image(&model)]), |_| std::process::exit(STATUS));
+            let _ = forever.recv();
+        }
+        "thread" => {
+            thread::spawn(move || {
+                loop {
+                    drop(send(&model, Request::new(vec![black_image(&model)])));
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            thread::sleep(Duration::from_millis(100));
+        }
+        other => panic!("nothing to do for '{other}'"),
+    }
+    std::process::exit(STATUS);
+}
+
+/// Twice as many as there are processors.
+fn busy_loops() -> usize {
+    2 * thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Does `work` beside [`busy_loops`] threads that never sleep.
+fn while_the_machine_is_busy(work: impl FnOnce() + Send) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..busy_loops() {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            });
+        }
+        let worked = scope.spawn(work).join();
+        done.store(true, Ordering::Relaxed);
+        worked.expect("work that succeeds");
+    });
+}

@@ -1,0 +1,133 @@
+//! `docs/activity.schema.json` accepts the lines that are written, and refuses others.
+
+use std::fs;
+use std::time::Duration;
+
+use people::event::{Event, EventKind, LogRecord};
+use people::{Activity, Totals};
+use serde_json::{Value, json};
+use shopfloor_tests::root;
+use tempfile::TempDir;
+
+use crate::{clip, output_of, play};
+
+/// Whether the schema accepts each line.
+fn verdicts(lines: &[String]) -> Vec<bool> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lines.jsonl");
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let schema = root().join("docs/activity.schema.json");
+    let verdicts = output_of(&root().join("tests/validate-lines.py"), &[&schema, &path]);
+    assert_eq!(verdicts.lines().count(), lines.len(), "{verdicts}");
+    verdicts.lines().map(|verdict| verdict == "ok").collect()
+}
+
+fn events() -> [Event; 4] {
+    let (lasted, totals) = (Duration::from_millis(1500), Totals::default());
+    let kinds = [
+        EventKind::Start,
+        EventKind::Change {
+            state: Activity::Unknown,
+            previous: Activity::Active,
+            lasted,
+            totals,
+        },
+        EventKind::Handover {
+            from: Some("blue".into()),
+            lasted,
+        },
+        EventKind::End {
+            state: Activity::Idle,
+            lasted,
+            totals,
+        },
+    ];
+    kinds.map(|kind| Event {
+        time: Duration::from_secs(3),
+        station: "bench".into(),
+        worker: Some("red".into()),
+        kind,
+    })
+}
+
+#[test]
+fn the_schema_accepts_a_real_log() {
+    let (folder, clip) = clip();
+    let log = folder.path().join("activity.jsonl");
+    play(&format!(
+        "filesrc location={} ! decodebin ! tritoninfer ! vesttrack ! activityzone stations={} events-location={} ! fakesink",
+        clip.display(),
+        root().join("pipelines/stations/demo.json").display(),
+        log.display()
+    ));
+    let lines: Vec<String> = fs::read_to_string(&log).unwrap().lines().map(str::to_owned).collect();
+    let kind = |line: &String| {
+        serde_json::from_str::<Value>(line).unwrap()["kind"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let kinds: Vec<String> = lines.iter().map(kind).collect();
+    assert!(kinds[..5].iter().all(|kind| kind == "start"), "{lines:#?}");
+    assert!(
+        kinds[kinds.len() - 5..].iter().all(|kind| kind == "totals"),
+        "{lines:#?}"
+    );
+    assert!(
+        kinds[5..kinds.len() - 5].iter().all(|kind| kind == "change"),
+        "{lines:#?}"
+    );
+    assert!(kinds.len() >= 15, "the five stations have no changes: {lines:#?}");
+    assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
+}
+
+#[test]
+fn the_schema_accepts_every_kind_of_line() {
+    let lines = events()
+        .map(|event| {
+            let stream = Some("yard".into());
+            [LogRecord::from(event.clone()), LogRecord { event, stream }].map(|record| record.to_json())
+        })
+        .concat();
+    assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
+    let anyone = events().map(|event| LogRecord::from(Event { worker: None, ..event }).to_json());
+    assert!(verdicts(&anyone).into_iter().all(|ok| ok), "{anyone:#?}");
+}
+
+#[test]
+fn the_schema_refuses_wrong_lines() {
+    let [_, change, handover, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
+    let set = |field: &str, value: Value| {
+        let mut line = change.clone();
+        line[field] = value;
+        line.to_string()
+    };
+    let without = |line: &Value, field: &str| {
+        let mut line = line.clone();
+        line.as_object_mut().unwrap().remove(field);
+        line.to_string()
+    };
+    let fields = [
+        "schema", "time", "station", "worker", "kind", "state", "previous", "lasted", "totals",
+    ];
+    let mut lines: Vec<String> = fields.map(|field| without(&change, field)).into();
+    lines.extend(["from", "lasted"].map(|field| without(&handover, field)));
+    lines.extend([
+        set("schema", json!("shopfloor-activity/2")),
+        set("kind", json!("begin")),
+        set("time", json!(-1)),
+        set("time", json!("3 s")),
+        set("station", json!("")),
+        set("worker", json!(7)),
+        set("state", json!("asleep")),
+        set("totals", json!({"active": 1})),
+        set("stream", json!(1)),
+    ]);
+    let passed: Vec<_> = lines.iter().zip(verdicts(&lines)).filter(|(_, ok)| *ok).collect();
+    assert!(passed.is_empty(), "{passed:#?}");
+    // a further field is no new version
+    assert_eq!(
+        verdicts(&[change.to_string(), set("weather", json!("fine"))]),
+        [true, true]
+    );
+}

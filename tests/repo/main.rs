@@ -1,0 +1,10 @@
+//! Checks of the repository itself: layers, files, documents, scripts, an installation, and the fuzzers' corpus.
+
+mod documents;
+mod files;
+mod fuzz;
+mod import_cycles;
+mod install;
+mod layers;
+mod programs;
+mod scripts;
