@@ -50,7 +50,7 @@ fn events_are_those_of_the_decoupled_line() {
 fn model(name: &str) -> Arc<Model> {
     let endpoint = Endpoint::InProcess(InProcess {
         repository: root().join("model_repository"),
-        home: root().join(".triton"),
+        install_dir: root().join(".triton"),
     });
     Server::open(&endpoint).unwrap().model(name, None).unwrap()
 }

@@ -8,8 +8,8 @@
 #![allow(missing_docs, reason = "the items of gst::plugin_define! have none")]
 
 mod activityzone;
+mod locate;
 mod overlay;
-mod places;
 pub mod pool;
 mod poseparse;
 mod stats;

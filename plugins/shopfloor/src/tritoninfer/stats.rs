@@ -27,7 +27,7 @@ pub fn structure(
         .field("inference-latency-max", nanoseconds(timings.inference.max))
         .field("preprocess-mean", nanoseconds(timings.preprocess.mean()))
         .field("latency", nanoseconds(latency))
-        .field("memory-in-flight", (memory.in_flight + memory.answered) as u64)
+        .field("memory-in-flight", (memory.in_flight + memory.responded) as u64)
         .field("memory-quarantined", memory.quarantined as u64)
         .field("memory-models", model_memory)
         .build()

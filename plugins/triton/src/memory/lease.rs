@@ -1,4 +1,4 @@
-//! A lease of tensor memory: at an address that stays the same while the server reads it, free only when it is released.
+//! A lease of tensor memory: its address does not change while the server reads it, and it is free only when dropped.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -9,42 +9,42 @@ use std::sync::{Arc, Mutex};
 use super::pool::{Block, BufferPool};
 use crate::lock;
 
-/// Where a lease's memory is, and so how a request names it.
+/// Location of a lease's memory, which determines how a request refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place {
-    /// Memory of this process: read in place by a server in the process, copied into the message for others.
+    /// Memory of this process: an in-process server reads it in place, for others it is copied into the message.
     Host,
-    /// POSIX shared memory that a server on the same machine has mapped.
+    /// POSIX shared memory that a server on the same machine maps.
     SystemSharedMemory,
-    /// Memory of a CUDA device, by its number.
+    /// Memory of the CUDA device with this number.
     Cuda(i32),
 }
 
-/// What a lease's memory is in use for.
+/// State of a lease; see the [module](crate::memory).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {
-    /// It is being filled, or was never sent.
+    /// Being filled, or filled and not sent.
     Filled,
-    /// The server reads it; there is no response yet.
+    /// The server may read it; there is no response yet.
     InFlight,
-    /// There is a response; the server has not released the request yet.
-    Answered,
-    /// The request was given up at its deadline; the server may still read it.
+    /// The response has arrived; the server has not released the request yet.
+    Responded,
+    /// The request's deadline has passed; the server may still read the memory.
     Quarantined,
 }
 
-/// Memory for one tensor, from [`crate::Model::lease`]; free again when dropped, which the transport does once the server
-/// has released the request.
+/// Memory for one tensor, from [`crate::Model::lease`]. Dropping it frees the memory; the transport drops the leases of a
+/// request once the server has released the request.
 ///
-/// The contents of a new lease are unspecified (zeros, or an earlier tensor's).
+/// The contents of a new lease are unspecified (zeros or an earlier tensor).
 pub struct Lease {
     block: ManuallyDrop<Block>,
     len: usize,
     handle: LeaseHandle,
 }
 
-/// Changes the state of a lease that the server has, from outside.
+/// Changes the state of a lease that has been handed to the server.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseHandle {
     len: usize,
@@ -63,29 +63,29 @@ impl Lease {
         }
     }
 
-    /// Where the memory is.
+    /// Location of the memory.
     pub fn place(&self) -> Place {
         Place::Host
     }
 
-    /// What the memory is in use for.
+    /// Present state.
     pub fn state(&self) -> LeaseState {
         lock(&self.handle.state).unwrap_or(LeaseState::Filled)
     }
 
-    /// What follows the request that the lease is sent with.
+    /// A handle that changes the lease's state while the server has it.
     pub(crate) fn handle(&self) -> LeaseHandle {
         self.handle.clone()
     }
 
-    /// Where the tensor begins; the address does not change when the lease moves.
+    /// Address of the tensor, which does not change when the lease is moved.
     pub(crate) fn as_mut_ptr(&self) -> *mut u8 {
         self.block.start.as_ptr()
     }
 }
 
 impl LeaseHandle {
-    /// The request is sent, its response has arrived, or it is given up. Nothing for memory that is free already.
+    /// Moves the lease to another state; does nothing if the memory is free already.
     pub(crate) fn advance(&self, to: LeaseState) {
         let mut state = lock(&self.state);
         if let Some(from) = *state
@@ -101,7 +101,7 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the block is initialised, at least `len` long, and nobody else's while this lease has it.
+        // SAFETY: the block is initialised, at least `len` long, and used by this lease only.
         unsafe { std::slice::from_raw_parts(self.as_mut_ptr(), self.len) }
     }
 }
@@ -122,7 +122,7 @@ impl AsRef<[u8]> for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let last = lock(&self.handle.state).take();
-        // SAFETY: the lease is going away, nobody looks at its block again.
+        // SAFETY: the lease is being dropped, its block is not used again.
         let block = unsafe { ManuallyDrop::take(&mut self.block) };
         self.handle
             .pool
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn released_memory_is_used_again_and_leased_memory_is_not() {
+    fn free_memory_is_reused_and_leased_memory_is_not() {
         let pool = Arc::new(BufferPool::default());
         let first = pool.lease(1000);
         let address_of_first = address(&first);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_fitting_block_is_taken_and_a_much_larger_one_left() {
+    fn the_smallest_sufficient_block_is_used_and_a_much_larger_one_is_not() {
         let pool = Arc::new(BufferPool::default());
         let (large, medium, small) = (pool.lease(1 << 20), pool.lease(5000), pool.lease(4000));
         let (at_large, at_medium, at_small) = (address(&large), address(&medium), address(&small));
@@ -209,7 +209,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(pool.memory_use(), free);
-        handle.advance(LeaseState::Answered); // the response of a request that was released before it
+        handle.advance(LeaseState::Responded); // a response that arrives after the release
         assert_eq!(pool.memory_use(), free);
     }
 }

@@ -1,4 +1,4 @@
-//! Blocks of host memory, aligned and recycled, and what they are in use for.
+//! A pool of aligned, recycled blocks of host memory, with the number of bytes in each state.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -8,28 +8,28 @@ use std::sync::{Arc, Mutex};
 use super::lease::{Lease, LeaseState};
 use crate::lock;
 
-/// A cache line, and the widest vector register: no kernel has to realign.
+/// Size of a cache line and of the widest vector register, so that kernels need no unaligned loads.
 pub(super) const ALIGN: usize = 64;
 
-/// Free blocks that a pool keeps; more than a pipeline has requests in flight.
+/// Maximum number of free blocks in a pool; more than a pipeline has requests in flight.
 pub(super) const MAX_FREE: usize = 16;
 
-/// How many bytes of tensor memory are in each state of a [`Lease`], and how many blocks are free.
+/// Bytes of tensor memory in each state of a [`Lease`], and number of free blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
-    /// Free blocks that are kept for the next request.
+    /// Number of free blocks kept for later requests.
     pub free_blocks: usize,
     /// Bytes being filled.
     pub filled: usize,
-    /// Bytes of requests that the server has not responded to.
+    /// Bytes of requests without a response yet.
     pub in_flight: usize,
-    /// Bytes of requests that have their response and that the server has not released yet.
-    pub answered: usize,
-    /// Bytes of requests that were given up at their deadline and that the server may still read.
+    /// Bytes of requests with a response that the server has not released yet.
+    pub responded: usize,
+    /// Bytes of requests whose deadline has passed and that the server may still read.
     pub quarantined: usize,
 }
 
-/// Free blocks, oldest first, and the use of the others. Leases keep their pool alive, not the other way round.
+/// Free blocks, oldest first, and the use of the leased ones. Leases keep their pool alive.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool {
     state: Mutex<State>,
@@ -42,13 +42,18 @@ struct State {
 }
 
 impl BufferPool {
-    /// Memory for `len` bytes: the smallest free block that is large enough without wasting half of it (of equals the one
-    /// used last, which the caches remember), or a new one. `None` when there is no memory.
+    /// Memory for `len` bytes: the smallest sufficient free block of less than twice the size (of equal ones the most
+    /// recently used, which is likely to be cached), or a new one. `None` if out of memory.
     pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
         let recycled = {
             let mut state = lock(&self.state);
-            let fitting = state.free.iter().enumerate().rev().filter(|(_, block)| block.fits(len));
-            let best = fitting
+            let sufficient = state
+                .free
+                .iter()
+                .enumerate()
+                .rev()
+                .filter(|(_, block)| block.is_suitable(len));
+            let best = sufficient
                 .min_by_key(|(_, block)| block.layout.size())
                 .map(|(index, _)| index);
             best.map(|index| state.free.remove(index))
@@ -58,14 +63,14 @@ impl BufferPool {
         Some(Lease::new(block, len, Arc::clone(self)))
     }
 
-    /// As [`Self::try_lease`], but without memory the process ends, as with any allocation in Rust.
+    /// As [`Self::try_lease`], but aborts if out of memory, as any allocation in Rust.
     pub(crate) fn lease(self: &Arc<Self>, len: usize) -> Lease {
         self.try_lease(len).unwrap_or_else(|| {
             handle_alloc_error(Layout::from_size_align(len, ALIGN).unwrap_or(Layout::new::<[u8; ALIGN]>()))
         })
     }
 
-    /// What the memory is in use for.
+    /// Bytes in each state and number of free blocks.
     pub(crate) fn memory_use(&self) -> MemoryUse {
         let state = lock(&self.state);
         MemoryUse {
@@ -87,7 +92,7 @@ impl BufferPool {
             state.free.push(block);
             (state.free.len() > MAX_FREE).then(|| state.free.remove(0))
         };
-        drop(surplus); // outside the lock: returning memory to the system takes a while
+        drop(surplus); // outside the lock, since deallocation may take long
     }
 }
 
@@ -96,7 +101,7 @@ impl MemoryUse {
         match state {
             LeaseState::Filled => &mut self.filled,
             LeaseState::InFlight => &mut self.in_flight,
-            LeaseState::Answered => &mut self.answered,
+            LeaseState::Responded => &mut self.responded,
             LeaseState::Quarantined => &mut self.quarantined,
         }
     }
@@ -109,7 +114,7 @@ pub(super) struct Block {
     layout: Layout,
 }
 
-// SAFETY: the memory is owned by the block alone and bound to no thread.
+// SAFETY: the block owns the memory, which is not bound to a thread.
 unsafe impl Send for Block {}
 // SAFETY: a shared block is only read, through `&Lease`.
 unsafe impl Sync for Block {}
@@ -123,7 +128,7 @@ impl Block {
         Some(Self { start, layout })
     }
 
-    fn fits(&self, len: usize) -> bool {
+    fn is_suitable(&self, len: usize) -> bool {
         let size = self.layout.size();
         size >= len && size / 2 <= len.max(ALIGN)
     }
