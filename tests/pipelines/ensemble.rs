@@ -59,7 +59,7 @@ fn people_match_the_truth_as_well_as_those_of_the_decoupled_line() {
 fn model(name: &str) -> Arc<Model> {
     let endpoint = Endpoint::InProcess(InProcess {
         repository: root().join("model_repository"),
-        home: root().join(".triton"),
+        install_dir: root().join(".triton"),
     });
     Server::open(&endpoint).unwrap().model(name, None).unwrap()
 }

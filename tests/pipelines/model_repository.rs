@@ -17,7 +17,7 @@ fn repository() -> PathBuf {
 fn model(name: &str) -> Arc<Model> {
     let endpoint = Endpoint::InProcess(InProcess {
         repository: repository(),
-        home: root().join(".triton"),
+        install_dir: root().join(".triton"),
     });
     Server::open(&endpoint).unwrap().model(name, None).unwrap()
 }

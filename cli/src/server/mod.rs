@@ -156,7 +156,8 @@ struct Places {
 impl Places {
     fn find(options: &Options) -> Result<Self> {
         let here = [std::env::current_exe().context("cannot find the path of this command")?];
-        let home = locate::triton_home(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
+        let home =
+            locate::triton_install_dir(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
         let program = home.join("bin/tritonserver");
         if !program.exists() {
             bail!("{} is missing: {GET_TRITON}", program.display());

@@ -11,18 +11,18 @@ use people::SkipReason;
 
 /// What became of a frame.
 #[derive(Debug, PartialEq)]
-pub enum Outcome<A> {
+pub enum Outcome<R> {
     /// The model's answer.
-    Answered(A),
+    Responded(R),
     /// It goes on without one.
     Skipped(SkipReason),
 }
 
 /// What leaves the queue. `B` is a buffer, `E` an event, `A` a response.
 #[derive(Debug, PartialEq)]
-pub enum Item<B, E, A> {
+pub enum Item<B, E, R> {
     /// A frame and what became of it.
-    Frame(B, Outcome<A>),
+    Frame(B, Outcome<R>),
     /// A serialised event.
     Event(E),
     /// A serialised query, waiting on its own thread for its turn.
@@ -71,20 +71,20 @@ pub enum Next<T> {
     Wait,
 }
 
-struct Entry<B, E, A> {
+struct Entry<B, E, R> {
     seq: u64,
     deadline: Option<Instant>,
-    slot: Slot<B, E, A>,
+    slot: Slot<B, E, R>,
 }
 
-enum Slot<B, E, A> {
+enum Slot<B, E, R> {
     Pending(B),
-    Ready(Item<B, E, A>),
+    Ready(Item<B, E, R>),
 }
 
 /// The queue; see the module's text.
-pub struct ReorderQueue<B, E, A> {
-    entries: VecDeque<Entry<B, E, A>>,
+pub struct ReorderQueue<B, E, R> {
+    entries: VecDeque<Entry<B, E, R>>,
     frames: usize,
     in_flight: usize,
     next_seq: u64,
@@ -92,7 +92,7 @@ pub struct ReorderQueue<B, E, A> {
     late: u64,
 }
 
-impl<B, E, A> Default for ReorderQueue<B, E, A> {
+impl<B, E, R> Default for ReorderQueue<B, E, R> {
     fn default() -> Self {
         Self {
             entries: VecDeque::new(),
@@ -105,7 +105,7 @@ impl<B, E, A> Default for ReorderQueue<B, E, A> {
     }
 }
 
-impl<B, E, A> ReorderQueue<B, E, A> {
+impl<B, E, R> ReorderQueue<B, E, R> {
     /// Whether a frame may enter, and with a request; `wants`: it is to have one. A frame that needs no request does not wait
     /// for a request's place.
     pub fn admission(&self, limits: &Limits, wants: bool) -> Admission {
@@ -152,7 +152,7 @@ impl<B, E, A> ReorderQueue<B, E, A> {
         id
     }
 
-    fn push(&mut self, deadline: Option<Instant>, slot: Slot<B, E, A>) {
+    fn push(&mut self, deadline: Option<Instant>, slot: Slot<B, E, R>) {
         self.entries.push_back(Entry {
             seq: self.next_seq,
             deadline,
@@ -162,7 +162,7 @@ impl<B, E, A> ReorderQueue<B, E, A> {
     }
 
     /// A request has ended, whatever became of its frame.
-    pub fn complete(&mut self, ticket: Ticket, outcome: Outcome<A>) {
+    pub fn complete(&mut self, ticket: Ticket, outcome: Outcome<R>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if ticket.epoch != self.epoch {
             return;
@@ -178,7 +178,7 @@ impl<B, E, A> ReorderQueue<B, E, A> {
     }
 
     /// Takes what leaves next; a pending frame past its deadline leaves as overload.
-    pub fn next(&mut self, now: Instant) -> Next<Item<B, E, A>> {
+    pub fn next(&mut self, now: Instant) -> Next<Item<B, E, R>> {
         let Some(first) = self.entries.front() else {
             return Next::Wait;
         };
@@ -259,16 +259,16 @@ mod tests {
         queue.push_event("tag");
         let b = queue.push_pending("b", None);
         queue.push_event("eos");
-        queue.complete(b, Outcome::Answered(2));
+        queue.complete(b, Outcome::Responded(2));
         assert_eq!(drain(&mut queue, now), [Item::Event("segment")]);
         assert_eq!(queue.next(now), Next::Wait);
-        queue.complete(a, Outcome::Answered(1));
+        queue.complete(a, Outcome::Responded(1));
         assert_eq!(
             drain(&mut queue, now),
             [
-                Item::Frame("a", Outcome::Answered(1)),
+                Item::Frame("a", Outcome::Responded(1)),
                 Item::Event("tag"),
-                Item::Frame("b", Outcome::Answered(2)),
+                Item::Frame("b", Outcome::Responded(2)),
                 Item::Event("eos")
             ]
         );
@@ -299,7 +299,7 @@ mod tests {
             Next::Item(Item::Frame("a", Outcome::Skipped(SkipReason::Overload)))
         );
         assert_eq!((queue.late(), queue.in_flight()), (1, 1));
-        queue.complete(a, Outcome::Answered(1));
+        queue.complete(a, Outcome::Responded(1));
         assert_eq!((queue.next(deadline), queue.in_flight()), (Next::Wait, 0));
     }
 
@@ -311,10 +311,10 @@ mod tests {
         assert_eq!(queue.flush(), ["tag"]);
         let new = queue.push_pending("new", None);
         assert_eq!(queue.in_flight(), 2);
-        queue.complete(old, Outcome::Answered(1));
+        queue.complete(old, Outcome::Responded(1));
         assert_eq!(queue.next(now), Next::Wait);
-        queue.complete(new, Outcome::Answered(2));
-        assert_eq!(drain(&mut queue, now), [Item::Frame("new", Outcome::Answered(2))]);
+        queue.complete(new, Outcome::Responded(2));
+        assert_eq!(drain(&mut queue, now), [Item::Frame("new", Outcome::Responded(2))]);
         assert_eq!(queue.in_flight(), 0);
     }
 

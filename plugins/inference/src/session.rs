@@ -78,18 +78,18 @@ impl Session {
         Ok(start.elapsed())
     }
 
-    /// Sends the regions of a frame, in as few requests as the model's batch allows; `done` gets all outputs at once or the
+    /// Sends the regions of a frame, in as few requests as the model's batch allows; `callback` gets all outputs at once or the
     /// first error. Without regions: no outputs, at once.
     ///
     /// # Errors
-    /// When a region cannot be sampled; then nothing is sent and `done` is not called.
+    /// When a region cannot be sampled; then nothing is sent and `callback` is not called.
     pub fn submit(
         &self,
         sampler: &mut Sampler,
         image: &Image<'_>,
         regions: &[Rect],
         options: RequestOptions,
-        done: impl FnOnce(Result<RegionOutputs, Error>) + Send + 'static,
+        callback: impl FnOnce(Result<RegionOutputs, Error>) + Send + 'static,
     ) -> Result<(), SampleError> {
         let mut parts = Vec::new();
         for chunk in regions.chunks(self.contract.image.max_batch() as usize) {
@@ -101,7 +101,7 @@ impl Session {
             }
             parts.push((letterboxes, data));
         }
-        let gather = Arc::new(Gather::new(parts.len(), done));
+        let gather = Arc::new(Gather::new(parts.len(), callback));
         let output = self.output();
         for (part, (letterboxes, data)) in parts.into_iter().enumerate() {
             let (gather, output) = (gather.clone(), output.clone());
@@ -199,15 +199,15 @@ struct Gather<F> {
 }
 
 impl<F: FnOnce(Result<RegionOutputs, Error>)> Gather<F> {
-    fn new(parts: usize, done: F) -> Self {
-        let mut done = Some(done);
+    fn new(parts: usize, callback: F) -> Self {
+        let mut callback = Some(callback);
         if parts == 0
-            && let Some(done) = done.take()
+            && let Some(callback) = callback.take()
         {
-            done(Ok(RegionOutputs::new()));
+            callback(Ok(RegionOutputs::new()));
         }
         Self {
-            state: Mutex::new(((0..parts).map(|_| None).collect(), done)),
+            state: Mutex::new(((0..parts).map(|_| None).collect(), callback)),
         }
     }
 
@@ -223,10 +223,10 @@ impl<F: FnOnce(Result<RegionOutputs, Error>)> Gather<F> {
                 Ok(state.0.iter_mut().filter_map(Option::take).flatten().collect())
             }
         };
-        let done = state.1.take();
+        let callback = state.1.take();
         drop(state);
-        if let Some(done) = done {
-            done(result);
+        if let Some(callback) = callback {
+            callback(result);
         }
     }
 }

@@ -9,8 +9,8 @@
 
 mod activityzone;
 mod exclusive;
+mod locate;
 mod overlay;
-mod places;
 pub mod pool;
 mod poseparse;
 mod stats;

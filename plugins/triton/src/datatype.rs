@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A tensor's element type, by its KServe v2 name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // KServe's names
 pub enum DataType {
     Bool,
     Uint8,
@@ -18,7 +18,7 @@ pub enum DataType {
     Fp16,
     Fp32,
     Fp64,
-    /// Strings, each after its length; no fixed size.
+    /// Byte strings, each preceded by its length; no fixed size.
     Bytes,
     Bf16,
 }
@@ -82,9 +82,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_lead_back_to_the_type() {
+    fn names_and_numbers_round_trip() {
         for (index, (datatype, name, _)) in ALL.into_iter().enumerate() {
-            assert_eq!(datatype as usize, index, "{name} stands at its own place");
+            assert_eq!(datatype as usize, index, "{name} is at its index");
             assert_eq!(DataType::from_name(name), Some(datatype));
             assert_eq!(DataType::from_raw(datatype.to_raw()), Some(datatype));
         }

@@ -1,4 +1,4 @@
-//! What a server reports about a model, in plain values: each transport fills it, whatever it is reported in.
+//! A model's metadata and configuration as plain values, which each transport fills in from its own messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use crate::{DataType, Error};
 
-/// What a server reports about a model: the parts of its metadata and configuration that a client needs.
+/// The parts of a model's metadata and configuration that a client needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelDescription {
     /// The model's name.
     pub model: String,
-    /// The versions that the model's version policy serves, as the server lists them.
+    /// The versions that the model's version policy makes available, as the server lists them.
     pub versions: Vec<String>,
-    /// The largest batch of one request; 0: the shapes have no batch dimension of Triton's.
+    /// Maximum batch size of a request; 0: the shapes have no batch dimension managed by Triton.
     pub max_batch_size: u32,
-    /// The tensors of a request.
+    /// The input tensors of a request.
     pub inputs: Vec<TensorSpec>,
-    /// The tensors of a response.
+    /// The output tensors of a response.
     pub outputs: Vec<TensorSpec>,
     /// All `parameters` of the model's configuration.
     pub parameters: BTreeMap<String, String>,
@@ -25,45 +25,45 @@ pub struct ModelDescription {
     pub decoupled: bool,
 }
 
-/// A tensor as it stands in a request or a response.
+/// Name, data type and shape of an input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
-    /// Its name.
+    /// The tensor's name.
     pub name: Arc<str>,
-    /// The type of its elements.
+    /// The data type of its elements.
     pub datatype: DataType,
-    /// The whole shape, -1 for what varies; the first dimension is the batch where the model's `max_batch_size` is not 0.
+    /// The full shape, with -1 for variable dimensions; the first one is the batch if the model's `max_batch_size` is not 0.
     pub shape: Vec<i64>,
-    /// The `format` of the model's configuration; only inputs have one.
+    /// The `format` in the model's configuration; inputs only.
     pub format: TensorFormat,
 }
 
-/// How an input's dimensions are to be read, as the model's configuration says.
+/// Order of an input's dimensions, from the model's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TensorFormat {
-    /// Not said.
+    /// Not configured (`FORMAT_NONE`).
     #[default]
     None,
-    /// `FORMAT_NCHW`: a plane for each channel.
+    /// `FORMAT_NCHW`: one plane per channel.
     Nchw,
-    /// `FORMAT_NHWC`: channels next to each other.
+    /// `FORMAT_NHWC`: interleaved channels.
     Nhwc,
 }
 
 impl ModelDescription {
-    /// The version to use: `wanted`, or the highest that is served.
+    /// The version to use: `requested`, or the highest available one.
     ///
     /// # Errors
-    /// [`Error::VersionNotFound`] with the versions that are served.
-    pub fn served_version(&self, wanted: Option<u64>) -> Result<u64, Error> {
+    /// [`Error::VersionNotFound`] with the available versions.
+    pub fn served_version(&self, requested: Option<u64>) -> Result<u64, Error> {
         let served = self.versions.iter().filter_map(|version| version.parse::<u64>().ok());
-        let found = match wanted {
-            Some(wanted) => served.clone().find(|version| *version == wanted),
+        let found = match requested {
+            Some(requested) => served.clone().find(|version| *version == requested),
             None => served.max(),
         };
         found.ok_or_else(|| Error::VersionNotFound {
             model: self.model.clone(),
-            version: wanted.unwrap_or_default(),
+            version: requested.unwrap_or_default(),
             available: self.versions.clone(),
         })
     }

@@ -1,4 +1,4 @@
-//! Where a Triton is: the `server` property of the elements, parsed.
+//! The address of a Triton server: the parsed `server` property of the elements.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,57 +6,60 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// A Triton to talk to. Equal endpoints share one [`crate::Server`] in a process.
+/// The address of a Triton server. Equal endpoints share one [`crate::Server`] in a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
     /// The server library, loaded into this process.
     InProcess(InProcess),
-    /// Servers that are reached by gRPC.
+    /// Servers reached by gRPC.
     Grpc(Grpc),
-    /// A test's script; no `server` property names it.
+    /// A scripted server of a test; not available through the `server` property.
     Scripted,
 }
 
-/// A Triton inside this process.
+/// A Triton server inside this process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InProcess {
-    /// The model repository: a directory with one directory a model.
+    /// The model repository: a directory with one directory per model.
     pub repository: PathBuf,
-    /// Triton's home: `lib/libtritonserver.so`, `backends/NAME/libtriton_NAME.so` and, for the
+    /// Triton's install directory: it contains `lib/libtritonserver.so`, `backends/NAME/libtriton_NAME.so` and, for the
     /// onnxruntime backend of this project, `lib/libonnxruntime.so`.
-    pub home: PathBuf,
+    pub install_dir: PathBuf,
 }
 
-/// Tritons that serve the same models: the first is asked; when it is not available, the next.
+/// Servers with the same models. Requests are sent to the first one and, while it is unavailable, to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Grpc {
-    /// At least one.
+    /// The servers in the order of preference; at least one.
     pub addresses: Vec<Address>,
 }
 
-/// Where a Triton listens.
+/// Host and port of a Triton server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// A name, or an IP address (without the brackets of version 6).
+    /// Host name or IP address (IPv6 without brackets).
     pub host: String,
     /// Triton's `--grpc-port`, usually 8001.
     pub port: u16,
 }
 
-/// What a gRPC server's URL begins with.
+/// The scheme of a gRPC server's URL.
 const GRPC: &str = "grpc://";
 
 impl Endpoint {
-    /// Understands `inprocess:`, served from `repository` by the Triton at `home`, and
+    /// Parses `inprocess:`, which uses the Triton in `install_dir` with the models in `repository`, or
     /// `grpc://HOST:PORT[,grpc://HOST:PORT…]`.
     ///
-    /// Nothing is opened or looked for yet: [`crate::Server::open`] does that.
-    pub fn parse(server: &str, repository: &Path, home: &Path) -> Result<Self, Error> {
+    /// Does not access files or servers; [`crate::Server::open`] does.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedEndpoint`] or [`Error::InvalidEndpoint`].
+    pub fn parse(server: &str, repository: &Path, install_dir: &Path) -> Result<Self, Error> {
         if server == "inprocess:" {
             return Ok(Self::InProcess(InProcess {
                 repository: repository.into(),
-                home: home.into(),
+                install_dir: install_dir.into(),
             }));
         }
         if !server.starts_with(GRPC) {
@@ -70,24 +73,24 @@ impl Endpoint {
 }
 
 impl Address {
-    /// Understands one `url` of `server`.
+    /// Parses one `url` of `server`.
     fn parse(server: &str, url: &str) -> Result<Self, Error> {
         let wrong = |part: &str, expected| Error::InvalidEndpoint {
             server: server.to_owned(),
             part: part.to_owned(),
             expected,
         };
-        let place = url
+        let address = url
             .strip_prefix(GRPC)
             .ok_or_else(|| wrong(url, "grpc:// before each address"))?;
-        let (host, port) = match place.rsplit_once(':') {
+        let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port),
-            _ => return Err(wrong(place, "HOST:PORT (Triton's gRPC port is usually 8001)")),
+            _ => return Err(wrong(address, "HOST:PORT (Triton's gRPC port is usually 8001)")),
         };
         let port = port.parse().ok().filter(|port| *port != 0);
         let port = port.ok_or_else(|| {
             wrong(
-                place,
+                address,
                 "a port from 1 to 65535 after the last colon, and nothing after it",
             )
         })?;
@@ -95,26 +98,29 @@ impl Address {
             Some(inner) => inner.parse::<Ipv6Addr>().ok().map(|address| address.to_string()),
             None => is_name(host).then(|| host.to_ascii_lowercase()),
         };
-        let host = host.ok_or_else(|| wrong(place, "a name, an IPv4 address or an [IPv6 address] as the host"))?;
+        let host = host.ok_or_else(|| wrong(address, "a name, an IPv4 address or an [IPv6 address] as the host"))?;
         Ok(Self { host, port })
     }
 }
 
-/// Whether it may be a host's name or an IPv4 address; looking it up says more.
+/// Whether `host` has the characters of a host name or IPv4 address; whether it exists is checked when connecting.
 fn is_name(host: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    !host.is_empty() && host.bytes().all(fits)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !host.is_empty() && host.bytes().all(is_allowed)
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InProcess(InProcess { repository, home }) => {
+            Self::InProcess(InProcess {
+                repository,
+                install_dir,
+            }) => {
                 write!(
                     f,
                     "inprocess: (models in {}, Triton in {})",
                     repository.display(),
-                    home.display()
+                    install_dir.display()
                 )
             }
             Self::Grpc(grpc) => grpc.fmt(f),
@@ -149,22 +155,22 @@ mod tests {
     use super::*;
 
     fn parse(server: &str) -> Result<Endpoint, Error> {
-        Endpoint::parse(server, Path::new("models"), Path::new("home"))
+        Endpoint::parse(server, Path::new("models"), Path::new("triton"))
     }
 
     #[test]
-    fn inprocess_takes_the_places_along() {
+    fn inprocess_has_the_repository_and_the_install_directory() {
         let endpoint = parse("inprocess:").unwrap();
-        let places = InProcess {
+        let expected = InProcess {
             repository: "models".into(),
-            home: "home".into(),
+            install_dir: "triton".into(),
         };
-        assert_eq!(endpoint, Endpoint::InProcess(places));
-        assert_eq!(endpoint.to_string(), "inprocess: (models in models, Triton in home)");
+        assert_eq!(endpoint, Endpoint::InProcess(expected));
+        assert_eq!(endpoint.to_string(), "inprocess: (models in models, Triton in triton)");
     }
 
     #[test]
-    fn one_address_or_several() {
+    fn one_or_more_addresses_are_parsed() {
         let check = |server: &str, expected: &[(&str, u16)], shown: &str| {
             let endpoint = parse(server).unwrap();
             let address = |&(host, port): &(&str, u16)| Address {
@@ -189,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_spoken_says_what_is() {
+    fn unsupported_schemes_are_reported_with_the_supported_ones() {
         for server in [
             "grpcs://a:8001",
             "inprocess",
@@ -206,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn malformed_addresses_are_reported_with_the_malformed_part() {
         let check = |server: &str, wrong: &str, expected: &str| {
             let error = parse(server).unwrap_err();
             let Error::InvalidEndpoint {

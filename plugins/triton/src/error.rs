@@ -1,86 +1,86 @@
-//! What can go wrong, in words for the person who has to put it right.
+//! Errors of Triton and of the connection to it. Each message states what failed, with which value, and what to do.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why Triton could not be opened, or did not answer as asked.
+/// Why Triton could not be opened, or a request failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The `server` is of a kind that this build does not know.
+    /// The scheme of `server` is not supported.
     #[error("server '{server}': expected `inprocess:` or `grpc://HOST:PORT` (several with commas between; no TLS)")]
     UnsupportedEndpoint {
-        /// As the user wrote it.
+        /// The whole value.
         server: String,
     },
-    /// The `server` has a part that makes no sense.
+    /// A part of `server` is malformed.
     #[error(
         "server '{server}': expected {expected}, got '{part}'; write grpc://HOST:PORT, several with commas between"
     )]
     InvalidEndpoint {
-        /// As the user wrote it.
+        /// The whole value.
         server: String,
-        /// The part.
+        /// The malformed part.
         part: String,
-        /// What would make sense there.
+        /// What was expected there.
         expected: &'static str,
     },
-    /// Nobody answers at the endpoint, now; the next try may do.
+    /// No server responds at the endpoint. Temporary: a later attempt may succeed.
     #[error(
-        "no Triton answers at {endpoint}: {reason}; start it, or correct the address (its gRPC port is usually 8001)"
+        "no Triton server responds at {endpoint}: {reason}; start it, or correct the address (its gRPC port is usually 8001)"
     )]
     Unreachable {
         /// The whole endpoint.
         endpoint: String,
-        /// What happened, address by address.
+        /// The failure at each address.
         reason: String,
     },
-    /// There is no loadable `libtritonserver.so`.
+    /// `libtritonserver.so` is missing or cannot be loaded.
     #[error("cannot load Triton's library {}: {reason}; {remedy}", tried.display())]
     LibraryNotFound {
-        /// The file that was looked for.
+        /// The path of the library.
         tried: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: String,
         /// What to do.
         remedy: String,
     },
-    /// The library speaks another version of Triton's C API.
+    /// The library has another version of Triton's C API.
     #[error("{} has Triton API {found}, expected {expected}; install a Triton with that API", library.display())]
     LibraryTooOld {
         /// The library.
         library: PathBuf,
-        /// Its version, or the function that it lacks.
+        /// Its version, or the missing function.
         found: String,
-        /// The versions that work.
+        /// The supported versions.
         expected: String,
     },
-    /// The model repository is not there or cannot be read.
+    /// The model repository does not exist or cannot be read.
     #[error("cannot read the model repository {}: {reason}; name an existing directory (SHOPFLOOR_MODEL_REPOSITORY or the property model-repository)", repository.display())]
     RepositoryMissing {
-        /// As given.
+        /// Its path.
         repository: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: String,
     },
     /// The model repository has no model.
     #[error("the model repository {} has no models; expected at least one NAME/config.pbtxt in it", repository.display())]
     RepositoryEmpty {
-        /// As given.
+        /// Its path.
         repository: PathBuf,
     },
     /// The server did not start.
     #[error("Triton did not start: {reason}")]
     ServerStart {
-        /// What Triton or the system said.
+        /// The error of Triton or of the system.
         reason: String,
     },
     /// The server has no such model.
     #[error("no model '{model}'; the server has {}", listed(available))]
     ModelNotFound {
-        /// As asked for.
+        /// The requested name.
         model: String,
-        /// Those that there are.
+        /// The models of the server.
         available: Vec<String>,
     },
     /// The model has no such version, or its version policy does not serve it.
@@ -91,28 +91,28 @@ pub enum Error {
     VersionNotFound {
         /// The model.
         model: String,
-        /// As asked for.
+        /// The requested version.
         version: u64,
-        /// Those that are served.
+        /// The versions that are served.
         available: Vec<String>,
     },
-    /// The model is there but does not load.
+    /// The model exists but does not load.
     #[error(
-        "model '{model}' does not load: {reason}; put its config.pbtxt and its files right \
-         (`shopfloor server --model {model}` shows all that Triton has to say)"
+        "model '{model}' does not load: {reason}; fix its config.pbtxt and its files \
+         (`shopfloor server --model {model}` shows Triton's log)"
     )]
     ModelLoad {
         /// The model.
         model: String,
-        /// What Triton said.
+        /// Triton's message.
         reason: String,
     },
-    /// What the server reports about a model cannot be read.
+    /// The metadata or configuration of a model cannot be read.
     #[error("model '{model}': {reason}; check that the server is a Triton with the KServe v2 protocol")]
     Description {
         /// The model.
         model: String,
-        /// What cannot be read, and why.
+        /// The part that cannot be read, and the cause.
         reason: String,
     },
     /// Triton refused a request, or failed to execute it.
@@ -122,32 +122,32 @@ pub enum Error {
         model: String,
         /// Triton's error code.
         code: Code,
-        /// Triton's words.
+        /// Triton's message.
         message: String,
     },
-    /// The server did not do what it was asked to do with shared memory.
+    /// The server refused to register, unregister or list shared memory.
     #[error("shared memory '{region}' of {endpoint}: {reason}")]
     SharedMemory {
-        /// What requests call it.
+        /// The region's name in requests.
         region: String,
         /// The whole endpoint.
         endpoint: String,
-        /// The server's words.
+        /// The server's message.
         reason: String,
     },
-    /// The request's `timeout` passed. Its memory stays with Triton until that has let go of it.
-    #[error("no answer from Triton within the timeout")]
+    /// The request's timeout has passed. Its memory stays in use until Triton releases the request.
+    #[error("no response from Triton within the timeout")]
     DeadlineExceeded,
-    /// The server is going away.
+    /// The server is being closed, or the process is ending.
     #[error("the Triton server has been stopped")]
     ServerStopped,
 }
 
 impl Error {
-    /// Whether asking again is pointless: something about the set-up, the model or the request has to be put right first.
+    /// Whether a retry is pointless: the set-up, the model or the request has to be corrected first.
     ///
-    /// `false` means that the server is in trouble now (away, late, stopping, out of resources) and the next request may
-    /// do.
+    /// `false`: the failure is temporary (the server is unreachable, late, stopping or out of resources), and a later
+    /// request may succeed.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::DeadlineExceeded | Self::ServerStopped | Self::Unreachable { .. } => false,
@@ -161,7 +161,7 @@ impl Error {
 
 /// Triton's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // Triton's names
 pub enum Code {
     Unknown,
     Internal,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_contracts_are_fatal_and_server_trouble_is_not() {
+    fn invalid_requests_are_fatal_and_temporary_failures_are_not() {
         for code in [Code::InvalidArg, Code::NotFound, Code::Unsupported] {
             assert!(infer(code).is_fatal(), "{code}");
         }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_name_what_there_is() {
+    fn messages_list_the_available_models() {
         let error = Error::ModelNotFound {
             model: "m".into(),
             available: vec!["a".into(), "b".into()],

@@ -1,4 +1,4 @@
-//! Model descriptions in the JSON that the in-process server reports them in.
+//! Model descriptions from the JSON of the in-process server.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -62,7 +62,7 @@ impl ModelDescription {
     /// Reads a model's metadata (KServe v2) and configuration (Triton's `ModelConfig`), both in JSON.
     ///
     /// # Errors
-    /// [`Error::Description`] when one is not such JSON, or names a data type that KServe v2 does not have.
+    /// [`Error::Description`] if one of them is malformed or has a data type that is not in KServe v2.
     pub fn from_json(metadata: &str, config: &str) -> Result<Self, Error> {
         let metadata: Metadata =
             serde_json::from_str(metadata).map_err(|error| malformed("", "model metadata", error))?;
@@ -95,10 +95,10 @@ impl ModelDescription {
     }
 }
 
-/// A tensor as a server reported it.
+/// The specification of a tensor, from the values that a server reports.
 ///
 /// # Errors
-/// [`Error::Description`] for a data type that KServe v2 does not have.
+/// [`Error::Description`] if the data type is not in KServe v2.
 pub(crate) fn spec(
     model: &str,
     tensor: &str,

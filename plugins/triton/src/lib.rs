@@ -8,16 +8,16 @@
 //! let endpoint = Endpoint::parse("inprocess:", Path::new("model_repository"), Path::new(".triton"))?;
 //! let model = Server::open(&endpoint)?.model("movenet_multipose", None)?;
 //! let mut data = model.lease(3 * 480 * 640 * 4);
-//! data.fill(0); // the image goes here, straight into the memory that the network reads
+//! data.fill(0); // an image is written here, into the memory that the model reads
 //! let input = Input { name: "images".into(), datatype: DataType::Fp32, shape: vec![1, 3, 480, 640], data };
 //! model.infer(Request::new(vec![input]), |response| println!("{response:?}"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A [`transport::Transport`] talks to Triton: the in-process server (`libtritonserver` inside this process), a server
-//! elsewhere by gRPC (`grpc://HOST:PORT`), or a test's script. What a server reports about a model is its
-//! [`ModelDescription`]; what a client makes of that is not this crate's concern.
+//! A [`transport::Transport`] connects to Triton: to the in-process server (`libtritonserver` inside this process), to a
+//! remote server by gRPC (`grpc://HOST:PORT`), or to a scripted server in tests. A model's metadata and configuration are
+//! its [`ModelDescription`]; its interpretation is left to the crate `inference`.
 //!
 //! Unsafe code is confined to `memory`, `grpc/sigpipe.rs` and `in_process`.
 #![deny(unsafe_code)]
@@ -57,7 +57,7 @@ pub use statistics::{StatisticDuration, Statistics, SystemSharedMemoryRegion};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, poisoned or not: every critical section of this crate leaves its data consistent at each step.
+/// Locks a mutex, poisoned or not: every critical section of this crate leaves its data consistent at each step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

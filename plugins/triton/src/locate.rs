@@ -1,45 +1,45 @@
-//! Where Triton and the models are when the user does not say.
+//! Default paths of Triton and of the model repository.
 //!
-//! The environment first, then around a file of ours, the plugin or a program: an installation keeps them in
-//! `share/shopfloor` and `lib/shopfloor` beside its `bin` and `lib/…/gstreamer-1.0`, a checkout at its top, above
-//! `target/release`.
+//! They are taken from the environment, else searched for in the directories above given files, the plugin or a program:
+//! an installation keeps them in `share/shopfloor` and `lib/shopfloor` beside its `bin` and `lib/…/gstreamer-1.0`, a
+//! checkout in its top directory, above `target/release`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The repository of models: `$SHOPFLOOR_MODEL_REPOSITORY`, else the nearest above one of `files`.
+/// The model repository: `$SHOPFLOOR_MODEL_REPOSITORY`, else the nearest one above one of `files`.
 pub fn model_repository(files: &[PathBuf]) -> Option<PathBuf> {
-    said("SHOPFLOOR_MODEL_REPOSITORY")
+    from_environment("SHOPFLOOR_MODEL_REPOSITORY")
         .or_else(|| nearest(files, &["share/shopfloor/model_repository", "model_repository"]))
 }
 
-/// Triton's home (`bin/tritonserver`, `lib/libtritonserver.so`, `backends/`): `$SHOPFLOOR_TRITON`, else the nearest above
-/// one of `files`, else where NVIDIA's container has it.
+/// Triton's install directory (`bin/tritonserver`, `lib/libtritonserver.so`, `backends/`): `$SHOPFLOOR_TRITON`, else the
+/// nearest one above one of `files`, else that of NVIDIA's container.
 ///
-/// An installation brings the backends of its home, and no server until `setup-triton` is run: one that has the server
-/// goes first; without any, an unfinished home is the answer, so that a complaint can name it.
-pub fn triton_home(files: &[PathBuf]) -> Option<PathBuf> {
-    said("SHOPFLOOR_TRITON").or_else(|| finished_else_any(&homes(files)))
+/// Our packages install the backends without the server, which `setup-triton` adds: directories with the server are
+/// preferred. If none has it, the first directory is returned, so that the error can name it.
+pub fn triton_install_dir(files: &[PathBuf]) -> Option<PathBuf> {
+    from_environment("SHOPFLOOR_TRITON").or_else(|| complete_else_first(&install_dirs(files)))
 }
 
-/// Triton's homes that there are, the likeliest first.
-fn homes(files: &[PathBuf]) -> Vec<PathBuf> {
+/// The existing install directories of Triton, in the order of preference.
+fn install_dirs(files: &[PathBuf]) -> Vec<PathBuf> {
     let ours = nearest(files, &["lib/shopfloor/triton", ".triton"]);
     ours.into_iter()
         .chain(existing(Path::new("/opt/tritonserver")))
         .collect()
 }
 
-fn finished_else_any(homes: &[PathBuf]) -> Option<PathBuf> {
-    let finished = homes.iter().find(|home| home.join("lib/libtritonserver.so").exists());
-    finished.or_else(|| homes.first()).cloned()
+fn complete_else_first(dirs: &[PathBuf]) -> Option<PathBuf> {
+    let complete = dirs.iter().find(|dir| dir.join("lib/libtritonserver.so").exists());
+    complete.or_else(|| dirs.first()).cloned()
 }
 
-fn said(variable: &str) -> Option<PathBuf> {
+fn from_environment(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|value| !value.is_empty()).map(Into::into)
 }
 
-/// The first of `names` in the nearest folder above a file that has one; the earlier files are asked first.
+/// The first of `names` that exists in the nearest directory above a file; files are tried in their order.
 fn nearest(files: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
     let mut folders = files.iter().flat_map(|file| file.ancestors());
     folders.find_map(|folder| names.iter().find_map(|name| existing(&folder.join(name))))
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_folder_of_the_first_file_wins() {
+    fn the_nearest_directory_above_the_first_file_is_preferred() {
         let top = tempfile::tempdir().unwrap();
         let path = |name: &str| top.path().join(name);
         for folder in ["models", "a/models", "a/b/share", "c/share"] {
@@ -72,19 +72,19 @@ mod tests {
     }
 
     #[test]
-    fn a_home_with_a_server_goes_before_one_without() {
+    fn an_install_directory_with_a_server_is_preferred() {
         let top = tempfile::tempdir().unwrap();
         let [installed, container] = ["installed", "container"].map(|name| top.path().join(name));
-        let homes = [installed.clone(), container.clone()];
-        let add_server = |home: &Path| {
-            std::fs::create_dir_all(home.join("lib")).unwrap();
-            std::fs::write(home.join("lib/libtritonserver.so"), "").unwrap();
+        let dirs = [installed.clone(), container.clone()];
+        let add_server = |dir: &Path| {
+            std::fs::create_dir_all(dir.join("lib")).unwrap();
+            std::fs::write(dir.join("lib/libtritonserver.so"), "").unwrap();
         };
-        assert_eq!(finished_else_any(&[]), None);
-        assert_eq!(finished_else_any(&homes), Some(installed.clone()));
+        assert_eq!(complete_else_first(&[]), None);
+        assert_eq!(complete_else_first(&dirs), Some(installed.clone()));
         add_server(&container);
-        assert_eq!(finished_else_any(&homes), Some(container));
+        assert_eq!(complete_else_first(&dirs), Some(container));
         add_server(&installed);
-        assert_eq!(finished_else_any(&homes), Some(installed));
+        assert_eq!(complete_else_first(&dirs), Some(installed));
     }
 }

@@ -1,15 +1,15 @@
 //! How much an in-process Triton logs.
 
-/// What an in-process Triton writes to standard error. Its log is the process's: the latest server to start decides.
+/// Log level of the in-process Triton on standard error. The log is global to the process: the last server opened sets it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Log {
-    /// Nothing: failures are in the errors that we return.
+    /// No log; failures are in the returned errors.
     #[default]
     Off,
     /// Errors and warnings.
     Warnings,
-    /// Events of server and models, too.
+    /// Also events of servers and models.
     Info,
-    /// Events of each request, too.
+    /// Also events of each request.
     Verbose,
 }

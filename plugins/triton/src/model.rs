@@ -23,7 +23,7 @@ impl Model {
         }
     }
 
-    /// What the server reports about the model.
+    /// The model's metadata and configuration.
     pub fn description(&self) -> &ModelDescription {
         &self.description
     }
@@ -33,29 +33,29 @@ impl Model {
         self.version
     }
 
-    /// The server that has it.
+    /// The model's server.
     pub fn server(&self) -> &Arc<Server> {
         &self.server
     }
 
     /// Memory for an input of `len` bytes, 64-byte aligned; its contents are unspecified (zeros or an earlier input).
     ///
-    /// It is memory that was used before where there is some. In process, the model reads what is written here in place;
-    /// elsewhere, it is written to the wire.
+    /// Free memory of earlier requests is reused. An in-process model reads the input in place; for a remote server it is
+    /// copied to the connection.
     pub fn lease(&self, len: usize) -> Lease {
         self.server.transport().lease(len)
     }
 
-    /// What the server's tensor memory is in use for, all models together.
+    /// Use of the server's input memory, by all models together.
     pub fn memory_use(&self) -> MemoryUse {
         self.server.transport().memory_use()
     }
 
-    /// Sends a request and returns. `callback` gets the response: exactly once, on a thread of the server's, or on this one
-    /// when the request fails at once.
+    /// Sends a request and returns. `callback` is invoked with the response exactly once: on a thread of the server, or on
+    /// this thread if the request cannot be sent.
     ///
-    /// The inputs' memory is used again only after the server has released it, however early `callback` is called. A
-    /// callback must not wait for other requests of the server: it would keep one of the model's instances from its work.
+    /// The inputs' memory is reused only after the server has released it, however early `callback` is invoked. A callback
+    /// must not wait for other requests of the server: it would block one of the model's instances.
     pub fn infer(&self, request: Request, callback: impl FnOnce(Result<Response, Error>) + Send + 'static) {
         let callback: ResponseCallback = Box::new(callback);
         self.server

@@ -1,4 +1,4 @@
-//! What goes to a model and what comes back.
+//! Inference requests and responses, with their tensors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::{DataType, Lease};
 /// One inference request.
 #[derive(Debug)]
 pub struct Request {
-    /// A tensor for each of the model's inputs.
+    /// One tensor for each of the model's inputs.
     pub inputs: Vec<Input>,
-    /// After this long the response is [`crate::Error::DeadlineExceeded`]; `None`: no limit.
+    /// Time after which the request fails with [`crate::Error::DeadlineExceeded`]; `None`: no limit.
     pub timeout: Option<Duration>,
-    /// 1 is the highest; 0: the model's default. Only models with `priority_levels` regard it.
+    /// Priority, 1 the highest; 0: the model's default. Only effective for models with `priority_levels`.
     pub priority: u64,
 }
 
 impl Request {
-    /// A request without a timeout, of the model's default priority.
+    /// A request without a timeout and with the model's default priority.
     pub fn new(inputs: Vec<Input>) -> Self {
         Self {
             inputs,
@@ -29,16 +29,16 @@ impl Request {
     }
 }
 
-/// A tensor for a model.
+/// An input tensor of a request.
 #[derive(Debug)]
 pub struct Input {
     /// The tensor's name in the model.
     pub name: Arc<str>,
-    /// The type of its elements.
+    /// The data type of its elements.
     pub datatype: DataType,
-    /// With the batch dimension where the model has one.
+    /// The shape, including the batch dimension if the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in the machine's byte order. An in-process Triton reads them in place.
+    /// The elements, row-major, in native byte order. An in-process Triton reads them in place.
     pub data: Lease,
 }
 
@@ -56,16 +56,16 @@ impl Response {
     }
 }
 
-/// A tensor from a model.
+/// An output tensor of a response.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// The tensor's name in the model.
     pub name: Arc<str>,
-    /// The type of its elements.
+    /// The data type of its elements.
     pub datatype: DataType,
-    /// With the batch dimension where the model has one.
+    /// The shape, including the batch dimension if the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in the machine's byte order: the memory that an in-process model wrote, or a part of the
-    /// message that arrived by gRPC. Not necessarily aligned.
+    /// The elements, row-major, in native byte order: the memory that an in-process model wrote, or a part of the received
+    /// gRPC message. Not necessarily aligned.
     pub data: Bytes,
 }

@@ -1,4 +1,4 @@
-//! A transport without a server, for tests: a closure responds, in any order, late, or wrong, without waiting.
+//! A transport without a server, for tests: a closure decides when and with what to respond.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
 use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics};
 
-type Answer = Box<dyn Fn(Request, ResponseCallback) + Send + Sync>;
+type Respond = Box<dyn Fn(Request, ResponseCallback) + Send + Sync>;
 
-/// A server of one model whose requests all go to a closure.
+/// A server with one model whose requests are passed to a closure.
 pub struct Scripted {
     description: ModelDescription,
-    answer: Answer,
+    respond: Respond,
     memory: Arc<BufferPool>,
 }
 
 impl Scripted {
-    /// `answer` gets every request and has to call the callback that comes with it, once, whenever it likes. The request's
-    /// memory is free when `answer` drops the request.
+    /// `respond` is called with every request and its callback, which it has to invoke exactly once: at once or later, from
+    /// any thread. The request's memory is free when the request is dropped.
     pub fn new(
         description: ModelDescription,
-        answer: impl Fn(Request, ResponseCallback) + Send + Sync + 'static,
+        respond: impl Fn(Request, ResponseCallback) + Send + Sync + 'static,
     ) -> Self {
         Self {
             description,
-            answer: Box::new(answer),
+            respond: Box::new(respond),
             memory: Arc::default(),
         }
     }
@@ -56,7 +56,7 @@ impl Transport for Scripted {
     }
 
     fn infer(&self, _model: &Arc<str>, _version: u64, request: Request, callback: ResponseCallback) {
-        (self.answer)(request, callback);
+        (self.respond)(request, callback);
     }
 
     fn statistics(&self, _model: &str) -> Result<Vec<Statistics>, Error> {

@@ -1,4 +1,4 @@
-//! A server and its models, shared by all who use them: one slot a model, and no lock held while the server works.
+//! A server and its models, shared by all users: one slot per model, and no lock is held while the server loads or responds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,27 +8,27 @@ use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
 use crate::{Endpoint, Error, Log, Model, ServerPool, Statistics, SystemSharedMemoryRegion, callback, grpc, lock};
 
-/// A Triton server: one for each endpoint in a [`ServerPool`], as long as anyone holds it.
+/// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
 ///
-/// Dropping the last handle (models hold one) closes the way to it: queued requests are dropped, those that an in-process
-/// Triton executes are finished first (10 s at most), connections are closed, every request has its response. An in-process
-/// Triton itself runs until the process ends. Dropped in a request's callback, it closes on a thread of its own.
+/// Dropping the last handle (models hold one) closes it: queued requests are cancelled, requests that an in-process Triton
+/// is executing are waited for (10 s at most), connections are closed, and every request gets a response or an error. An
+/// in-process Triton itself runs until the process ends. If dropped in a callback, it is closed on another thread.
 pub struct Server {
     endpoint: Endpoint,
     pool: ServerPool,
     /// Taken only by `drop`.
     transport: Option<Box<dyn Transport>>,
     slots: Mutex<HashMap<Key, Slot>>,
-    /// A model is open, or could not be opened.
+    /// Notified when a model has been opened or could not be opened.
     changed: Condvar,
 }
 
-/// A model by its name and the version that was asked for.
+/// A model's name and requested version.
 type Key = (String, Option<u64>);
 
-/// A model that somebody uses, or that somebody opens.
+/// A model that is open or being opened.
 enum Slot {
-    /// One thread opens it, without the lock; others who ask for the same model wait.
+    /// One thread opens the model, without the lock; other users of the same model wait.
     Opening,
     Open(Weak<Model>),
 }
@@ -51,7 +51,7 @@ impl Server {
         Ok(Arc::new(Self::of(endpoint, pool, transport)))
     }
 
-    /// A server that a test plays.
+    /// A scripted server for tests.
     pub fn scripted(script: Scripted) -> Arc<Self> {
         Arc::new(Self::of(&Endpoint::Scripted, &ServerPool::default(), Box::new(script)))
     }
@@ -66,16 +66,20 @@ impl Server {
         }
     }
 
-    /// Where it is, with real paths.
+    /// Its endpoint, with canonical paths.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// A model, shared by all callers that ask for the same version. In process, the first call loads it, and it stays
-    /// loaded until the process ends, as its files were then; elsewhere the server has it loaded. Waits for the server, and
-    /// for no caller that opens another model. Not to be called in a request's callback.
+    /// A model, shared by all callers with the same version. An in-process server loads it at the first call and keeps it
+    /// loaded until the process ends, even if its files change; a remote server must have loaded it. Waits for the server,
+    /// but not for callers that open other models. Must not be called in a callback.
     ///
-    /// `version`: the one to use; without it, the highest that the model's version policy serves.
+    /// `version`: the version to use; `None`: the highest one that the model's version policy makes available.
+    ///
+    /// # Errors
+    /// [`Error::ModelNotFound`], [`Error::VersionNotFound`], [`Error::ModelLoad`], [`Error::Description`], or an error of the
+    /// connection.
     pub fn model(self: &Arc<Self>, name: &str, version: Option<u64>) -> Result<Arc<Model>, Error> {
         let key = (name.to_owned(), version);
         let mut slots = lock(&self.slots);
@@ -101,23 +105,23 @@ impl Server {
         self.changed.wait(slots).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the server has counted of a model since it was loaded, an entry for each version that is served.
+    /// Statistics of a model since it was loaded, one entry for each available version.
     pub fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
         self.transport().statistics(model)
     }
 
-    /// Registers a region of POSIX shared memory, by which requests can then name their tensors. The server maps it, so it
-    /// has to be on the same machine; of several servers of an endpoint only the one that responded last gets it. It knows
-    /// the region until it ends or [`Self::unregister_shared_memory`] is called.
+    /// Registers a region of POSIX shared memory, which requests can then refer to. The server must be on the same machine,
+    /// since it maps the region; if the endpoint has several servers, only the one that responded last registers it. The
+    /// region stays registered until [`Self::unregister_shared_memory`] is called or the server exits.
     ///
     /// # Errors
-    /// [`Error::SharedMemory`] with the server's message, such as that for a name that is taken; always for a server in
-    /// this process, which sees all memory anyway.
+    /// [`Error::SharedMemory`] with the server's message, for example if the name is in use; always for an in-process
+    /// server, which shares the memory of this process.
     pub fn register_shared_memory(&self, region: &SystemSharedMemoryRegion) -> Result<(), Error> {
         self.shared_memory(&region.name)?.register(region)
     }
 
-    /// Unregisters a region; one that the server does not know is no error.
+    /// Unregisters a region; an unknown name is not an error.
     ///
     /// # Errors
     /// As [`Self::register_shared_memory`].
@@ -125,7 +129,7 @@ impl Server {
         self.shared_memory(region)?.unregister(region)
     }
 
-    /// The regions that the server knows, by their names: everybody's, not only this process's.
+    /// All regions registered with the server, sorted by name, including those of other clients.
     ///
     /// # Errors
     /// As [`Self::register_shared_memory`].
@@ -137,17 +141,17 @@ impl Server {
         self.transport().shared_memory().ok_or_else(|| Error::SharedMemory {
             region: region.to_owned(),
             endpoint: self.endpoint.to_string(),
-            reason: "a server in this process sees its memory anyway; use the tensors themselves".into(),
+            reason: "an in-process server shares the memory of this process; pass the tensors themselves".into(),
         })
     }
 
-    /// There while anyone can ask.
+    /// The transport, which exists until the server is dropped.
     pub(crate) fn transport(&self) -> &dyn Transport {
         self.transport.as_deref().expect("only `drop` takes the transport")
     }
 }
 
-/// A slot that is [`Slot::Opening`]; free again when dropped before the model is open.
+/// A slot that is [`Slot::Opening`]; removed if dropped before the model is open.
 struct Opening<'a> {
     server: &'a Server,
     key: Key,

@@ -1,4 +1,4 @@
-//! Who shares a server: all who open the same endpoint in the same pool.
+//! Sharing of servers: equal endpoints in the same pool share one.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,35 +9,34 @@ use once_cell::sync::OnceCell;
 
 use crate::{Endpoint, Error, InProcess, Log, Server, lock};
 
-/// An endpoint's server: opened by the first who asks, while others who ask for the same wait, and for others do not.
-/// Empty after a failure, for the next to try.
+/// An endpoint's server. The first user opens it; other users of the same endpoint wait, users of other endpoints do not.
+/// Empty after a failure, so that the next user tries again.
 type Slot = OnceCell<Weak<Server>>;
 
-/// Servers by their endpoints, each open as long as somebody holds it. A clone is the same pool.
+/// Servers by their endpoints, each open as long as it has users. A clone is the same pool.
 ///
-/// [`ServerPool::process`] is the one that everybody uses who has no reason for another, such as a test that is to share with
-/// nobody.
+/// [`ServerPool::process`] is the default pool; a pool of one's own keeps its servers separate, for example in tests.
 #[derive(Clone, Default)]
 pub struct ServerPool(Arc<Servers>);
 
 #[derive(Default)]
 struct Servers {
-    /// Stands in for all endpoints.
+    /// The server of all endpoints, if set.
     only: Option<Arc<Server>>,
     slots: Mutex<HashMap<Endpoint, Arc<Slot>>>,
-    /// A server has ended.
-    ended: Condvar,
+    /// Notified when a server has been closed.
+    closed: Condvar,
 }
 
 static PROCESS: LazyLock<ServerPool> = LazyLock::new(ServerPool::default);
 
 impl ServerPool {
-    /// The pool of this process.
+    /// The default pool of this process.
     pub fn process() -> &'static Self {
         &PROCESS
     }
 
-    /// A pool in which every endpoint is `server`, such as one that a test scripts.
+    /// A pool with `server` for every endpoint, such as a scripted server of a test.
     pub fn of(server: Arc<Server>) -> Self {
         Self(Arc::new(Servers {
             only: Some(server),
@@ -45,15 +44,19 @@ impl ServerPool {
         }))
     }
 
-    /// The server at `endpoint`, which is started or connected to unless someone has done so; it is silent.
+    /// The server at `endpoint`; starts it or connects to it if it is not open. An in-process server does not log.
     ///
-    /// A server elsewhere that does not answer is [`Error::Unreachable`], after some seconds at most: try again later.
-    /// Waits for an earlier server at the same endpoint that is just ending: not to be called in a request's `done`.
+    /// Waits while an earlier server of the same endpoint is being closed, so it must not be called in a callback.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if no remote server responds within a few seconds; a later attempt may succeed. For an
+    /// in-process server, [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`],
+    /// [`Error::LibraryTooOld`] or [`Error::ServerStart`].
     pub fn open(&self, endpoint: &Endpoint) -> Result<Arc<Server>, Error> {
         self.open_logging(endpoint, Log::Off)
     }
 
-    /// As [`Self::open`]; an in-process server that is started writes `log` to standard error.
+    /// As [`Self::open`]; an in-process server logs at level `log` to standard error.
     pub fn open_logging(&self, endpoint: &Endpoint, log: Log) -> Result<Arc<Server>, Error> {
         if let Some(server) = &self.0.only {
             return Ok(Arc::clone(server));
@@ -71,11 +74,11 @@ impl ServerPool {
             if let Some(server) = opened.or_else(|| server.upgrade()) {
                 return Ok(server);
             }
-            self.wait_for_end(&endpoint, &slot);
+            self.wait_until_closed(&endpoint, &slot);
         }
     }
 
-    /// How many servers are open.
+    /// Number of open servers.
     pub fn len(&self) -> usize {
         let open = |slot: &Arc<Slot>| slot.get().is_some_and(|server| server.strong_count() > 0);
         lock(&self.0.slots).values().filter(|slot| open(slot)).count()
@@ -86,22 +89,22 @@ impl ServerPool {
         self.len() == 0
     }
 
-    /// The server at `endpoint` has ended.
+    /// Removes the server at `endpoint`, which has been closed.
     pub(crate) fn forget(&self, endpoint: &Endpoint) {
         lock(&self.0.slots).remove(endpoint);
-        self.0.ended.notify_all();
+        self.0.closed.notify_all();
     }
 
-    /// Waits until the server of `slot` has ended.
-    fn wait_for_end(&self, endpoint: &Endpoint, slot: &Arc<Slot>) {
+    /// Waits until the server of `slot` has been closed.
+    fn wait_until_closed(&self, endpoint: &Endpoint, slot: &Arc<Slot>) {
         let mut slots = lock(&self.0.slots);
         while slots.get(endpoint).is_some_and(|known| Arc::ptr_eq(known, slot)) {
-            slots = self.0.ended.wait(slots).unwrap_or_else(PoisonError::into_inner);
+            slots = self.0.closed.wait(slots).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-/// Two are equal when they are the same pool.
+/// Pools are equal if they are the same pool.
 impl PartialEq for ServerPool {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -116,15 +119,23 @@ impl std::fmt::Debug for ServerPool {
     }
 }
 
-/// The endpoint with real paths, so that two ways to one place are one server.
+/// The endpoint with canonical paths, so that different paths of one directory share a server.
 fn canonical(endpoint: &Endpoint) -> Result<Endpoint, Error> {
-    let Endpoint::InProcess(InProcess { repository, home }) = endpoint else {
+    let Endpoint::InProcess(InProcess {
+        repository,
+        install_dir,
+    }) = endpoint
+    else {
         return Ok(endpoint.clone());
     };
     let repository: PathBuf = fs::canonicalize(repository).map_err(|error| Error::RepositoryMissing {
         repository: repository.clone(),
         reason: error.to_string(),
     })?;
-    let home = fs::canonicalize(home).unwrap_or_else(|_| home.clone()); // loading the library says what is missing
-    Ok(Endpoint::InProcess(InProcess { repository, home }))
+    // A missing directory is reported when the library is loaded.
+    let install_dir = fs::canonicalize(install_dir).unwrap_or_else(|_| install_dir.clone());
+    Ok(Endpoint::InProcess(InProcess {
+        repository,
+        install_dir,
+    }))
 }

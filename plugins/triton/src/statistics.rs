@@ -1,4 +1,4 @@
-//! What a server counts of its models, and the shared memory that it knows.
+//! Statistics of a server's models, and its shared memory regions.
 
 use std::time::Duration;
 
@@ -6,54 +6,54 @@ use serde::Deserialize;
 
 use crate::Error;
 
-/// What a server has counted of one version of a model since it was loaded.
+/// Statistics of one version of a model since it was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// The model.
     pub model: String,
     /// Its version.
     pub version: String,
-    /// Inferences, each element of a batch one.
+    /// Number of inferences; each batch entry counts.
     pub inferences: u64,
-    /// Runs of the network: fewer than inferences where they were batched.
+    /// Number of executions of the model; lower than `inferences` if requests were batched.
     pub executions: u64,
-    /// Requests that were answered.
+    /// Successful requests.
     pub success: StatisticDuration,
-    /// Requests that failed.
+    /// Failed requests.
     pub fail: StatisticDuration,
-    /// Waiting for an instance of the model.
+    /// Time in the queue, waiting for an instance of the model.
     pub queue: StatisticDuration,
-    /// Getting the inputs ready.
+    /// Time to prepare the inputs.
     pub compute_input: StatisticDuration,
-    /// Running the network.
+    /// Time to execute the model.
     pub compute_infer: StatisticDuration,
-    /// Getting the outputs out.
+    /// Time to extract the outputs.
     pub compute_output: StatisticDuration,
 }
 
-/// How often something was done, and the time it took in all.
+/// Number of events and their cumulative duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatisticDuration {
-    /// How often.
+    /// Number of events.
     pub count: u64,
-    /// The sum of the times.
+    /// Cumulative duration.
     pub time: Duration,
 }
 
-/// POSIX shared memory that a server has mapped, or is to map.
+/// A region of POSIX shared memory for the tensors of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemSharedMemoryRegion {
-    /// What requests call it.
+    /// The region's name in requests.
     pub name: String,
-    /// Its name in the system, with a slash before it (as for `shm_open`).
+    /// Its POSIX name, starting with a slash (as for `shm_open`).
     pub key: String,
-    /// Bytes before its begin.
+    /// Offset of the region in the shared memory object, in bytes.
     pub offset: u64,
     /// Its length in bytes.
     pub byte_size: u64,
 }
 
-/// Triton's JSON about them, for an in-process server.
+/// Statistics in the JSON of an in-process server.
 #[derive(Deserialize)]
 struct Message {
     model_stats: Vec<Entry>,
@@ -92,12 +92,12 @@ impl From<Time> for StatisticDuration {
 }
 
 impl Statistics {
-    /// Reads Triton's JSON about `model`.
+    /// Reads the statistics of `model` from Triton's JSON.
     pub(crate) fn parse(model: &str, json: &str) -> Result<Vec<Self>, Error> {
         let message: Message = serde_json::from_str(json).map_err(|error| Error::Infer {
             model: model.to_owned(),
             code: crate::Code::Internal,
-            message: format!("the server's statistics make no sense: {error}"),
+            message: format!("cannot read the server's statistics: {error}"),
         })?;
         let entries = message.model_stats.into_iter().map(|entry| Self {
             model: entry.name,

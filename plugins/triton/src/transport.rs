@@ -1,48 +1,48 @@
-//! What every way to a Triton has to do: inside this process, by gRPC, or by a script of a test.
+//! The interface of all transports: in process, gRPC, and scripted.
 
 use std::sync::Arc;
 
 use crate::memory::{Lease, MemoryUse};
 use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
-/// An open way to a Triton, used from any thread.
+/// A connection to a Triton server, usable from any thread.
 pub trait Transport: Send + Sync {
-    /// Loads a model, all versions that its policy serves, unless it is loaded; a server elsewhere decides that itself.
-    /// Called for different models at the same time.
+    /// Loads all versions of a model that its version policy selects, unless it is loaded. Does nothing for a remote server,
+    /// which manages its models itself. May be called for several models concurrently.
     fn load(&self, model: &str) -> Result<(), Error>;
 
-    /// What the server reports about a loaded model; the same for all its versions.
+    /// Metadata and configuration of a loaded model; the same for all its versions.
     fn describe(&self, model: &str) -> Result<ModelDescription, Error>;
 
-    /// Memory for an input of `len` bytes, in the place that the transport sends from.
+    /// Memory for an input of `len` bytes, of the kind that the transport sends from.
     fn lease(&self, len: usize) -> Lease;
 
-    /// What the memory of [`Self::lease`] is in use for.
+    /// Use of the memory of [`Self::lease`].
     fn memory_use(&self) -> MemoryUse;
 
-    /// Sends a request and returns; `callback` is called exactly once, on any thread.
+    /// Sends a request and returns; `callback` is invoked exactly once, on any thread.
     ///
-    /// The request's leases are dropped when the server has released them, however early `callback` is called.
+    /// The request's leases are dropped when the server has released them, however early `callback` is invoked.
     fn infer(&self, model: &Arc<str>, version: u64, request: Request, callback: ResponseCallback);
 
-    /// What the server has counted of a model, an entry for each version that is served.
+    /// Statistics of a model, one entry for each available version.
     fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error>;
 
-    /// Shared memory that the server maps, where the transport has a use for it.
+    /// The shared memory extension, if the transport supports it.
     fn shared_memory(&self) -> Option<&dyn SharedMemory>;
 
-    /// Closes it; every request has had its response by then. Not to be called from a request's callback.
+    /// Closes the connection. On return, the callbacks of all requests have been invoked. Must not be called in a callback.
     fn close(self: Box<Self>);
 }
 
-/// The KServe extension for POSIX shared memory.
+/// KServe's extension for POSIX shared memory.
 pub trait SharedMemory {
-    /// Registers a region with the server, which maps it.
+    /// Registers a region, which the server maps.
     fn register(&self, region: &SystemSharedMemoryRegion) -> Result<(), Error>;
 
-    /// Unregisters a region; one that the server does not know is no error.
+    /// Unregisters a region; an unknown name is not an error.
     fn unregister(&self, region: &str) -> Result<(), Error>;
 
-    /// The regions that the server knows, by their names: everybody's, not only this process's.
+    /// All regions registered with the server, sorted by name, including those of other clients.
     fn regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error>;
 }

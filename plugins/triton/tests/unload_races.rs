@@ -1,7 +1,7 @@
-//! Models and servers that lose their last user the moment they are loaded or have responded, on a busy machine, and
-//! processes that end with requests in flight. Both have ended in memory corruption inside Triton.
+//! Models and servers that are dropped right after they are loaded or have responded, on a busy machine, and processes
+//! that exit with requests in flight. Both have caused memory corruption inside Triton.
 //!
-//! `cargo test -p triton --test unload_races -- --ignored --nocapture ten_thousand` is the long run, whose last output is
+//! `cargo test -p triton --test unload_races -- --ignored --nocapture ten_thousand` is the long run; its last output is
 //! `bench/results/unload-races.md`.
 
 #[path = "triton/common/mod.rs"]
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use common::{PATIENCE, black_image, endpoint, infer, open, repository, repository_with, send};
 use triton::{DataType, Error, Input, Model, Request, ServerPool, loaded_models};
 
-/// Its thread yields to all others.
+/// A model whose threads have the lowest priority.
 const MODEL: &str = r#"
     name: "small" backend: "onnxruntime" max_batch_size: 0
     instance_group [ { count: 2 kind: KIND_CPU } ]
@@ -27,7 +27,7 @@ const MODEL: &str = r#"
     output [ { name: "vests" data_type: TYPE_FP32 dims: [ -1, -1 ] } ]
     parameters { key: "intra_op_thread_count" value { string_value: "1" } }"#;
 
-/// Threads that open and drop the same models.
+/// Number of threads that open and drop the same models.
 const USERS: usize = 2;
 
 fn request(model: &Model) -> Input {
@@ -112,7 +112,7 @@ fn a_model_stays_loaded_after_its_last_user() {
         infer(&model, request(&model)).unwrap();
         drop(model);
         assert_eq!(times_loaded(own.path(), "small"), 1);
-        // Triton counts from the first load, and a request a moment after its response.
+        // Triton counts from the first load, and counts a request shortly after its response.
         let counted = server.statistics("small").unwrap()[0].inferences;
         assert!((round - 1..=round).contains(&counted), "{counted} after {round}");
         // A changed file takes effect in the next process.
@@ -121,7 +121,7 @@ fn a_model_stays_loaded_after_its_last_user() {
 }
 
 #[test]
-fn a_model_that_did_not_load_is_loaded_again() {
+fn a_model_that_failed_to_load_can_be_loaded_later() {
     let own = repository_with("small", &MODEL.replace("onnxruntime", "nosuch"), "worker_softmax");
     let server = open(own.path());
     assert!(matches!(server.model("small", None), Err(Error::ModelLoad { .. })));
@@ -146,13 +146,13 @@ fn the_steps_of_an_ensemble_are_loaded_once() {
     assert!(memory("worker_ensemble") > 0);
 }
 
-/// The exit status of the child processes below, which nothing else ends with.
+/// The exit status of the child processes below, distinct from all others.
 const STATUS: i32 = 23;
 
-/// Names what a child process does. Without it, `child` does nothing.
+/// Environment variable with the task of a child process. Without it, `child` does nothing.
 const CHILD: &str = "SHOPFLOOR_TEST_CHILD";
 
-/// Runs `child` in a process of its own.
+/// Runs `child` in a new process.
 fn run_child(what: &str) -> ExitStatus {
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "child", "--ignored", "--test-threads=1"])
@@ -162,7 +162,7 @@ fn run_child(what: &str) -> ExitStatus {
 }
 
 #[test]
-fn a_process_may_end_while_triton_is_idle_or_executes_requests() {
+fn a_process_may_exit_while_triton_is_idle_or_executing_requests() {
     let rounds = std::env::var("SHOPFLOOR_TEST_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number"));
     for round in 1..=rounds {
         for what in ["idle", "busy", "abandoned", "closed", "callback", "thread"] {
@@ -173,7 +173,7 @@ fn a_process_may_end_while_triton_is_idle_or_executes_requests() {
 }
 
 #[test]
-#[ignore = "run by a_process_may_end_while_triton_is_idle_or_executes_requests"]
+#[ignore = "run by a_process_may_exit_while_triton_is_idle_or_executing_requests"]
 fn child() {
     let Ok(what) = std::env::var(CHILD) else {
         return;
@@ -220,12 +220,12 @@ fn child() {
     std::process::exit(STATUS);
 }
 
-/// Twice as many as there are processors.
+/// Number of busy threads: twice the number of processors.
 fn busy_loops() -> usize {
     2 * thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Does `work` beside [`busy_loops`] threads that never sleep.
+/// Runs `work` beside [`busy_loops`] threads that never sleep.
 fn while_the_machine_is_busy(work: impl FnOnce() + Send) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The transport: requests and calls on the client's thread, and who waits for them.
+//! The gRPC transport: requests and calls run on the client's thread; calls are waited for.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,25 +20,25 @@ use crate::{
     Error, Grpc, ModelDescription, Request, Response, ResponseCallback, Statistics, SystemSharedMemoryRegion, callback,
 };
 
-/// The connections to an endpoint. Dropped, it closes them; what is in flight is cancelled and gets its error.
+/// The connections to an endpoint. Dropping it closes them; requests in flight are cancelled and fail.
 pub(crate) struct Client {
     servers: Arc<Servers>,
     runtime: Runtime,
-    /// Inputs, until their message is written to the wire or given up.
+    /// Inputs, until their message has been sent or dropped.
     memory: Arc<BufferPool>,
 }
 
 impl Client {
-    /// Connects to the first server that is ready, or to one that at least responds.
+    /// Connects to the first server that is ready, else to the first that responds.
     pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
         let unreachable = |reason: String| Error::Unreachable {
             endpoint: endpoint.to_string(),
             reason,
         };
         let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
-        let wanted = endpoint.clone();
+        let requested = endpoint.clone();
         let servers = runtime.wait(async move {
-            let servers = Servers::new(&wanted)?;
+            let servers = Servers::new(&requested)?;
             servers.choose().await.map(|()| servers)
         });
         Ok(Self {
@@ -48,7 +48,7 @@ impl Client {
         })
     }
 
-    /// Calls a server for something that needs no inference, and waits for the response.
+    /// Makes a call other than inference and waits for the response.
     fn call<T, F>(&self, call: impl Fn(ServerClient) -> F + Send + Sync + 'static) -> Result<Result<T, Failure>, Error>
     where
         T: Send + 'static,
@@ -160,7 +160,7 @@ impl SharedMemory for Client {
     }
 }
 
-/// A callback that is called even when the work towards its response is dropped.
+/// A callback that is invoked even if the task that awaits its response is dropped.
 struct CallbackGuard(Option<ResponseCallback>);
 
 impl CallbackGuard {

@@ -1,4 +1,4 @@
-//! A model's description, from the messages that a server sends about it.
+//! A model's description from its KServe metadata and configuration messages.
 
 use super::inference::{
     ModelConfig, ModelConfigRequest, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
@@ -9,13 +9,13 @@ use super::status::Failure;
 use crate::json::spec;
 use crate::{Error, ModelDescription, TensorFormat};
 
-/// Asks for a model's metadata and configuration, once the server has it ready.
+/// Requests a model's metadata and configuration, after checking that it is ready.
 pub(super) async fn describe(servers: &Servers, name: String) -> Result<ModelDescription, Error> {
     let failed = |failure: Failure| failure.into_error(&servers.endpoint, &name);
-    // Any version: the messages do not differ between them, and the metadata lists those that are served.
-    let asked = || (name.clone(), String::new());
+    // No version: the messages are the same for all versions, and the metadata lists those available.
+    let name_and_any_version = || (name.clone(), String::new());
     let ready = servers.call(|mut server| {
-        let (name, version) = asked();
+        let (name, version) = name_and_any_version();
         async move { server.model_ready(ModelReadyRequest { name, version }).await }
     });
     match ready.await {
@@ -25,19 +25,19 @@ pub(super) async fn describe(servers: &Servers, name: String) -> Result<ModelDes
         Err(failure) => return Err(failed(failure)),
     }
     let metadata = servers.call(|mut server| {
-        let (name, version) = asked();
+        let (name, version) = name_and_any_version();
         async move { server.model_metadata(ModelMetadataRequest { name, version }).await }
     });
     let metadata = metadata.await.map_err(failed)?;
     let config = servers.call(|mut server| {
-        let (name, version) = asked();
+        let (name, version) = name_and_any_version();
         async move { server.model_config(ModelConfigRequest { name, version }).await }
     });
     let config = config.await.map_err(failed)?.config.unwrap_or_default();
     description(metadata, config)
 }
 
-/// The error that names the models that there are; the statistics list them.
+/// The error with the available models, which are taken from the statistics.
 async fn not_found(servers: &Servers, model: String) -> Error {
     let statistics = servers.call(|mut server| async move {
         let all = ModelStatisticsRequest::default();

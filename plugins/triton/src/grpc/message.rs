@@ -1,4 +1,4 @@
-//! Requests, responses and statistics as messages.
+//! Conversion of requests, responses and statistics to and from KServe messages.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::memory::LeaseState;
 use crate::statistics::StatisticDuration;
 use crate::{DataType, Output, Request, Response, Statistics, SystemSharedMemoryRegion};
 
-/// The message for a request: the tensors stay where they are until they are written to the wire.
+/// The message for a request. Tensors are not copied; they are sent from the leases' memory.
 pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInferRequest {
     let mut message = ModelInferRequest {
         model_name: model.to_owned(),
@@ -37,7 +37,8 @@ pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInfer
     message
 }
 
-/// Triton takes a priority as a parameter. Not so the timeout: cancelling at the deadline is surer, and never late.
+/// The priority is a request parameter. The timeout is not: the client cancels at the deadline instead, which also limits
+/// the time on the network.
 fn parameters(priority: u64) -> HashMap<String, InferParameter> {
     let priority = i64::try_from(priority).unwrap_or(i64::MAX);
     let choice = InferParameter {
@@ -49,7 +50,7 @@ fn parameters(priority: u64) -> HashMap<String, InferParameter> {
         .collect()
 }
 
-/// The response in a message: its tensors are parts of the message's memory.
+/// The response in a message. Tensors are not copied; they share the message's memory.
 pub(super) fn response(message: ModelInferResponse) -> Result<Response, Failure> {
     let (outputs, contents) = (message.outputs, message.raw_output_contents);
     if outputs.len() != contents.len() {
@@ -84,7 +85,7 @@ fn output(tensor: InferOutputTensor, data: Bytes) -> Result<Output, Failure> {
     })
 }
 
-/// The size of a tensor; `None` for impossible shapes.
+/// The size of a tensor in bytes; `None` if the shape has a negative dimension or overflows.
 fn byte_size(shape: &[i64], element: usize) -> Option<usize> {
     let mut sides = shape.iter().map(|&side| usize::try_from(side).ok());
     sides.try_fold(element, |size, side| size.checked_mul(side?))
@@ -113,17 +114,17 @@ impl From<ModelStatistics> for Statistics {
             version: entry.version,
             inferences: entry.inference_count,
             executions: entry.execution_count,
-            success: spent(times.success),
-            fail: spent(times.fail),
-            queue: spent(times.queue),
-            compute_input: spent(times.compute_input),
-            compute_infer: spent(times.compute_infer),
-            compute_output: spent(times.compute_output),
+            success: statistic(times.success),
+            fail: statistic(times.fail),
+            queue: statistic(times.queue),
+            compute_input: statistic(times.compute_input),
+            compute_infer: statistic(times.compute_infer),
+            compute_output: statistic(times.compute_output),
         }
     }
 }
 
-fn spent(duration: Option<WireDuration>) -> StatisticDuration {
+fn statistic(duration: Option<WireDuration>) -> StatisticDuration {
     let WireDuration { count, ns } = duration.unwrap_or_default();
     let time = Duration::from_nanos(ns);
     StatisticDuration { count, time }
@@ -152,21 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_sent_from_where_they_are() {
+    fn inputs_are_not_copied() {
         let input = Input {
             name: "in".into(),
             datatype: DataType::Uint8,
             shape: vec![1, 3],
             data: Arc::new(BufferPool::default()).lease(3),
         };
-        let place = input.data.as_ptr();
+        let address = input.data.as_ptr();
         let message = request("m", 7, Request::new(vec![input]));
         assert_eq!(
             (message.model_name.as_str(), message.model_version.as_str()),
             ("m", "7")
         );
         assert_eq!(message.inputs[0].datatype, "UINT8");
-        assert_eq!(message.raw_input_contents[0].as_ptr(), place);
+        assert_eq!(message.raw_input_contents[0].as_ptr(), address);
         assert!(message.parameters.is_empty());
         let urgent = Request {
             priority: 2,
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_parts_of_the_message() {
+    fn outputs_share_the_memory_of_the_message() {
         let encoded = response(&[("a", "UINT8", &[2]), ("b", "FP32", &[1, 1])], &[&[1, 2], &[0; 4]]);
         let encoded = Bytes::from(encoded.encode_to_vec());
         let response = super::response(ModelInferResponse::decode(encoded.clone()).unwrap()).unwrap();
@@ -201,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_make_no_sense_are_refused() {
-        let check = |outputs: &[(&str, &str, &[i64])], contents: &[&[u8]], words: &str| {
+    fn malformed_responses_are_refused() {
+        let check = |outputs: &[(&str, &str, &[i64])], contents: &[&[u8]], expected: &str| {
             let failure = super::response(response(outputs, contents)).unwrap_err();
             let Failure::Status { message, .. } = &failure else {
                 panic!("{failure:?}")
             };
-            assert!(message.contains(words), "{message}");
+            assert!(message.contains(expected), "{message}");
         };
         check(&[("a", "UINT8", &[2])], &[], "1 outputs and the elements of 0");
         check(

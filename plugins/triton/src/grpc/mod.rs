@@ -1,6 +1,6 @@
-//! Triton elsewhere, by gRPC: KServe's inference protocol, version 2, with Triton's model configurations.
+//! The gRPC transport: KServe's inference protocol, version 2, with Triton's extension for model configurations.
 //!
-//! Each client has a thread of its own, which drives the connections and calls the callbacks of requests.
+//! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
 mod client;
 mod describe;

@@ -1,4 +1,4 @@
-//! The thread that a client's connections live on.
+//! The thread that drives a client's connections.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::sigpipe;
 use crate::Error;
 
-/// A thread with an event loop. Dropped, it ends the thread, and with it all that was spawned.
+/// A thread with an event loop. Dropping it ends the thread and drops all spawned tasks.
 pub(super) struct Runtime {
     handle: Handle,
     end: Option<oneshot::Sender<()>>,
@@ -25,7 +25,7 @@ impl Runtime {
         let thread = thread::Builder::new().name("triton-grpc".into()).spawn(move || {
             sigpipe::block();
             let _dropped_sender = runtime.block_on(ended);
-            runtime.shutdown_background(); // a name look-up that hangs is left behind
+            runtime.shutdown_background(); // does not wait for a hanging name look-up
         })?;
         Ok(Self {
             handle,
@@ -34,12 +34,12 @@ impl Runtime {
         })
     }
 
-    /// Works on the thread; dropped there when the runtime ends first.
+    /// Runs `work` on the thread. If the runtime ends first, `work` is dropped there.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(work);
     }
 
-    /// Works on the thread while this one waits. Works in the threads of other runtimes, too, whose `block_on` would not.
+    /// Runs `work` on the thread and waits for it. Unlike tokio's `block_on`, it may be called in another runtime's thread.
     pub(super) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.spawn(async move {
@@ -53,7 +53,7 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it does not panic: users' panics are caught
+            let _ = thread.join(); // it does not panic: panics of callbacks are caught
         }
     }
 }

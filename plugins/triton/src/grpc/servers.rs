@@ -1,4 +1,4 @@
-//! The servers of an endpoint, and which of them is asked.
+//! The servers of an endpoint and the choice between them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,34 +14,34 @@ use super::inference::{ModelInferRequest, ModelInferResponse, ServerReadyRequest
 use super::status::{Failure, is_unavailable, reason};
 use crate::{Address, Grpc};
 
-/// How long a connection may take to come about.
+/// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long an answer may take that needs no inference.
+/// Maximum time of a call other than inference.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// With requests waiting, a silent server is asked for a sign of life after `KEEP_ALIVE`, and given up without one. gRPC
-/// servers end connections that ask three times without anything sent between: longer than any inference takes.
+/// Interval of HTTP/2 pings while requests are waiting, and maximum time of the reply. gRPC servers close connections with
+/// three pings in a row without data; at this interval that is longer than any inference.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The largest message: Triton's own limit, that of protobuf.
+/// Maximum message size: that of protobuf, which is also Triton's limit.
 const MAX_MESSAGE: usize = i32::MAX as usize;
 
-/// What calls one server, by a connection that is made when first used and again after it broke.
+/// A client of one server. It connects at the first call and reconnects after a failure.
 pub(super) type ServerClient = GrpcInferenceServiceClient<Channel>;
 
 /// The servers of an endpoint.
 pub(super) struct Servers {
-    /// For messages.
+    /// For error messages.
     pub(super) endpoint: Grpc,
     servers: Vec<ServerClient>,
-    /// The one that answered last.
+    /// Index of the server that responded last.
     current: AtomicUsize,
 }
 
 impl Servers {
-    /// Connects to nobody yet. To be called in a runtime. The error is a reason, as all of them here.
+    /// Does not connect yet. Must be called in a tokio runtime. Errors of this type are the reason as a text.
     pub(super) fn new(endpoint: &Grpc) -> Result<Self, String> {
         let servers = endpoint.addresses.iter().map(client);
         Ok(Self {
@@ -51,26 +51,26 @@ impl Servers {
         })
     }
 
-    /// Finds the first server that is ready; without one, the first that answers: its models may do all the same.
+    /// Chooses the first server that is ready, else the first that responds: its models may be ready even if it is not.
     pub(super) async fn choose(&self) -> Result<(), String> {
-        let (mut answering, mut reasons) = (None, Vec::new());
+        let (mut responding, mut reasons) = (None, Vec::new());
         for (index, server) in self.servers.iter().enumerate() {
             let mut server = server.clone();
             match limited(server.server_ready(ServerReadyRequest {})).await {
-                Ok(answer) if answer.get_ref().ready => {
+                Ok(response) if response.get_ref().ready => {
                     self.current.store(index, Ordering::Relaxed);
                     return Ok(());
                 }
-                Ok(_) => answering = answering.or(Some(index)),
+                Ok(_) => responding = responding.or(Some(index)),
                 Err(status) => reasons.push(self.described(index, &status)),
             }
         }
-        let index = answering.ok_or_else(|| reasons.join("; "))?;
+        let index = responding.ok_or_else(|| reasons.join("; "))?;
         self.current.store(index, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Asks for something that needs no inference.
+    /// Makes a call other than inference, limited to [`CALL_TIMEOUT`].
     pub(super) async fn call<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
@@ -78,13 +78,13 @@ impl Servers {
         self.first_available(|server| limited(call(server))).await
     }
 
-    /// Asks for an inference. Cancelled at the deadline, and when dropped.
+    /// Sends an inference request. It is cancelled at the deadline, or when this future is dropped.
     pub(super) async fn infer(
         &self,
         message: ModelInferRequest,
         deadline: Option<Instant>,
     ) -> Result<ModelInferResponse, Failure> {
-        let answer = self.first_available(|mut server| {
+        let response = self.first_available(|mut server| {
             let mut request = Request::new(message.clone()); // the tensors are shared
             if let Some(deadline) = deadline {
                 request.set_timeout(deadline.saturating_duration_since(Instant::now()));
@@ -92,14 +92,14 @@ impl Servers {
             async move { server.model_infer(request).await }
         });
         match deadline {
-            Some(deadline) => timeout_at(deadline.into(), answer)
+            Some(deadline) => timeout_at(deadline.into(), response)
                 .await
                 .unwrap_or(Err(Failure::DeadlineExceeded)),
-            None => answer.await,
+            None => response.await,
         }
     }
 
-    /// The answer of the server that answered last or, while one is not available, of the next, and so on round.
+    /// Calls the server that responded last and, if it is unavailable, the following ones in turn.
     async fn first_available<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
@@ -112,9 +112,9 @@ impl Servers {
                     reasons.push(self.described(index, &status));
                     refusal = refusal.or(Failure::of_status(status));
                 }
-                answer => {
+                response => {
                     self.current.store(index, Ordering::Relaxed);
-                    return answer.map(Response::into_inner).map_err(Failure::from);
+                    return response.map(Response::into_inner).map_err(Failure::from);
                 }
             }
         }
@@ -139,10 +139,10 @@ fn client(address: &Address) -> Result<ServerClient, String> {
         .max_encoding_message_size(MAX_MESSAGE))
 }
 
-/// The call, given up when it takes long: as good as away.
+/// The call, limited to [`CALL_TIMEOUT`]; after that the server counts as unavailable.
 async fn limited<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|elapsed| {
-        let mut status = Status::unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()));
+        let mut status = Status::unavailable(format!("no response within {} s", CALL_TIMEOUT.as_secs()));
         status.set_source(Arc::new(elapsed));
         Err(status)
     })

@@ -1,12 +1,12 @@
-//! A server that hangs up is no reason to end the process.
+//! Keeps a server that closes its connection from ending the process by SIGPIPE.
 #![allow(unsafe_code)]
 
 use std::{mem, ptr};
 
-/// Has this thread's writes to a connection that is gone fail, in place of a SIGPIPE, which ends programs that do not
-/// ignore it, such as gst-launch-1.0. The signal comes to the thread that writes; the process's handling stays.
+/// Blocks SIGPIPE in this thread, so that writes to a closed connection fail instead. The signal would end programs that do
+/// not ignore it, such as gst-launch-1.0. It is sent to the writing thread, so the process's own handling is unchanged.
 pub(super) fn block() {
-    // SAFETY: a signal set of our own, filled before it is read; the mask is this thread's alone.
+    // SAFETY: a signal set of our own, filled before it is read; the mask is that of this thread only.
     unsafe {
         let mut set = mem::zeroed();
         libc::sigemptyset(&mut set);

@@ -1,6 +1,6 @@
-//! What gRPC's statuses mean to us.
+//! Interpretation of gRPC statuses.
 //!
-//! A status with a source was made here, of a connection's trouble; one without was spoken by the server.
+//! A status with a source was created by the client for a failed connection; one without comes from the server.
 
 use std::error::Error as _;
 use std::iter;
@@ -9,19 +9,19 @@ use tonic::{Status, TimeoutExpired};
 
 use crate::{Code, Error, Grpc};
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The deadline has passed.
     DeadlineExceeded,
-    /// No server is there; the reason, address by address.
+    /// No server is available; the reason for each address.
     Unreachable(String),
-    /// The server's words.
+    /// The server's code and message.
     Status { code: Code, message: String },
 }
 
 impl Failure {
-    /// The server's words, if the status is of the server.
+    /// The server's code and message, if the status comes from the server.
     pub(super) fn of_status(status: Status) -> Option<Self> {
         status.source().is_none().then(|| Self::from(status))
     }
@@ -36,7 +36,7 @@ impl Failure {
         matches!(self, Self::Status { code: found, .. } if *found == code)
     }
 
-    /// For the user who asked `model` something.
+    /// The public error of a call about `model`.
     pub(super) fn into_error(self, endpoint: &Grpc, model: &str) -> Error {
         match self {
             Self::DeadlineExceeded => Error::DeadlineExceeded,
@@ -76,17 +76,17 @@ impl From<Status> for Failure {
     }
 }
 
-/// Whether another server may do better: there is none, or one that is not available.
+/// Whether the server is unavailable, so that another one should be tried.
 pub(super) fn is_unavailable(status: &Status) -> bool {
     !is_late(status) && (status.code() == tonic::Code::Unavailable || status.source().is_some())
 }
 
-/// Whether a deadline has passed, at the server's clock or at the channel's.
+/// Whether a deadline has passed, on the server or on the client.
 fn is_late(status: &Status) -> bool {
     status.code() == tonic::Code::DeadlineExceeded || causes(status).any(|cause| cause.is::<TimeoutExpired>())
 }
 
-/// The status in words: its message and, at the bottom of what it was made of, the cause.
+/// The status's message, followed by the root cause if the message does not contain it.
 pub(super) fn reason(status: &Status) -> String {
     let cause = causes(status).last().map(ToString::to_string);
     match cause {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_keep_their_meaning() {
+    fn codes_are_mapped_to_tritons() {
         let check = |code: tonic::Code, expected: Code, fatal: bool| {
             let error = error(Status::new(code, "why"));
             assert!(
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn another_server_is_asked_where_that_may_help() {
+    fn unavailable_servers_are_distinguished_from_failed_requests() {
         assert!(is_unavailable(&Status::unavailable("stopping")));
         assert!(is_unavailable(&broken(tonic::Code::Unknown, "transport error")));
         assert!(is_unavailable(&broken(tonic::Code::Unavailable, "connect error")));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_has_its_cause() {
+    fn a_reason_includes_the_root_cause() {
         assert_eq!(reason(&Status::internal("why")), "why");
         assert_eq!(reason(&broken(tonic::Code::Unknown, "sad")), "sad: the cable is cut");
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Submitting a request to Triton, and the callbacks by which Triton responds to it and releases it.
+//! Submission of requests to Triton, and Triton's response and release callbacks.
 //!
-//! Triton calls both on its own threads, in any order. Each callback holds the [`InFlightRequest`]; the release callback
-//! alone holds the inputs, so their memory is not used again before.
+//! Triton invokes both on its own threads, in any order. Both hold the [`InFlightRequest`]; only the release callback holds
+//! the inputs, so their memory is not reused before.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -16,7 +16,7 @@ use super::outputs::{self, Allocator};
 use super::server::{RawServer, c_string};
 use crate::{Code, Error, Input, Request};
 
-/// A request that is ours: before Triton accepts it, and after it has released it.
+/// A request owned by us: before Triton accepts it, and after Triton has released it.
 struct OwnedRequest {
     api: &'static Api,
     raw: NonNull<TritonRequest>,
@@ -25,7 +25,7 @@ struct OwnedRequest {
 impl OwnedRequest {
     fn new(server: &RawServer, model: &str, version: i64) -> Result<Self, Failure> {
         let (api, name, mut raw) = (server.api, c_string(model)?, ptr::null_mut());
-        // SAFETY: a place for a pointer; the server lives; Triton copies the name.
+        // SAFETY: `raw` receives a pointer; the server lives; Triton copies the name.
         unsafe {
             api.check((api.InferenceRequestNew)(
                 &mut raw,
@@ -38,12 +38,12 @@ impl OwnedRequest {
         Ok(Self { api, raw })
     }
 
-    /// Lends the tensor to the request: Triton keeps the address of its data.
+    /// Adds an input to the request. Triton keeps the address of its data.
     fn add(&self, input: &Input) -> Result<(), Failure> {
         let (api, raw, name) = (self.api, self.raw.as_ptr(), c_string(&input.name)?);
         let (shape, rank) = (input.shape.as_ptr(), input.shape.len() as u64);
         let data = input.data.as_ptr().cast::<c_void>();
-        // SAFETY: the request is ours; name and shape are copied; the data stays where it is until the request is
+        // SAFETY: the request is ours; name and shape are copied; the data is not moved or freed until the request is
         // released, because `submit` gives the inputs to the release callback.
         unsafe {
             api.check((api.InferenceRequestAddInput)(
@@ -70,7 +70,7 @@ impl OwnedRequest {
         let timeout = request
             .timeout
             .map_or(0, |timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
-        // SAFETY: the request is ours. The timeout only lets Triton drop what is still queued by then.
+        // SAFETY: the request is ours. The timeout only lets Triton drop requests that are still queued by then.
         unsafe {
             api.check((api.InferenceRequestSetTimeoutMicroseconds)(raw, timeout))?;
             api.check((api.InferenceRequestSetPriorityUInt64)(raw, request.priority))
@@ -85,14 +85,14 @@ impl Drop for OwnedRequest {
     }
 }
 
-/// What the release callback receives: the memory that Triton may read until then.
+/// The argument of the release callback: the memory that Triton may read until then.
 struct ReleaseContext {
     api: &'static Api,
     request: Arc<InFlightRequest>,
     _inputs: Vec<Input>,
 }
 
-/// Submits a request to Triton. After an error nothing of it is in flight.
+/// Submits a request to Triton. After an error, the request is not in flight.
 pub(super) fn submit(
     server: &RawServer,
     allocator: &Allocator,
@@ -133,7 +133,7 @@ pub(super) fn submit(
             return Err(failure);
         }
     }
-    std::mem::forget(owned); // Triton's now
+    std::mem::forget(owned); // owned by Triton from here on
     in_flight.handle.accepted(raw);
     Ok(())
 }
@@ -164,20 +164,20 @@ unsafe extern "C" fn responded(response: *mut TritonResponse, flags: u32, userp:
     if let Some(response) = NonNull::new(response) {
         let api = request.handle.api;
         let failed = |failure: Failure| match failure.code {
-            Code::Cancelled => Error::ServerStopped, // a request without a deadline is cancelled only by the end
+            Code::Cancelled => Error::ServerStopped, // requests without a deadline are cancelled only when closing
             code => Error::Infer {
                 model: request.model.to_string(),
                 code,
                 message: failure.message,
             },
         };
-        // SAFETY: the response is ours; what is kept of it are copies and our own buffers.
-        let reply = unsafe {
-            let reply = outputs::read(api, response.as_ptr());
+        // SAFETY: the response is ours; only copies and our own buffers outlive it.
+        let result = unsafe {
+            let result = outputs::read(api, response.as_ptr());
             let _ = api.check((api.InferenceResponseDelete)(response.as_ptr()));
-            reply
+            result
         };
-        request.complete(reply.map_err(failed));
+        request.complete(result.map_err(failed));
     } else if flags & RESPONSE_COMPLETE_FINAL != 0 {
         let (model, message) = (
             request.model.to_string(),

@@ -1,4 +1,4 @@
-//! Cancelling a request in flight, at any stage of its life.
+//! Cancellation of a request at any stage.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -35,7 +35,7 @@ impl CancelHandle {
         }
     }
 
-    /// Asks Triton to drop the request. A request that is executing is finished all the same.
+    /// Cancels the request in Triton. A request that is being executed is completed nevertheless.
     pub(super) fn cancel(&self) {
         match &mut *lock(&self.stage) {
             Stage::Submitting { cancelled } => *cancelled = true,
@@ -44,7 +44,7 @@ impl CancelHandle {
         }
     }
 
-    /// Triton has accepted the request. A cancellation that came earlier is passed on now.
+    /// Triton has accepted the request. An earlier cancellation takes effect now.
     pub(super) fn accepted(&self, request: NonNull<TritonRequest>) {
         let mut stage = lock(&self.stage);
         if let Stage::Submitting { cancelled } = *stage {
@@ -60,9 +60,9 @@ impl CancelHandle {
         *lock(&self.stage) = Stage::Released;
     }
 
-    /// Call it under the lock, which keeps the request from being deleted meanwhile.
+    /// Must be called under the lock, which keeps the request from being deleted meanwhile.
     fn cancel_now(&self, request: NonNull<TritonRequest>) {
-        // SAFETY: accepted and not yet released. If it fails, the request runs to its end.
+        // SAFETY: accepted and not yet released. On failure, the request is completed.
         let _ = unsafe { self.api.check((self.api.InferenceRequestCancel)(request.as_ptr())) };
     }
 }

@@ -1,9 +1,9 @@
-//! The end of the process while Triton's threads are alive.
+//! Process exit while Triton's threads are running.
 //!
-//! `exit` runs the destructors of libtritonserver and libonnxruntime. Idle threads do not mind; a request that is being
-//! executed uses what they free (Triton's metrics are a static object), and the process ends by SIGABRT or SIGSEGV. So
-//! requests and loads are finished first: the handler here is registered after the libraries have been initialised, and
-//! again after each load, which initialises more of them; `exit` calls handlers in reverse order.
+//! `exit` runs the destructors of libtritonserver and libonnxruntime. A request that is being executed uses objects that
+//! they free (Triton's metrics are a static object), and the process would end by SIGABRT or SIGSEGV; idle threads are safe.
+//! So requests and loads are completed first, by an exit handler. It is registered after the libraries have been
+//! initialised, and again after each load, which may initialise more of them, since `exit` calls handlers in reverse order.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use crate::{callback, lock};
 
-/// How long the end of the process waits for requests that are being executed. Then it ends without the destructors.
+/// Maximum time that exit waits for requests that are being executed. After that, the process ends without destructors.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the end of the process looks for what it waits for.
+/// Interval of the checks while exit waits.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 static EXITING: AtomicBool = AtomicBool::new(false);
@@ -44,12 +44,12 @@ unsafe extern "C" {
     fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
 }
 
-/// Whether the process is ending, so that requests are refused. To be asked under the lock of a table.
+/// Whether the process is exiting and requests are refused. Must be called under the lock of a table.
 pub(super) fn is_exiting() -> bool {
     EXITING.load(Ordering::SeqCst)
 }
 
-/// Has the requests of `table` finished before the process ends.
+/// Adds a table whose requests are completed before the process exits.
 pub(super) fn add(table: &Arc<impl Pending + 'static>) {
     let mut tables = lock(&TABLES);
     tables.retain(|table| table.strong_count() > 0);
@@ -57,18 +57,19 @@ pub(super) fn add(table: &Arc<impl Pending + 'static>) {
     tables.push(table);
 }
 
-/// Has requests and loads finished before the destructors of everything run that has been initialised so far.
+/// Registers the exit handler, so that requests and loads are completed before the destructors of all libraries that are
+/// initialised so far.
 pub(super) fn register(freeze: fn(Instant) -> bool) {
     FREEZE.get_or_init(|| freeze);
-    // SAFETY: the function may be called at any time; this code is never unloaded, for Triton has its addresses, too. A
-    // failure, of memory, leaves the earlier registration.
+    // SAFETY: the function may be called at any time; this code is never unloaded, since Triton has its addresses, too. If
+    // out of memory, the earlier registration remains.
     let _ = unsafe { on_exit(at_exit, ptr::null_mut()) };
 }
 
 extern "C" fn at_exit(status: c_int, _argument: *mut c_void) {
     if !finish(Instant::now() + EXIT_TIMEOUT) {
-        // The destructors that are left would free what a request is using.
-        // SAFETY: ends the process as `exit` would have, its streams flushed.
+        // The remaining destructors would free objects in use by a request.
+        // SAFETY: ends the process as `exit` would, with its streams flushed.
         unsafe {
             libc::fflush(ptr::null_mut());
             libc::_exit(status);
@@ -76,9 +77,10 @@ extern "C" fn at_exit(status: c_int, _argument: *mut c_void) {
     }
 }
 
-/// Cancels all requests, refuses new ones, and waits until none is left and no model is loading; whether that is so.
+/// Cancels all requests, refuses new ones, and waits until none is left and no model is loading. False if that takes until
+/// `limit`.
 fn finish(limit: Instant) -> bool {
-    // All registrations but the first to be called find everything finished, or the process has ended.
+    // Only the first registration to be called has anything to do.
     if EXITING.swap(true, Ordering::SeqCst) {
         return true;
     }
@@ -89,7 +91,7 @@ fn finish(limit: Instant) -> bool {
     if FREEZE.get().is_some_and(|freeze| !freeze(limit)) {
         return false;
     }
-    // A callback that ends the process runs on a thread of Triton's, and its request never finishes.
+    // If a callback ends the process, its own request never completes.
     let own = usize::from(callback::is_calling());
     while tables.iter().map(|table| table.len()).sum::<usize>() > own {
         if Instant::now() >= limit {

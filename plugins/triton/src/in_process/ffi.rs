@@ -1,6 +1,6 @@
-//! The part of Triton's C API that we use, declared by hand after `tritonserver.h` 1.34, and its loading.
+//! Declarations of the used part of Triton's C API, after `tritonserver.h` 1.34, and their loading.
 //!
-//! The library is never closed: its servers, and exit handlers of its dependencies, last until the process ends.
+//! The library is never closed: its servers, and exit handlers of its dependencies, exist until the process ends.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -22,7 +22,7 @@ macro_rules! opaque {
 
 opaque! { TritonError TritonServer TritonOptions TritonMessage TritonRequest TritonResponse TritonAllocator TritonTrace }
 
-/// What every function returns: null is success.
+/// The return value of every function: null for success.
 pub(super) type Outcome = *mut TritonError;
 
 pub(super) type AllocFn = unsafe extern "C" fn(
@@ -51,7 +51,7 @@ pub(super) type StartFn = unsafe extern "C" fn(allocator: *mut TritonAllocator, 
 pub(super) type ReleasedFn = unsafe extern "C" fn(request: *mut TritonRequest, flags: u32, userp: *mut c_void);
 pub(super) type RespondedFn = unsafe extern "C" fn(response: *mut TritonResponse, flags: u32, userp: *mut c_void);
 
-/// Declares the table of functions and how it is filled.
+/// Declares the table of functions and its loading.
 macro_rules! api {
     ($( fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty; )*) => {
         /// Triton's functions, by their names without `TRITONSERVER_`.
@@ -61,7 +61,7 @@ macro_rules! api {
         }
 
         impl Api {
-            /// Looks every function up; an error is the name of the first one that is missing.
+            /// Looks up every function; the error is the name of the first missing one.
             fn find(library: &Library) -> Result<Self, &'static str> {
                 Ok(Self { $( $name: {
                     let name = concat!("TRITONSERVER_", stringify!($name));
@@ -170,7 +170,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A failure that is found before Triton is called.
+    /// A failure detected before Triton is called.
     pub(super) fn invalid(message: String) -> Self {
         Self {
             code: Code::InvalidArg,
@@ -203,23 +203,23 @@ impl Api {
     /// The version of the API that the library implements.
     pub(super) fn version(&self) -> Result<(u32, u32), Failure> {
         let (mut major, mut minor) = (0, 0);
-        // SAFETY: two places for numbers.
+        // SAFETY: both arguments receive a number.
         unsafe { self.check((self.ApiVersion)(&mut major, &mut minor)) }.map(|()| (major, minor))
     }
 }
 
-/// Opens a shared library for good, without making its symbols visible to others.
+/// Opens a shared library permanently, without making its symbols visible to others.
 ///
 /// # Safety
-/// Its initialisers run: it is a library that the user means to be loaded.
-pub(super) unsafe fn open_for_good(path: &Path) -> Result<Library, libloading::Error> {
-    const RTLD_NODELETE: c_int = 0x1000; // glibc's and musl's; closing is harmless then
+/// The library's initialisers run: it must be one that the user has configured, or a dependency of it.
+pub(super) unsafe fn open_permanently(path: &Path) -> Result<Library, libloading::Error> {
+    const RTLD_NODELETE: c_int = 0x1000; // of glibc and musl; makes closing a no-op
     let flags = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_LOCAL | RTLD_NODELETE;
     // SAFETY: as promised by the caller.
     unsafe { Library::open(Some(path), flags) }
 }
 
-/// The function table of an open `libtritonserver`; an error is the name of a function that it lacks.
+/// The function table of an open `libtritonserver`; the error is the name of a missing function.
 pub(super) fn find(library: &Library) -> Result<Api, &'static str> {
     Api::find(library)
 }

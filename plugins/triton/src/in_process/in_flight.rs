@@ -1,4 +1,4 @@
-//! Requests in flight: each answered exactly once, at its deadline at the latest.
+//! Requests in flight. The callback of each is invoked exactly once, at its deadline at the latest.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -16,35 +16,36 @@ pub(super) struct InFlightRequest {
     id: u64,
     table: Arc<InFlightRequests>,
     deadline: Option<Instant>,
-    done: Mutex<Option<ResponseCallback>>,
+    callback: Mutex<Option<ResponseCallback>>,
     /// The model, for messages.
     pub(super) model: Arc<str>,
-    /// Where the outputs' memory comes from.
+    /// The pool of the outputs' memory.
     pub(super) outputs: Arc<BufferPool>,
-    /// The memory of its inputs.
+    /// The leases of its inputs.
     leases: Vec<LeaseHandle>,
     /// Cancels the request in Triton.
     pub(super) handle: CancelHandle,
 }
 
 impl InFlightRequest {
-    /// Answers the request, unless it has been answered.
+    /// Invokes the callback, unless it has been invoked.
     pub(super) fn complete(&self, result: Result<Response, Error>) {
-        let done = lock(&self.done).take();
-        if let Some(done) = done {
+        let callback = lock(&self.callback).take();
+        if let Some(callback) = callback {
             self.advance(LeaseState::Answered);
-            callback::invoke(done, result);
+            callback::invoke(callback, result);
         }
     }
 
-    /// The deadline has passed: answers at once. Triton is asked to drop the request, and keeps its memory until it has.
+    /// The deadline has passed: cancels the request in Triton and invokes the callback. The memory stays in use until Triton
+    /// releases the request.
     fn expire(&self) {
-        // Taken before the cancellation, whose response would otherwise be the first.
-        let done = lock(&self.done).take();
+        // Taken before cancelling, since Triton may respond to the cancellation at once.
+        let callback = lock(&self.callback).take();
         self.handle.cancel();
-        if let Some(done) = done {
+        if let Some(callback) = callback {
             self.advance(LeaseState::Quarantined);
-            callback::invoke(done, Err(Error::DeadlineExceeded));
+            callback::invoke(callback, Err(Error::DeadlineExceeded));
         }
     }
 
@@ -57,7 +58,7 @@ impl InFlightRequest {
 
 impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.complete(Err(Error::ServerStopped)); // Triton has always responded by now; this makes it a certainty
+        self.complete(Err(Error::ServerStopped)); // in case Triton has not responded
         let mut state = lock(&self.table.state);
         state.requests.remove(&self.id);
         if let Some(deadline) = self.deadline {
@@ -67,13 +68,13 @@ impl Drop for InFlightRequest {
     }
 }
 
-/// The requests in flight of one user of a server.
+/// The requests in flight of one [`super::InProcessServer`].
 #[derive(Default)]
 pub(super) struct InFlightRequests {
     state: Mutex<State>,
-    /// A request has finished.
+    /// Notified when a request has finished.
     finished: Condvar,
-    /// There is an earlier deadline, or the [`DeadlineThread`] ends.
+    /// Notified when there is an earlier deadline, or the [`DeadlineThread`] is to end.
     earlier: Condvar,
 }
 
@@ -86,17 +87,17 @@ struct State {
 }
 
 impl InFlightRequests {
-    /// A table whose requests finish before the process ends.
+    /// A table whose requests are completed before the process exits.
     pub(super) fn new() -> Arc<Self> {
         let table: Arc<Self> = Arc::default();
         exit::add(&table);
         table
     }
 
-    /// Adds a request; its deadline counts from now.
+    /// Adds a request, whose timeout starts now.
     ///
     /// # Errors
-    /// `done`, when the process is ending.
+    /// Returns `callback` if the process is exiting.
     pub(super) fn start(
         self: &Arc<Self>,
         model: Arc<str>,
@@ -104,12 +105,12 @@ impl InFlightRequests {
         leases: Vec<LeaseHandle>,
         handle: CancelHandle,
         timeout: Option<Duration>,
-        done: ResponseCallback,
+        callback: ResponseCallback,
     ) -> Result<Arc<InFlightRequest>, ResponseCallback> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock(&self.state);
         if exit::is_exiting() {
-            return Err(done);
+            return Err(callback);
         }
         for lease in &leases {
             lease.advance(LeaseState::InFlight);
@@ -120,7 +121,7 @@ impl InFlightRequests {
             id,
             table: Arc::clone(self),
             deadline,
-            done: Mutex::new(Some(done)),
+            callback: Mutex::new(Some(callback)),
             model,
             outputs,
             leases,
@@ -136,14 +137,14 @@ impl InFlightRequests {
         Ok(request)
     }
 
-    /// Asks Triton to drop what it has not begun.
+    /// Cancels all requests that Triton is not executing yet.
     pub(super) fn cancel(&self) {
         for request in self.all() {
             request.handle.cancel();
         }
     }
 
-    /// Answers every request that has not been answered. Triton keeps the memory of those that it is executing.
+    /// Fails every request without a response. The memory of those being executed stays in use.
     pub(super) fn abandon(&self) {
         for request in self.all() {
             request.complete(Err(Error::ServerStopped));
@@ -182,7 +183,7 @@ impl InFlightRequests {
             }
             state.deadlines.remove(&(deadline, id));
             let request = state.requests.get(&id).and_then(Weak::upgrade);
-            drop(state); // a user's closure may run next, and the request may end: both need the lock
+            drop(state); // the callback may run next, and the request may end: both need the lock
             if let Some(request) = request {
                 request.expire();
             }
@@ -225,7 +226,7 @@ impl Drop for DeadlineThread {
         lock(&self.requests.state).ended = true;
         self.requests.earlier.notify_all();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it does not panic: users' panics are caught
+            let _ = thread.join(); // it does not panic: panics of callbacks are caught
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Finding and loading `libtritonserver.so` of a Triton installation: once per file and process, and for good.
-
+//! Loading of `libtritonserver.so` of a Triton installation: once per file and process, permanently.
 #![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
@@ -13,14 +12,17 @@ use libloading::os::unix::Library;
 use super::ffi::{self, Api};
 use crate::{Error, lock};
 
-/// The first API version that was seen working, that of Triton 2.51; later ones only add to it.
+/// The oldest supported API version, that of Triton 2.51; later minor versions only add functions.
 const OLDEST: (u32, u32) = (1, 34);
 
 static LOADED: Mutex<Option<HashMap<PathBuf, &'static Api>>> = Mutex::new(None);
 
-/// The functions of `HOME/lib/libtritonserver.so`.
-pub(super) fn load(home: &Path) -> Result<&'static Api, Error> {
-    let tried = home.join("lib/libtritonserver.so");
+/// The functions of `lib/libtritonserver.so` in `install_dir`.
+///
+/// # Errors
+/// [`Error::LibraryNotFound`] or [`Error::LibraryTooOld`].
+pub(super) fn load(install_dir: &Path) -> Result<&'static Api, Error> {
+    let tried = install_dir.join("lib/libtritonserver.so");
     let not_found = |reason: String| Error::LibraryNotFound {
         tried: tried.clone(),
         reason,
@@ -28,7 +30,7 @@ pub(super) fn load(home: &Path) -> Result<&'static Api, Error> {
                  installation), or name its directory in SHOPFLOOR_TRITON"
             .into(),
     };
-    // The wheel's library is reached through a link, and its dependencies lie beside the real file.
+    // In a Python wheel the library is a link, and its dependencies are beside the real file.
     let path = fs::canonicalize(&tried).map_err(|error| not_found(error.to_string()))?;
     let mut loaded = lock(&LOADED);
     let loaded = loaded.get_or_insert_default();
@@ -51,32 +53,32 @@ pub(super) fn load(home: &Path) -> Result<&'static Api, Error> {
     Ok(api)
 }
 
-/// Opens the library; where the loader does not find its dependencies, those beside it first.
+/// Opens the library. If the loader does not find its dependencies, opens those beside it first.
 fn open(path: &Path) -> Result<Library, libloading::Error> {
-    // SAFETY: the user's Triton is meant to be loaded.
-    let first = unsafe { ffi::open_for_good(path) };
+    // SAFETY: the user has configured this Triton.
+    let first = unsafe { ffi::open_permanently(path) };
     first.or_else(|_| {
         open_neighbours(path, &mut HashSet::new());
         // SAFETY: as above.
-        unsafe { ffi::open_for_good(path) }
+        unsafe { ffi::open_permanently(path) }
     })
 }
 
-/// Opens what `path` needs and what lies in the same directory, deepest first.
+/// Opens the dependencies of `path` in the same directory, deepest first.
 ///
-/// The libraries that a wheel bundles have mangled names and no RPATH: the loader finds one only by the name of
-/// a library that is already open. What cannot be read or opened is left for the loader to complain about.
+/// The libraries bundled in a wheel have mangled names and no RPATH: the loader finds one only if it is already open.
+/// Libraries that cannot be read or opened are skipped; the loader reports them later.
 fn open_neighbours(path: &Path, seen: &mut HashSet<PathBuf>) {
     for neighbour in needed_neighbours(path) {
         if seen.insert(neighbour.clone()) {
             open_neighbours(&neighbour, seen);
             // SAFETY: a dependency of the user's Triton; the loader would open it anyway.
-            let _stays_open = unsafe { ffi::open_for_good(&neighbour) };
+            let _stays_open = unsafe { ffi::open_permanently(&neighbour) };
         }
     }
 }
 
-/// The libraries that the file at `path` names as needed (`DT_NEEDED`) and that lie beside it.
+/// The needed libraries (`DT_NEEDED`) of the file at `path` that are beside it.
 fn needed_neighbours(path: &Path) -> Vec<PathBuf> {
     let Ok(file) = fs::read(path) else {
         return Vec::new();

@@ -1,6 +1,6 @@
-//! Triton inside this process: `libtritonserver` behind safe functions.
+//! The in-process transport: `libtritonserver` behind safe functions.
 //!
-//! Triton's servers and the models that they have loaded stay until the process ends: [`resident`] has the reason.
+//! Triton's servers and their loaded models exist until the process ends; [`resident`] explains why.
 
 mod callbacks;
 mod cancel;
@@ -27,24 +27,24 @@ use resident::{ResidentServer, load_error};
 
 pub use resident::{LoadedModel, loaded_models};
 
-/// How long [`InProcessServer::close`] waits for requests that are being executed.
+/// Maximum time that [`InProcessServer::close`] waits for requests that are being executed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One user's access to the Triton server of an endpoint, with the requests of that user. Users of equal endpoints share
-/// Triton's server and its models.
+/// A handle to the Triton server of an endpoint, with its own requests in flight. Equal endpoints share Triton's server and
+/// its models.
 pub(crate) struct InProcessServer {
     server: &'static ResidentServer,
     requests: Arc<InFlightRequests>,
     deadlines: DeadlineThread,
-    /// What requests are written into; Triton reads it in place.
+    /// Memory of inputs, which Triton reads in place.
     inputs: Arc<BufferPool>,
-    /// What Triton writes outputs into.
+    /// Memory of outputs.
     outputs: Arc<BufferPool>,
 }
 
 impl InProcessServer {
-    /// Opens the server of `endpoint`; starts it for the first user in this process. `log` applies to all servers of the
-    /// process from now on.
+    /// Opens the server of `endpoint`, and starts it if it does not run in this process yet. `log` applies to all servers of
+    /// the process from now on.
     ///
     /// # Errors
     /// [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`], [`Error::LibraryTooOld`] or
@@ -127,8 +127,8 @@ impl Transport for InProcessServer {
         None
     }
 
-    /// Cancels this user's queued requests, waits for those that are being executed, [`CLOSE_TIMEOUT`] at most, and responds
-    /// to every request. Triton and its models stay.
+    /// Cancels this handle's queued requests, waits up to [`CLOSE_TIMEOUT`] for those being executed, and fails the rest.
+    /// Triton and its models stay loaded.
     fn close(self: Box<Self>) {
         self.requests.cancel();
         self.requests.wait(Instant::now() + CLOSE_TIMEOUT);

@@ -1,6 +1,6 @@
-//! Outputs: the memory that they are written into, and reading them from a response.
+//! Allocation of output memory for Triton, and conversion of Triton's responses.
 //!
-//! The memory is ours and reference-counted: the response holds it, and so does each output that a user keeps.
+//! The memory is ours and reference-counted: it is shared by Triton's response and by each [`Output`].
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
@@ -13,7 +13,7 @@ use super::ffi::{Api, ERROR_UNAVAILABLE, Failure, MEMORY_CPU, Outcome, TritonAll
 use super::in_flight::InFlightRequest;
 use crate::{DataType, Lease, Output, Response};
 
-/// Makes the buffers that outputs are written into.
+/// Allocates the buffers of outputs.
 pub(super) struct Allocator {
     api: &'static Api,
     pub(super) raw: NonNull<TritonAllocator>,
@@ -27,7 +27,7 @@ unsafe impl Sync for Allocator {}
 impl Allocator {
     pub(super) fn new(api: &'static Api) -> Result<Self, Failure> {
         let mut raw = ptr::null_mut();
-        // SAFETY: a place for a pointer; the functions are of the declared types.
+        // SAFETY: `raw` receives a pointer; the functions are of the declared types.
         unsafe { api.check((api.ResponseAllocatorNew)(&mut raw, allocate, free, None)) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no allocator".into()))?;
         Ok(Self { api, raw })
@@ -48,7 +48,7 @@ impl Drop for Allocator {
 pub(super) unsafe fn read(api: &'static Api, response: *mut TritonResponse) -> Result<Response, Failure> {
     let mut count = 0;
     // SAFETY: as promised by the caller. The header says that the error belongs to the response, but every call
-    // makes one of its own, which Triton's own servers delete, too.
+    // creates a new one, which Triton's own servers delete, too.
     unsafe {
         api.check((api.InferenceResponseError)(response))?;
         api.check((api.InferenceResponseOutputCount)(response, &mut count))?;
@@ -66,8 +66,8 @@ unsafe fn read_output(api: &'static Api, response: *mut TritonResponse, index: u
     let (mut name, mut datatype, mut shape, mut rank) = (ptr::null(), 0, ptr::null(), 0);
     let (mut base, mut byte_size, mut buffer) = (ptr::null(), 0, ptr::null_mut());
     let (mut memory_type, mut memory_type_id) = (MEMORY_CPU, 0);
-    // SAFETY: places for what is asked; name and shape are copied while the response lives; a buffer is an
-    // `Arc<Lease>` of `allocate`'s, of which this takes a count of its own.
+    // SAFETY: the arguments receive the values; name and shape are copied while the response lives; a buffer is an
+    // `Arc<Lease>` of `allocate`, whose count is incremented.
     unsafe {
         api.check((api.InferenceResponseOutput)(
             response,
@@ -106,7 +106,7 @@ unsafe fn read_output(api: &'static Api, response: *mut TritonResponse, index: u
     }
 }
 
-/// An output's memory, as [`Bytes`] owns it.
+/// An output's memory, owned by [`Bytes`].
 struct OutputData(Arc<Lease>);
 
 impl AsRef<[u8]> for OutputData {
@@ -115,7 +115,7 @@ impl AsRef<[u8]> for OutputData {
     }
 }
 
-/// Triton requests memory for an output. It is host memory, whatever type Triton prefers.
+/// Allocation callback: provides host memory for an output, whatever type Triton prefers.
 unsafe extern "C" fn allocate(
     _allocator: *mut TritonAllocator,
     _tensor_name: *const c_char,
@@ -128,12 +128,12 @@ unsafe extern "C" fn allocate(
     actual_memory_type: *mut u32,
     actual_memory_type_id: *mut i64,
 ) -> Outcome {
-    // SAFETY: `userp` is the request that `responded` holds until the final response; the rest are places for the
-    // results.
+    // SAFETY: `userp` is the request that `responded` holds until the final response; the other arguments
+    // receive the results.
     unsafe {
         let request = &*userp.cast_const().cast::<InFlightRequest>();
         let Some(memory) = request.outputs.try_lease(byte_size) else {
-            return (request.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"no memory for an output".as_ptr());
+            return (request.handle.api.ErrorNew)(ERROR_UNAVAILABLE, c"out of memory for an output".as_ptr());
         };
         *buffer = memory.as_mut_ptr().cast();
         *buffer_userp = Arc::into_raw(Arc::new(memory)).cast_mut().cast();
@@ -143,7 +143,7 @@ unsafe extern "C" fn allocate(
     ptr::null_mut()
 }
 
-/// Triton no longer needs the memory of an output; a reply may.
+/// Release callback of the allocator: Triton no longer uses the memory of an output; an [`Output`] may.
 unsafe extern "C" fn free(
     _allocator: *mut TritonAllocator,
     _buffer: *mut c_void,
@@ -153,7 +153,7 @@ unsafe extern "C" fn free(
     _memory_type_id: i64,
 ) -> Outcome {
     if !buffer_userp.is_null() {
-        // SAFETY: the count that `allocate` gave.
+        // SAFETY: the reference that `allocate` passed to Triton.
         drop(unsafe { Arc::from_raw(buffer_userp.cast_const().cast::<Lease>()) });
     }
     ptr::null_mut()

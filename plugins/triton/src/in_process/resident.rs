@@ -1,9 +1,9 @@
 //! The Triton servers of this process: one for each model repository and installation, from its first use until the
-//! process ends. A loaded model stays loaded as long.
+//! process ends. Loaded models stay loaded as long.
 //!
 //! # Why nothing is unloaded
 //! Unloading a model is not safe in Triton 2.51 (branch `r24.10` of `triton-inference-server/core`), nor in its main branch
-//! of June 2026 (commit `73aad7c`), and nothing outside of Triton can make it so:
+//! of June 2026 (commit `73aad7c`), and cannot be made safe from outside Triton:
 //!
 //! * **A freed counter is written to.** `MetricModelReporter::Create` (`metric_model_reporter.cc`) hands out one reporter
 //!   per model name and version through a `weak_ptr`, with metrics disabled, too. While the last owner's destructor runs on
@@ -14,15 +14,15 @@
 //! * **The last element of an empty list is read.** A model's thread takes its instance out of a list for each piece of
 //!   work, reports the work as done, and then puts it back. `TritonBackendThread::StopBackendThread`
 //!   (`backend_model_instance.cc`), which unloading calls, reads the list's last element without a lock. From outside,
-//!   "done" is visible and "put back" is not.
+//!   the report is visible and the return to the list is not.
 //! * **A map is changed while it is read.** With more than one instance, `RateLimiter::UnregisterModelInstance`
 //!   (`rate_limiter.cc`) erases from `specific_queues_` under one mutex while the threads of the other instances read it
 //!   under another, or under none.
 //! * **A server is used after its deletion.** The thread that deletes a model reports the model as unloaded and then locks a
 //!   mutex of the server; `TRITONSERVER_ServerDelete` may have freed that by then.
 //!
-//! Watching Triton's threads does not help: one that sleeps may be waiting for a lock in the middle of its work, and Linux
-//! leaves living threads out of a listing of `/proc/self/task` while older ones end (60 to 400 of 600,000 listings).
+//! Watching Triton's threads does not help: a sleeping thread may be waiting for a lock in the middle of its work, and
+//! listings of `/proc/self/task` omit running threads while older ones exit (in 60 to 400 of 600,000 listings).
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CString, OsStr};
@@ -45,10 +45,10 @@ use super::outputs::Allocator;
 use super::server::{Options, RawServer};
 use crate::{Code, Error, InProcess, Log, lock};
 
-/// The running servers. Locked for moments only.
+/// The running servers. Only locked for short operations on the map.
 static SERVERS: Mutex<Option<HashMap<InProcess, &'static ResidentServer>>> = Mutex::new(None);
 
-/// Locked while a server starts: Triton sets up what all servers share without a lock of its own.
+/// Locked while a server starts: Triton initialises state shared by all servers without a lock.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// A Triton server that runs until the process ends.
@@ -59,7 +59,7 @@ pub(super) struct ResidentServer {
     /// Locked while a model loads: an ensemble's steps are loaded with it, and a second load of a step would be a reload,
     /// which unloads.
     loading: Mutex<()>,
-    /// The loaded models and the memory that each took, in bytes. Locked for moments only.
+    /// The loaded models and the memory of each in bytes. Only locked for short operations on the map.
     models: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -78,7 +78,7 @@ impl ResidentServer {
         let _starting = lock(&STARTING);
         let running = lock(&SERVERS).get_or_insert_default().get(endpoint).copied();
         if let Some(server) = running {
-            let options = Options::new(server.raw.api, log); // Triton applies log settings as they are made
+            let options = Options::new(server.raw.api, log); // Triton applies log settings when they are set
             return options.map(|_| server).map_err(start_error);
         }
         let number = lock(&SERVERS).get_or_insert_default().len() + 1;
@@ -88,13 +88,13 @@ impl ResidentServer {
     }
 
     fn start(endpoint: &InProcess, log: Log, number: usize) -> Result<Self, Error> {
-        let api = library::load(&endpoint.home)?;
+        let api = library::load(&endpoint.install_dir)?;
         let start = || {
             let options = Options::new(api, log)?;
             options.model_repository(&path(&endpoint.repository)?)?;
-            options.backend_directory(&path(&endpoint.home.join("backends"))?)?;
-            // Our onnxruntime backend needs it; other backends, such as NVIDIA's, bring their own.
-            if let Ok(library) = fs::canonicalize(endpoint.home.join("lib/libonnxruntime.so")) {
+            options.backend_directory(&path(&endpoint.install_dir.join("backends"))?)?;
+            // Our onnxruntime backend needs it; other backends, such as NVIDIA's, have their own copy.
+            if let Ok(library) = fs::canonicalize(endpoint.install_dir.join("lib/libonnxruntime.so")) {
                 options.backend_config(c"onnxruntime", c"library", &path(&library)?)?;
             }
             let allocator = Allocator::new(api)?;
@@ -117,7 +117,7 @@ impl ResidentServer {
     }
 
     /// Loads all versions of a model that its version policy selects; does nothing if it is loaded, even if its files have
-    /// changed since.
+    /// changed.
     ///
     /// # Errors
     /// [`Error::RepositoryMissing`], [`Error::ModelNotFound`] or [`Error::ModelLoad`].
@@ -146,7 +146,7 @@ impl ResidentServer {
         Ok(())
     }
 
-    /// The models that Triton loads with this one: an ensemble's steps, and theirs.
+    /// The models that Triton loads with this one: the steps of an ensemble, recursively.
     fn steps(&self, model: &str) -> Vec<String> {
         let config = self.raw.config(model, -1).unwrap_or_default(); // reported when the model is described
         let mut all = Vec::new();
@@ -158,19 +158,19 @@ impl ResidentServer {
     }
 }
 
-/// A model that is loaded in this process, until the process ends.
+/// A model loaded in this process. It stays loaded until the process ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedModel {
-    /// The repository that it was loaded from.
+    /// The model repository that it was loaded from.
     pub repository: PathBuf,
-    /// Its name.
+    /// The model's name.
     pub model: String,
-    /// By how many bytes the process's resident memory grew while it was loaded, other threads' allocations included. 0
-    /// for a step that was loaded with its ensemble, and where there is no `/proc`.
+    /// Growth of the process's resident memory in bytes while the model was loaded, including allocations of other threads.
+    /// 0 for a step that was loaded with its ensemble, and on systems without `/proc`.
     pub memory: u64,
 }
 
-/// The models that are loaded in this process, by repository and name. Never blocks for long.
+/// The models loaded in this process, sorted by repository and name. Does not wait for models being loaded.
 #[must_use]
 pub fn loaded_models() -> Vec<LoadedModel> {
     let mut loaded = Vec::new();
@@ -190,13 +190,13 @@ fn servers() -> Vec<&'static ResidentServer> {
     lock(&SERVERS).iter().flat_map(HashMap::values).copied().collect()
 }
 
-/// For the end of the process: keeps servers from starting and models from loading, for good. Waits for those that are
-/// under way, at most until `limit`; whether they have finished.
+/// For process exit: prevents further servers from starting and models from loading, permanently. Waits for those in
+/// progress until `limit`; false if they have not finished.
 fn freeze(limit: Instant) -> bool {
     hold(&STARTING, limit) && servers().into_iter().all(|server| hold(&server.loading, limit))
 }
 
-/// Locks `mutex` for good, unless that takes until `limit`.
+/// Locks `mutex` permanently; false if that is not possible until `limit`.
 fn hold(mutex: &'static Mutex<()>, limit: Instant) -> bool {
     loop {
         match mutex.try_lock() {
@@ -212,7 +212,7 @@ fn hold(mutex: &'static Mutex<()>, limit: Instant) -> bool {
     }
 }
 
-/// Does `work` on a new thread of this name.
+/// Runs `work` on a new thread with this name.
 fn run_on_thread<T: Send>(name: String, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name(name).spawn_scoped(scope, work)?;
@@ -220,7 +220,7 @@ fn run_on_thread<T: Send>(name: String, work: impl FnOnce() -> T + Send) -> io::
     })
 }
 
-/// The names of the repository's models: its directories with a configuration.
+/// The names of the repository's models: its directories with a `config.pbtxt`.
 fn models(repository: &Path) -> Result<Vec<String>, Error> {
     let missing = |error: io::Error| Error::RepositoryMissing {
         repository: repository.into(),
@@ -237,7 +237,7 @@ fn models(repository: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// The models that a configuration, in Triton's JSON, names as steps; none unless it is an ensemble's.
+/// The steps in a configuration in Triton's JSON; empty unless it is an ensemble's.
 fn steps(config: &str) -> Vec<String> {
     #[derive(Deserialize, Default)]
     struct Config {
@@ -258,13 +258,13 @@ fn steps(config: &str) -> Vec<String> {
     steps.map(|step| step.model_name).collect()
 }
 
-/// The process's resident memory in bytes; 0 where there is no `/proc`.
+/// The process's resident memory in bytes; 0 on systems without `/proc`.
 fn resident_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     resident_bytes(&status).unwrap_or(0)
 }
 
-/// `VmRSS` of the text of `/proc/PID/status`, which is in KiB.
+/// `VmRSS` in the text of `/proc/PID/status`, converted from KiB to bytes.
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
@@ -276,7 +276,7 @@ fn start_error(failure: Failure) -> Error {
     }
 }
 
-/// What Triton reports when a model does not load or cannot be described.
+/// The error for a model that Triton cannot load or describe.
 pub(super) fn load_error(model: &str, failure: Failure) -> Error {
     Error::ModelLoad {
         model: model.to_owned(),
@@ -287,7 +287,7 @@ pub(super) fn load_error(model: &str, failure: Failure) -> Error {
 fn path(path: &Path) -> Result<CString, Failure> {
     CString::new(OsStr::as_bytes(path.as_os_str())).map_err(|_| Failure {
         code: Code::InvalidArg,
-        message: format!("{} has a NUL in it", path.display()),
+        message: format!("{} contains a NUL character", path.display()),
     })
 }
 

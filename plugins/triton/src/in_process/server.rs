@@ -1,4 +1,4 @@
-//! Triton's server object and its options behind safe functions.
+//! Safe wrappers of Triton's server object and its options.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
@@ -7,22 +7,22 @@ use std::ptr::{self, NonNull};
 use super::ffi::{Api, Failure, MODEL_CONTROL_EXPLICIT, Outcome, TritonMessage, TritonOptions, TritonServer};
 use crate::Log;
 
-/// The server's settings.
+/// The server's options.
 pub(super) struct Options {
     api: &'static Api,
     raw: NonNull<TritonOptions>,
 }
 
-/// A function of Triton's that takes one string.
+/// A Triton function that sets a string option.
 type SetString = unsafe extern "C" fn(*mut TritonOptions, *const c_char) -> Outcome;
-/// A function of Triton's that takes one switch.
+/// A Triton function that sets a boolean option.
 type SetBool = unsafe extern "C" fn(*mut TritonOptions, bool) -> Outcome;
 
 impl Options {
-    /// Models are loaded on demand, configurations are taken as written, no metrics are kept.
+    /// Options for loading on demand, without completion of configurations and without metrics.
     pub(super) fn new(api: &'static Api, log: Log) -> Result<Self, Failure> {
         let mut raw = ptr::null_mut();
-        // SAFETY: a place for a pointer.
+        // SAFETY: `raw` receives a pointer.
         unsafe { api.check((api.ServerOptionsNew)(&mut raw)) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no options".into()))?;
         let options = Self { api, raw };
@@ -30,7 +30,7 @@ impl Options {
         options.switch(api.ServerOptionsSetMetrics, false)?;
         options.switch(api.ServerOptionsSetGpuMetrics, false)?;
         options.switch(api.ServerOptionsSetCpuMetrics, false)?;
-        // Triton leaves these two uninitialised: without the second, a model that fails may be tried for ever.
+        // Triton leaves these two uninitialised; an arbitrary retry count may repeat a failing load endlessly.
         options.switch(api.ServerOptionsSetEnablePeerAccess, true)?;
         // SAFETY: the options live.
         unsafe { api.check((api.ServerOptionsSetModelLoadRetryCount)(raw.as_ptr(), 0)) }?;
@@ -59,7 +59,7 @@ impl Options {
         self.string(self.api.ServerOptionsSetBackendDirectory, path)
     }
 
-    /// A setting for the backend called `backend`.
+    /// Sets an option of the backend `backend`.
     pub(super) fn backend_config(&self, backend: &CStr, setting: &CStr, value: &CStr) -> Result<(), Failure> {
         let (backend, setting, value) = (backend.as_ptr(), setting.as_ptr(), value.as_ptr());
         // SAFETY: the options live; Triton copies the strings.
@@ -86,12 +86,12 @@ impl Options {
 
 impl Drop for Options {
     fn drop(&mut self) {
-        // SAFETY: ours, and dropped once; a failure to free has no remedy.
+        // SAFETY: ours, and dropped once. A failure is ignored: there is no remedy.
         let _ = unsafe { self.api.check((self.api.ServerOptionsDelete)(self.raw.as_ptr())) };
     }
 }
 
-/// A running server, which runs until the process ends.
+/// A server that runs until the process ends.
 pub(super) struct RawServer {
     pub(super) api: &'static Api,
     raw: NonNull<TritonServer>,
@@ -105,7 +105,7 @@ unsafe impl Sync for RawServer {}
 impl RawServer {
     pub(super) fn new(options: &Options) -> Result<Self, Failure> {
         let (api, mut raw) = (options.api, ptr::null_mut());
-        // SAFETY: a place for a pointer; the options live and Triton copies them.
+        // SAFETY: `raw` receives a pointer; the options live and Triton copies them.
         unsafe { api.check((api.ServerNew)(&mut raw, options.raw.as_ptr())) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no server".into()))?;
         Ok(Self { api, raw })
@@ -115,7 +115,7 @@ impl RawServer {
         self.raw.as_ptr()
     }
 
-    /// Returns once the model is ready or has failed.
+    /// Loads a model; returns once it is ready or has failed.
     pub(super) fn load(&self, model: &str) -> Result<(), Failure> {
         let model = c_string(model)?;
         // SAFETY: the server lives; Triton copies the name.
@@ -125,14 +125,14 @@ impl RawServer {
         }
     }
 
-    /// JSON: KServe v2 model metadata. `version` is one that is served, or -1 for any.
+    /// The model's KServe v2 metadata as JSON. `version`: an available version, or -1 for any.
     pub(super) fn metadata(&self, model: &str, version: i64) -> Result<String, Failure> {
         let name = c_string(model)?;
         // SAFETY: the server lives; the name lives for the call.
         self.json(|message| unsafe { (self.api.ServerModelMetadata)(self.as_ptr(), name.as_ptr(), version, message) })
     }
 
-    /// JSON: Triton's model configuration. `version` is one that is served, or -1 for any.
+    /// The model's configuration as JSON. `version`: an available version, or -1 for any.
     pub(super) fn config(&self, model: &str, version: i64) -> Result<String, Failure> {
         const CONFIG_VERSION: u32 = 1;
         let name = c_string(model)?;
@@ -142,7 +142,7 @@ impl RawServer {
         })
     }
 
-    /// JSON: what has been counted of a model, all versions that are served.
+    /// The statistics of all available versions of a model as JSON.
     pub(super) fn statistics(&self, model: &str) -> Result<String, Failure> {
         const ALL: i64 = -1;
         let name = c_string(model)?;
@@ -150,13 +150,13 @@ impl RawServer {
         self.json(|message| unsafe { (self.api.ServerModelStatistics)(self.as_ptr(), name.as_ptr(), ALL, message) })
     }
 
-    /// What `ask` puts into its argument, as JSON.
-    fn json(&self, ask: impl FnOnce(*mut *mut TritonMessage) -> Outcome) -> Result<String, Failure> {
+    /// The message that `get` returns through its argument, as JSON.
+    fn json(&self, get: impl FnOnce(*mut *mut TritonMessage) -> Outcome) -> Result<String, Failure> {
         let (api, mut message) = (self.api, ptr::null_mut());
         let (mut base, mut byte_size) = (ptr::null(), 0);
         // SAFETY: the message is ours after success; its bytes live until it is deleted, after they are copied.
         unsafe {
-            api.check(ask(&mut message))?;
+            api.check(get(&mut message))?;
             let serialised = api.check((api.MessageSerializeToJson)(message, &mut base, &mut byte_size));
             let text = serialised.map(|()| {
                 let bytes = if byte_size == 0 {
@@ -174,5 +174,5 @@ impl RawServer {
 
 /// A string for Triton.
 pub(super) fn c_string(text: &str) -> Result<CString, Failure> {
-    CString::new(text).map_err(|_| Failure::invalid(format!("'{}' has a NUL in it", text.escape_debug())))
+    CString::new(text).map_err(|_| Failure::invalid(format!("'{}' contains a NUL character", text.escape_debug())))
 }

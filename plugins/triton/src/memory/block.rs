@@ -4,7 +4,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
-/// A cache line, and the widest vector register: no kernel has to realign.
+/// Size of a cache line and of the widest vector register, so that kernels need no unaligned loads.
 pub(super) const ALIGN: usize = 64;
 
 /// Owned, initialised, aligned memory.
@@ -15,7 +15,7 @@ pub(super) struct Block {
     layout: Layout,
 }
 
-// SAFETY: the memory is owned by the block alone and bound to no thread.
+// SAFETY: the block owns the memory, which is not bound to a thread.
 unsafe impl Send for Block {}
 // SAFETY: a shared block is only read, through `&Lease`.
 unsafe impl Sync for Block {}

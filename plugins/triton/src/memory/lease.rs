@@ -1,5 +1,4 @@
-//! Leases of tensor memory, at an address that stays the same while the server reads it, and the pool that has the free
-//! blocks.
+//! Leases of tensor memory, whose addresses do not change while the server reads them, and the pool of free blocks.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, handle_alloc_error};
@@ -11,42 +10,42 @@ use std::sync::{Arc, Mutex};
 use super::block::{ALIGN, Block};
 use crate::lock;
 
-/// Where a lease's memory is, and so how a request names it.
+/// Location of a lease's memory, which determines how a request refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place {
-    /// Memory of this process: read in place by a server in the process, copied into the message for others.
+    /// Memory of this process: an in-process server reads it in place, for others it is copied into the message.
     Host,
-    /// POSIX shared memory that a server on the same machine has mapped.
+    /// POSIX shared memory that a server on the same machine maps.
     SystemSharedMemory,
-    /// Memory of a CUDA device, by its number.
+    /// Memory of the CUDA device with this number.
     Cuda(i32),
 }
 
-/// What a lease's memory is in use for.
+/// State of a lease; see the [module](crate::memory).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {
-    /// It is being filled, or was never sent.
+    /// Being filled, or filled and not sent.
     Filled,
-    /// The server reads it; there is no response yet.
+    /// The server may read it; there is no response yet.
     InFlight,
-    /// There is a response; the server has not released the request yet.
+    /// The response has arrived; the server has not released the request yet.
     Answered,
-    /// The request was given up at its deadline; the server may still read it.
+    /// The request's deadline has passed; the server may still read the memory.
     Quarantined,
 }
 
-/// Memory for one tensor, from [`crate::Model::lease`]; free again when dropped, which the transport does once the server
-/// has released the request.
+/// Memory for one tensor, from [`crate::Model::lease`]. Dropping it frees the memory; the transport drops the leases of a
+/// request once the server has released the request.
 ///
-/// The contents of a new lease are unspecified (zeros, or an earlier tensor's).
+/// The contents of a new lease are unspecified (zeros or an earlier tensor).
 pub struct Lease {
     block: ManuallyDrop<Block>,
     len: usize,
     handle: LeaseHandle,
 }
 
-/// Changes the state of a lease that the server has, from outside.
+/// Changes the state of a lease that has been handed to the server.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseHandle {
     len: usize,
@@ -65,29 +64,29 @@ impl Lease {
         }
     }
 
-    /// Where the memory is.
+    /// Location of the memory.
     pub fn place(&self) -> Place {
         Place::Host
     }
 
-    /// What the memory is in use for.
+    /// Present state.
     pub fn state(&self) -> LeaseState {
         lock(&self.handle.state).unwrap_or(LeaseState::Filled)
     }
 
-    /// What follows the request that the lease is sent with.
+    /// A handle that changes the lease's state while the server has it.
     pub(crate) fn handle(&self) -> LeaseHandle {
         self.handle.clone()
     }
 
-    /// Where the tensor begins; the address does not change when the lease moves.
+    /// Address of the tensor, which does not change when the lease is moved.
     pub(crate) fn as_mut_ptr(&self) -> *mut u8 {
         self.block.start.as_ptr()
     }
 }
 
 impl LeaseHandle {
-    /// The request is sent, its response has arrived, or it is given up. Nothing for memory that is free already.
+    /// Moves the lease to another state; does nothing if the memory is free already.
     pub(crate) fn advance(&self, to: LeaseState) {
         let mut state = lock(&self.state);
         if let Some(from) = *state
@@ -103,7 +102,7 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the block is initialised, at least `len` long, and nobody else's while this lease has it.
+        // SAFETY: the block is initialised, at least `len` long, and used by this lease only.
         unsafe { std::slice::from_raw_parts(self.as_mut_ptr(), self.len) }
     }
 }
@@ -124,7 +123,7 @@ impl AsRef<[u8]> for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let last = lock(&self.handle.state).take();
-        // SAFETY: the lease is going away, nobody looks at its block again.
+        // SAFETY: the lease is being dropped, its block is not used again.
         let block = unsafe { ManuallyDrop::take(&mut self.block) };
         self.handle
             .pool
@@ -138,25 +137,25 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// Free blocks that a pool keeps; more than a pipeline has requests in flight.
+/// Maximum number of free blocks in a pool; more than a pipeline has requests in flight.
 const MAX_FREE: usize = 16;
 
-/// How many bytes of tensor memory are in each state of a [`Lease`], and how many blocks are free.
+/// Bytes of tensor memory in each state of a [`Lease`], and number of free blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
-    /// Free blocks that are kept for the next request.
+    /// Number of free blocks kept for later requests.
     pub free_blocks: usize,
     /// Bytes being filled.
     pub filled: usize,
-    /// Bytes of requests that the server has not responded to.
+    /// Bytes of requests without a response yet.
     pub in_flight: usize,
-    /// Bytes of requests that have their response and that the server has not released yet.
+    /// Bytes of requests with a response that the server has not released yet.
     pub answered: usize,
-    /// Bytes of requests that were given up at their deadline and that the server may still read.
+    /// Bytes of requests whose deadline has passed and that the server may still read.
     pub quarantined: usize,
 }
 
-/// Free blocks, oldest first, and the use of the others. Leases keep their pool alive, not the other way round.
+/// Free blocks, oldest first, and the use of the leased ones. Leases keep their pool alive.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool {
     state: Mutex<State>,
@@ -169,8 +168,8 @@ struct State {
 }
 
 impl BufferPool {
-    /// Memory for `len` bytes: the smallest free block that is large enough without wasting half of it (of equals the one
-    /// used last, which the caches remember), or a new one. `None` when there is no memory.
+    /// Memory for `len` bytes: the smallest sufficient free block of less than twice the size (of equal ones the most
+    /// recently used, which is likely to be cached), or a new one. `None` if out of memory.
     pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
         let recycled = {
             let mut state = lock(&self.state);
@@ -183,14 +182,14 @@ impl BufferPool {
         Some(Lease::new(block, len, Arc::clone(self)))
     }
 
-    /// As [`Self::try_lease`], but without memory the process ends, as with any allocation in Rust.
+    /// As [`Self::try_lease`], but aborts if out of memory, as any allocation in Rust.
     pub(crate) fn lease(self: &Arc<Self>, len: usize) -> Lease {
         self.try_lease(len).unwrap_or_else(|| {
             handle_alloc_error(Layout::from_size_align(len, ALIGN).unwrap_or(Layout::new::<[u8; ALIGN]>()))
         })
     }
 
-    /// What the memory is in use for.
+    /// Bytes in each state and number of free blocks.
     pub(crate) fn memory_use(&self) -> MemoryUse {
         let state = lock(&self.state);
         MemoryUse {
@@ -212,7 +211,7 @@ impl BufferPool {
             state.free.push(block);
             (state.free.len() > MAX_FREE).then(|| state.free.remove(0))
         };
-        drop(surplus); // outside the lock: returning memory to the system takes a while
+        drop(surplus); // outside the lock, since deallocation may take long
     }
 }
 
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn released_memory_is_used_again_and_leased_memory_is_not() {
+    fn free_memory_is_reused_and_leased_memory_is_not() {
         let pool = Arc::new(BufferPool::default());
         let first = pool.lease(1000);
         let address_of_first = address(&first);
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_fitting_block_is_taken_and_a_much_larger_one_left() {
+    fn the_smallest_sufficient_block_is_used_and_a_much_larger_one_is_not() {
         let pool = Arc::new(BufferPool::default());
         let (large, medium, small) = (pool.lease(1 << 20), pool.lease(5000), pool.lease(4000));
         let (at_large, at_medium, at_small) = (address(&large), address(&medium), address(&small));
@@ -299,7 +298,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(pool.memory_use(), free);
-        handle.advance(LeaseState::Answered); // the response of a request that was released before it
+        handle.advance(LeaseState::Answered); // a response that arrives after the release
         assert_eq!(pool.memory_use(), free);
     }
 }

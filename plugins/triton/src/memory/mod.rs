@@ -1,10 +1,10 @@
-//! Tensor memory: where it is, who holds it, and when it may be used again.
+//! Tensor memory: its location, its state, and its reuse.
 //!
-//! A request's inputs are written into a [`Lease`], which the server's transport gives out. It is free again only when the
-//! server has released the request, however early its response, or its deadline, has come:
+//! A request's inputs are written into a [`Lease`] from the server's transport. The memory is free again only when the
+//! server has released the request, even if the response arrived, or the deadline passed, earlier:
 //!
 //! ```text
-//! Free ──lease──► Filled ──send──► InFlight ──response──► Answered ─────┐
+//! Free ──lease──► Filled ──send──► InFlight ──response──► Answered ────┐
 //!   ▲                                  └─────deadline────► Quarantined ─┤
 //!   └──────────────────────────────────────────────────────────release──┘
 //! ```

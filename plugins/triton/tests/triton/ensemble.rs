@@ -1,4 +1,4 @@
-//! The ensemble's steps and the whole of it, on the real Triton: nobody, one, as many people as go, and one more.
+//! The ensemble and its steps on the real Triton: no person, one, the maximum number, and one more.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,8 +8,8 @@ use crate::common::*;
 use tempfile::TempDir;
 use triton::{DataType, Input, Model, Request, Response};
 
-/// The vest network's batch, and so the most people of a frame.
-const MOST: usize = 16;
+/// The vest model's maximum batch size, and so the maximum number of people in a frame.
+const MAX_PEOPLE: usize = 16;
 
 fn input(model: &Model, name: &str, datatype: DataType, shape: &[usize], bytes: &[u8]) -> Input {
     let mut data = model.lease(bytes.len());
@@ -22,38 +22,37 @@ fn input(model: &Model, name: &str, datatype: DataType, shape: &[usize], bytes: 
     }
 }
 
-/// Boxes, vests and the count of an answer; all outputs have as many rows as people, but at least one.
-fn people(reply: &Response) -> People {
-    let count = reply.output("count").unwrap();
+/// Boxes, vests and the count in a response. Each output has one entry per person, but at least one.
+fn people(response: &Response) -> People {
+    let count = response.output("count").unwrap();
     assert_eq!((count.datatype, &count.shape[..]), (DataType::Int64, &[1][..]));
     let count = i64::from_ne_bytes(count.data[..].try_into().unwrap()) as usize;
-    let rows = count.max(1) as i64;
-    let shape = |name| reply.output(name).unwrap().shape.clone();
-    assert_eq!(shape("boxes"), [rows, 4]);
-    assert_eq!(shape("scores"), [rows]);
-    assert_eq!(shape("keypoints"), [rows, 17, 3]);
-    assert_eq!(shape("vests"), [rows, 8]);
-    let [boxes, vests] = ["boxes", "vests"].map(|name| floats(reply.output(name).unwrap()));
-    for row in vests.chunks(8) {
-        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{row:?}");
+    let entries = count.max(1) as i64;
+    let shape = |name| response.output(name).unwrap().shape.clone();
+    assert_eq!(shape("boxes"), [entries, 4]);
+    assert_eq!(shape("scores"), [entries]);
+    assert_eq!(shape("keypoints"), [entries, 17, 3]);
+    assert_eq!(shape("vests"), [entries, 8]);
+    let [boxes, vests] = ["boxes", "vests"].map(|name| floats(response.output(name).unwrap()));
+    for scores in vests.chunks(8) {
+        assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{scores:?}");
     }
     (boxes.as_chunks().0.to_vec(), vests.as_chunks().0.to_vec(), count)
 }
 
-/// The picture of the two men, 256x192 pixels of RGB.
+/// The test image of two men, 256x192 RGB pixels.
 fn pixels() -> &'static [u8] {
     let file = include_bytes!("data/people.ppm");
     &file[file.len() - WIDTH * HEIGHT * 3..]
 }
 
-/// `worker_ensemble`'s frame: black, with pieces of the picture (columns from, to) that begin at the given places.
+/// `worker_ensemble`'s input: black, with columns (from, to) of the test image at the given positions.
 fn frame(model: &Model, pieces: &[([usize; 2], [usize; 2])]) -> Input {
-    let (picture, mut frame) = (pixels(), vec![0; 640 * 480 * 3]);
+    let (image, mut frame) = (pixels(), vec![0; 640 * 480 * 3]);
     for ([from, to], [x, y]) in pieces {
         for row in 0..HEIGHT.min(480 - y) {
             let length = 3 * (to - from);
-            frame[((y + row) * 640 + x) * 3..][..length]
-                .copy_from_slice(&picture[(row * WIDTH + from) * 3..][..length]);
+            frame[((y + row) * 640 + x) * 3..][..length].copy_from_slice(&image[(row * WIDTH + from) * 3..][..length]);
         }
     }
     input(model, "frame", DataType::Uint8, &[1, 480, 640, 3], &frame)
@@ -63,7 +62,7 @@ const BOTH: [usize; 2] = [0, WIDTH];
 /// The man in the blue vest alone.
 const BLUE: [usize; 2] = [0, 160];
 
-/// Boxes, vests, and how many of them are people.
+/// Boxes, vests, and the number of people.
 type People = (Vec<[f32; 4]>, Vec<[f32; 8]>, usize);
 
 #[test]
@@ -71,16 +70,20 @@ fn a_frame_becomes_people() {
     let model = open(&repository()).model("worker_ensemble", None).unwrap();
     let labels = &model.description().parameters["shopfloor.labels"];
     let labels: Vec<_> = labels.split(',').map(str::trim).collect();
-    let answer = |pieces: &[_]| people(&infer(&model, frame(&model, pieces)).unwrap());
+    let infer_frame = |pieces: &[_]| people(&infer(&model, frame(&model, pieces)).unwrap());
     let vest = |scores: &[f32; 8]| {
         let best = (0..8).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
         labels[best]
     };
 
-    let (boxes, _, count) = answer(&[]);
-    assert_eq!((count, &boxes[..]), (0, &[[0.0; 4]][..]), "nobody is a row of zeros");
+    let (boxes, _, count) = infer_frame(&[]);
+    assert_eq!(
+        (count, &boxes[..]),
+        (0, &[[0.0; 4]][..]),
+        "without people, one entry of zeros"
+    );
 
-    let (boxes, vests, count) = answer(&[(BLUE, [100, 200])]);
+    let (boxes, vests, count) = infer_frame(&[(BLUE, [100, 200])]);
     assert_eq!(count, 1);
     let [left, top, right, bottom] = CROPS[0].map(|edge| edge as f32);
     assert_close(
@@ -90,8 +93,8 @@ fn a_frame_becomes_people() {
     );
     assert_eq!(vest(&vests[0]), "blue");
 
-    // eight men, of whom the pose network answers with six
-    let (boxes, vests, count) = answer(&[
+    // eight men, of whom the pose model finds at most six
+    let (boxes, vests, count) = infer_frame(&[
         (BOTH, [20, 20]),
         (BOTH, [340, 20]),
         (BOTH, [20, 260]),
@@ -101,7 +104,7 @@ fn a_frame_becomes_people() {
     assert!(vests.iter().all(|scores| ["blue", "none"].contains(&vest(scores))));
 }
 
-/// The ensemble without its pose network, so that a test can say who is there.
+/// The ensemble without its pose model, so that a test can provide the people.
 const REST: &str = r#"
 name: "rest" platform: "ensemble" max_batch_size: 0
 input [ { name: "image" data_type: TYPE_FP32 dims: [ 1, 3, 192, 256 ] },
@@ -113,7 +116,7 @@ output [ { name: "boxes" data_type: TYPE_FP32 dims: [ -1, 4 ] },
          { name: "count" data_type: TYPE_INT64 dims: [ 1 ] } ]
 ensemble_scheduling { step ["#;
 
-/// A repository with the project's models, and with `rest`: the steps after the pose network, word for word.
+/// A repository with the project's models and with `rest`: the ensemble's own steps after the pose model.
 fn repository_with_rest() -> TempDir {
     let (own, theirs) = (TempDir::new().unwrap(), fs::canonicalize(repository()).unwrap());
     for model in ["vest_resnet18", "worker_detect", "worker_crop", "worker_softmax"] {
@@ -129,7 +132,7 @@ fn repository_with_rest() -> TempDir {
     own
 }
 
-/// `n` people of the pose network, each with a score and a place of their own.
+/// `n` people in the pose model's layout, with different scores and positions.
 fn poses(n: usize) -> Vec<[f32; 57]> {
     let pose = |i: usize| {
         let mut row = [0.0; 57];
@@ -158,18 +161,18 @@ fn ask(model: &Model, poses: &[[f32; 57]]) -> People {
         input(model, "image", DataType::Fp32, &[1, 3, HEIGHT, WIDTH], &image),
         input(model, "poses", DataType::Fp32, &[1, poses.len(), 57], &rows),
     ];
-    let answer = send(model, Request::new(inputs));
-    people(&answer.recv_timeout(PATIENCE).expect("an answer").unwrap())
+    let response = send(model, Request::new(inputs));
+    people(&response.recv_timeout(PATIENCE).expect("a response").unwrap())
 }
 
 #[test]
-fn the_best_people_go_as_many_as_a_batch_holds() {
+fn the_people_with_the_highest_scores_are_kept_up_to_the_batch_size() {
     let own = repository_with_rest();
     let model = open(own.path()).model("rest", None).unwrap();
-    for n in [1, 2, MOST - 1, MOST, MOST + 1, 2 * MOST] {
+    for n in [1, 2, MAX_PEOPLE - 1, MAX_PEOPLE, MAX_PEOPLE + 1, 2 * MAX_PEOPLE] {
         let poses = poses(n);
         let (boxes, _, count) = ask(&model, &poses);
-        assert_eq!(count, n.min(MOST), "of {n}");
+        assert_eq!(count, n.min(MAX_PEOPLE), "of {n}");
         let mut best = poses;
         best.sort_by(|a, b| b[4].total_cmp(&a[4]));
         for (found, [x, y, width, height, ..]) in boxes.iter().zip(best) {
@@ -177,13 +180,13 @@ fn the_best_people_go_as_many_as_a_batch_holds() {
             assert_eq!(*found, [x - w, y - h, x + w, y + h], "of {n}");
         }
     }
-    let nobody: Vec<_> = poses(3).into_iter().map(|row| row.map(|value| 0.1 * value)).collect();
-    let (boxes, _, count) = ask(&model, &nobody);
+    let unlikely: Vec<_> = poses(3).into_iter().map(|row| row.map(|value| 0.1 * value)).collect();
+    let (boxes, _, count) = ask(&model, &unlikely);
     assert_eq!((count, &boxes[..]), (0, &[[0.0; 4]][..]), "all are below the threshold");
 }
 
 #[test]
-fn crops_are_what_the_vest_network_was_trained_on() {
+fn crops_match_the_input_of_the_vest_model() {
     let own = repository_with_rest();
     let model = open(own.path()).model("rest", None).unwrap();
     let men = CROPS.map(|edges| {
@@ -204,13 +207,13 @@ fn crops_are_what_the_vest_network_was_trained_on() {
     for (vest, logits) in vests.iter().zip(LOGITS.chunks(8)) {
         let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
         let expected: Vec<f32> = logits.iter().map(|logit| logit.exp() / sum).collect();
-        // the golden logits are those of nearest pixels
+        // the golden logits are for crops sampled by nearest neighbour
         assert_close(vest, &expected, 0.05);
     }
 }
 
 #[test]
-fn an_ensemble_and_its_networks_live_side_by_side() {
+fn an_ensemble_and_its_steps_may_be_opened_and_dropped_independently() {
     let own = TempDir::new().unwrap();
     for entry in fs::read_dir(fs::canonicalize(repository()).unwrap()).unwrap().flatten() {
         symlink(entry.path(), own.path().join(entry.file_name())).unwrap();
@@ -225,7 +228,7 @@ fn an_ensemble_and_its_networks_live_side_by_side() {
     );
     assert_eq!(ask(&ensemble), 1);
     drop(network);
-    assert_eq!(ask(&ensemble), 1, "after others dropped its network");
+    assert_eq!(ask(&ensemble), 1, "after its pose model was dropped");
     let network = server.model("movenet_multipose", None).unwrap();
     drop(ensemble);
     pose(&network);
@@ -235,7 +238,7 @@ fn an_ensemble_and_its_networks_live_side_by_side() {
 }
 
 #[test]
-fn a_server_that_closes_leaves_the_ensembles_of_others_alone() {
+fn closing_a_server_does_not_affect_other_servers() {
     let (first, second) = (repository_with_rest(), repository_with_rest());
     let (first, second) = (open(first.path()), open(second.path()));
     let (one, other) = (first.model("rest", None).unwrap(), second.model("rest", None).unwrap());

@@ -1,7 +1,7 @@
 //! The protocol: generated code is up to date, and the client's definition agrees with the published one.
 //!
 //! The client is generated from `proto/inference.proto`, the fake server from Triton's own files in
-//! `plugins/triton-fake/proto`. `UPDATE_EXPECT=1 cargo test -p triton --test generated` rewrites both.
+//! `plugins/triton-fake/proto`. `UPDATE_EXPECT=1 cargo test -p triton --test triton generated` rewrites both.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -126,7 +126,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// The differences of `ours` from `published`; what only `published` has is none.
+    /// The differences of `ours` from `published`; additions in `published` are ignored.
     fn of(ours: &DescriptorPool, published: &DescriptorPool) -> Vec<String> {
         let mut comparison = Self::default();
         for call in calls(ours) {

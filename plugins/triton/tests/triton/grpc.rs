@@ -1,11 +1,11 @@
-//! The gRPC client and a scripted server: descriptions, responses, refusals, and the one connection of all users.
+//! The gRPC client with a fake server: descriptions, responses, errors, and the shared connection.
 
 use std::iter;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::remote::{answer_the_same, ask, bytes_of, connect, echo, endpoint, of_bytes, request};
+use crate::common::remote::{ask, bytes_of, connect, echo, endpoint, of_bytes, request, respond_with_input};
 use crate::common::{PATIENCE, send};
 use expect_test::expect;
 use triton::{Code, Error, ModelDescription, Request, Server, ServerPool, SystemSharedMemoryRegion, TensorFormat};
@@ -40,7 +40,7 @@ fn descriptions_come_from_metadata_and_configuration() {
 }
 
 #[test]
-fn a_slow_model_delays_no_user_of_another() {
+fn opening_a_slow_model_does_not_delay_users_of_others() {
     let (slow, hold) = echo("slow").held();
     let fake = triton_fake::Server::start([slow, echo("a"), echo("b")]).unwrap();
     let server = connect(&fake.url()).unwrap();
@@ -48,7 +48,7 @@ fn a_slow_model_delays_no_user_of_another() {
     thread::scope(|scope| {
         let [first, second] = [(), ()].map(|()| scope.spawn(|| server.model("slow", None).unwrap()));
         assert!(hold.wait(PATIENCE));
-        // While the server works on its answer, others open, use and drop their models.
+        // Meanwhile, other models can be opened, used and dropped.
         let b = server.model("b", None).unwrap();
         assert_eq!(ask(&b, b"b"), Ok(b"b".to_vec()));
         drop((a, b));
@@ -59,7 +59,7 @@ fn a_slow_model_delays_no_user_of_another() {
 }
 
 #[test]
-fn unknown_models_and_versions_are_named_with_what_there_is() {
+fn unknown_models_and_versions_are_reported_with_the_available_ones() {
     let fake = triton_fake::Server::start([echo("a").versions(&["1", "2"]), echo("b")]).unwrap();
     let server = connect(&fake.url()).unwrap();
     let error = server.model("nope", None).unwrap_err();
@@ -75,7 +75,7 @@ fn unknown_models_and_versions_are_named_with_what_there_is() {
 }
 
 #[test]
-fn a_request_arrives_whole_and_so_does_its_answer() {
+fn requests_and_responses_are_transmitted_completely() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
@@ -85,7 +85,7 @@ fn a_request_arrives_whole_and_so_does_its_answer() {
         timeout: Some(hour),
         ..request(&model, b"there")
     };
-    let answer = send(&model, urgent);
+    let response = send(&model, urgent);
     let call = calls.recv_timeout(PATIENCE).unwrap();
     assert_eq!((call.version.as_str(), call.priority), ("1", Some(2)));
     assert!(call.timeout.is_some_and(|left| left <= hour), "{:?}", call.timeout);
@@ -95,34 +95,34 @@ fn a_request_arrives_whole_and_so_does_its_answer() {
         Tensor::new("out", "UINT8", &[4], "back"),
     ];
     call.answer(outputs);
-    let reply = answer.recv_timeout(PATIENCE).unwrap().unwrap();
-    let names: Vec<_> = reply.outputs.iter().map(|output| &*output.name).collect();
+    let response = response.recv_timeout(PATIENCE).unwrap().unwrap();
+    let names: Vec<_> = response.outputs.iter().map(|output| &*output.name).collect();
     assert_eq!(names, ["z", "out"]);
     assert_eq!(
-        (reply.outputs[0].shape.as_slice(), &reply.outputs[0].data[..]),
+        (response.outputs[0].shape.as_slice(), &response.outputs[0].data[..]),
         (&[1_i64, 2][..], &[1; 8][..])
     );
-    assert_eq!(&reply.output("out").unwrap().data[..], b"back");
+    assert_eq!(&response.output("out").unwrap().data[..], b"back");
 }
 
 #[test]
-fn answers_may_overtake_each_other() {
+fn responses_may_arrive_in_any_order() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     let texts = ["first", "second", "third"];
-    let answers = texts.map(|text| send(&model, request(&model, text.as_bytes())));
+    let responses = texts.map(|text| send(&model, request(&model, text.as_bytes())));
     let mut calls: Vec<_> = texts.iter().map(|_| calls.recv_timeout(PATIENCE).unwrap()).collect();
-    for (answer, text) in answers.iter().zip(texts).rev() {
+    for (response, text) in responses.iter().zip(texts).rev() {
         let call = calls.iter().position(|call| call.inputs[0].data == text).unwrap();
-        answer_the_same(calls.swap_remove(call));
-        let answer = bytes_of(answer.recv_timeout(PATIENCE).unwrap());
-        assert_eq!(answer.unwrap(), text.as_bytes());
+        respond_with_input(calls.swap_remove(call));
+        let received = bytes_of(response.recv_timeout(PATIENCE).unwrap());
+        assert_eq!(received.unwrap(), text.as_bytes());
     }
 }
 
 #[test]
-fn large_tensors_go_both_ways() {
+fn large_tensors_are_sent_and_received() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     let large: Vec<u8> = (0..20 << 20).map(|index: u32| (index % 251) as u8).collect();
@@ -130,45 +130,45 @@ fn large_tensors_go_both_ways() {
 }
 
 #[test]
-fn a_deadline_ends_the_wait_and_the_request() {
+fn a_request_is_cancelled_at_its_deadline() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
-    // On a busy machine a deadline may pass before anything is sent: until one request is seen at the server.
+    // On a busy machine the deadline may pass before the request is sent, so it is repeated until one reaches the server.
     while fake.counts().inferences == 0 {
         let late = Request {
             timeout: Some(Duration::from_millis(200)),
             ..request(&model, b"late")
         };
-        let answer = send(&model, late).recv_timeout(PATIENCE).unwrap();
-        assert_eq!(answer.unwrap_err(), Error::DeadlineExceeded);
+        let response = send(&model, late).recv_timeout(PATIENCE).unwrap();
+        assert_eq!(response.unwrap_err(), Error::DeadlineExceeded);
     }
     assert!(fake.wait(PATIENCE, |counts| counts.cancelled == counts.inferences));
-    let answer = send(&model, request(&model, b"in time"));
+    let response = send(&model, request(&model, b"in time"));
     let mut calls = iter::from_fn(|| calls.recv_timeout(PATIENCE).ok());
-    answer_the_same(calls.find(|call| call.inputs[0].data == "in time").unwrap());
-    assert_eq!(bytes_of(answer.recv_timeout(PATIENCE).unwrap()).unwrap(), b"in time");
+    respond_with_input(calls.find(|call| call.inputs[0].data == "in time").unwrap());
+    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"in time");
     assert_eq!(
         fake.counts().connections,
         1,
-        "the connection is not given up with a request"
+        "a cancelled request does not close the connection"
     );
 }
 
 #[test]
-fn refusals_keep_their_codes_and_words() {
+fn errors_keep_their_codes_and_messages() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     let check = |code: triton_fake::Code, expected: Code, fatal: bool| {
-        let answer = send(&model, request(&model, b"?"));
-        calls.recv_timeout(PATIENCE).unwrap().fail(code, "Triton's words");
-        let error = answer.recv_timeout(PATIENCE).unwrap().unwrap_err();
+        let response = send(&model, request(&model, b"?"));
+        calls.recv_timeout(PATIENCE).unwrap().fail(code, "Triton's message");
+        let error = response.recv_timeout(PATIENCE).unwrap().unwrap_err();
         let Error::Infer { model, code, message } = &error else {
             panic!("{error:?}")
         };
         assert_eq!((model.as_str(), *code), ("m", expected));
-        assert!(message.contains("Triton's words"), "{message}");
+        assert!(message.contains("Triton's message"), "{message}");
         assert_eq!(error.is_fatal(), fatal, "{error}");
     };
     check(triton_fake::Code::NotFound, Code::NotFound, true);
@@ -176,15 +176,15 @@ fn refusals_keep_their_codes_and_words() {
     check(triton_fake::Code::Internal, Code::Internal, false);
     check(triton_fake::Code::Unavailable, Code::Unavailable, false);
     check(triton_fake::Code::ResourceExhausted, Code::Unknown, false);
-    let answer = send(&model, request(&model, b"?"));
+    let response = send(&model, request(&model, b"?"));
     let call = calls.recv_timeout(PATIENCE).unwrap();
     call.fail(triton_fake::Code::DeadlineExceeded, "late");
-    let error = answer.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    let error = response.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert_eq!(error, Error::DeadlineExceeded);
 }
 
 #[test]
-fn an_answer_that_makes_no_sense_is_an_error() {
+fn a_malformed_response_is_an_error() {
     let odd = Model::new("odd", |call| {
         call.answer(vec![Tensor::new("out", "FP32", &[3], "five!")])
     });
@@ -199,7 +199,7 @@ fn an_answer_that_makes_no_sense_is_an_error() {
 }
 
 #[test]
-fn all_users_share_one_connection_and_the_last_one_closes_it() {
+fn users_share_one_connection_that_closes_with_the_last() {
     let fake = triton_fake::Server::start([echo("a"), echo("b")]).unwrap();
     let url = fake.url();
     let servers: Vec<Arc<Server>> = thread::scope(|scope| {
@@ -225,29 +225,29 @@ fn all_users_share_one_connection_and_the_last_one_closes_it() {
 }
 
 #[test]
-fn the_last_user_may_go_while_it_waits() {
+fn dropping_the_last_user_completes_its_requests() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
-    let answer = send(&model, request(&model, b"busy"));
+    let response = send(&model, request(&model, b"busy"));
     let _call = calls.recv_timeout(PATIENCE).unwrap();
     drop(model);
-    // Answered before `drop` returned.
-    assert_eq!(answer.try_recv().unwrap().unwrap_err(), Error::ServerStopped);
+    // The response arrived before `drop` returned.
+    assert_eq!(response.try_recv().unwrap().unwrap_err(), Error::ServerStopped);
     assert!(fake.wait(PATIENCE, |counts| (counts.cancelled, counts.open) == (1, 0)));
 }
 
 #[test]
-fn the_last_user_may_be_a_callback() {
+fn the_last_user_may_be_dropped_in_a_callback() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     let (sender, receiver) = mpsc::channel();
     let (go, gone) = mpsc::channel();
     let last = Arc::clone(&model);
-    model.infer(request(&model, b"bye"), move |reply| {
-        gone.recv_timeout(PATIENCE).expect("the other handle goes first");
+    model.infer(request(&model, b"bye"), move |response| {
+        gone.recv_timeout(PATIENCE).expect("the other handle is dropped first");
         drop(last);
-        let _ = sender.send(bytes_of(reply));
+        let _ = sender.send(bytes_of(response));
     });
     drop(model);
     go.send(()).unwrap();
@@ -256,7 +256,7 @@ fn the_last_user_may_be_a_callback() {
 }
 
 #[test]
-fn a_panicking_callback_harms_nobody() {
+fn a_panic_in_a_callback_does_not_affect_other_requests() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     model.infer(request(&model, b"?"), |_| panic!("this panic is part of a test"));
@@ -264,7 +264,7 @@ fn a_panicking_callback_harms_nobody() {
 }
 
 #[test]
-fn the_application_may_have_a_runtime_of_its_own() {
+fn the_client_works_inside_another_runtime() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -275,7 +275,7 @@ fn the_application_may_have_a_runtime_of_its_own() {
 }
 
 #[test]
-fn a_server_says_what_it_has_counted() {
+fn statistics_are_read() {
     let fake = triton_fake::Server::start([echo("m").versions(&["2"]), echo("idle")]).unwrap();
     let server = connect(&fake.url()).unwrap();
     let model = server.model("m", None).unwrap();
@@ -288,7 +288,7 @@ fn a_server_says_what_it_has_counted() {
 }
 
 #[test]
-fn shared_memory_is_registered_listed_and_let_go() {
+fn shared_memory_is_registered_listed_and_unregistered() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let server = connect(&fake.url()).unwrap();
     let region = |name: &str| SystemSharedMemoryRegion {
@@ -304,12 +304,12 @@ fn shared_memory_is_registered_listed_and_let_go() {
     expect![[r#"shared memory 'a' of URL: ALREADY_EXISTS: shared memory region 'a' already in manager"#]]
         .assert_eq(&error.to_string().replace(&fake.url(), "URL"));
     server.unregister_shared_memory("a").unwrap();
-    server.unregister_shared_memory("never heard of").unwrap();
+    server.unregister_shared_memory("unknown").unwrap();
     assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
 }
 
 #[test]
-fn a_pool_shares_with_nobody_else() {
+fn pools_do_not_share_servers() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let (one, other) = (ServerPool::default(), ServerPool::default());
     let endpoint = endpoint(&fake.url());

@@ -1,4 +1,4 @@
-//! The gRPC client at servers that are not there, go away, come back, or have a second one beside them.
+//! The gRPC client with servers that are missing, stop, restart, or have a second server as a fallback.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use crate::common::{PATIENCE, send};
 use triton::{Code, Error};
 use triton_fake::{Model, Tensor};
 
-/// The reason why nobody answers, after checking that the error may pass by itself.
+/// The reason in an [`Error::Unreachable`], after checking that the error is temporary.
 fn unreachable(error: &Error, url: &str) -> String {
     assert!(!error.is_fatal(), "{error:?}");
     match error {
@@ -19,7 +19,7 @@ fn unreachable(error: &Error, url: &str) -> String {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named_and_may_come() {
+fn a_missing_server_is_reported_and_used_once_it_starts() {
     let mut fake = triton_fake::Server::start([echo("m")]).unwrap();
     fake.stop();
     let url = fake.url();
@@ -39,7 +39,7 @@ fn a_server_that_is_not_there_is_named_and_may_come() {
 }
 
 #[test]
-fn a_port_that_speaks_something_else_is_no_triton() {
+fn a_port_with_another_protocol_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("grpc://{}", listener.local_addr().unwrap());
     let http = thread::spawn(move || {
@@ -53,14 +53,14 @@ fn a_port_that_speaks_something_else_is_no_triton() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_is_unreachable() {
+fn an_unknown_host_is_unreachable() {
     let url = "grpc://nobody.invalid:8001"; // RFC 6761: never resolves
     let reason = unreachable(&connect(url).unwrap_err(), url);
     assert!(reason.starts_with("nobody.invalid:8001: "), "{reason}");
 }
 
 #[test]
-fn a_server_that_is_not_ready_may_serve_all_the_same() {
+fn a_server_that_is_not_ready_is_used() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     fake.set_ready(false);
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
@@ -68,7 +68,7 @@ fn a_server_that_is_not_ready_may_serve_all_the_same() {
 }
 
 #[test]
-fn a_server_that_stops_is_no_breach_and_one_that_comes_back_is_used() {
+fn a_stopped_server_is_a_temporary_failure_and_is_used_after_a_restart() {
     let (model, calls) = Model::queued("m");
     let mut fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let url = fake.url();
@@ -76,20 +76,20 @@ fn a_server_that_stops_is_no_breach_and_one_that_comes_back_is_used() {
     let waiting = [(); 3].map(|()| send(&model, request(&model, b"?")));
     let _calls = [(); 3].map(|()| calls.recv_timeout(PATIENCE).unwrap());
     fake.stop();
-    for answer in waiting {
-        unreachable(&answer.recv_timeout(PATIENCE).unwrap().unwrap_err(), &url);
+    for response in waiting {
+        unreachable(&response.recv_timeout(PATIENCE).unwrap().unwrap_err(), &url);
     }
     let reason = unreachable(&ask(&model, b"?").unwrap_err(), &url);
     assert!(reason.contains("refused"), "{reason}");
     fake.restart().unwrap();
-    let answer = send(&model, request(&model, b"?"));
+    let response = send(&model, request(&model, b"?"));
     let call = calls.recv_timeout(PATIENCE).unwrap();
     call.answer(vec![Tensor::new("out", "UINT8", &[2], "ok")]);
-    assert_eq!(bytes_of(answer.recv_timeout(PATIENCE).unwrap()).unwrap(), b"ok");
+    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"ok");
     assert_eq!(fake.counts().connections, 2);
 }
 
-/// Answers with its server's name.
+/// A model that responds with its server's name.
 fn signed(server: &'static str) -> Model {
     of_bytes(Model::new("m", move |call| {
         let shape = [server.len() as i64];
@@ -98,7 +98,7 @@ fn signed(server: &'static str) -> Model {
 }
 
 #[test]
-fn the_next_server_answers_for_one_that_is_away() {
+fn requests_go_to_the_next_server_while_one_is_unavailable() {
     let mut first = triton_fake::Server::start([signed("first")]).unwrap();
     let mut second = triton_fake::Server::start([signed("second")]).unwrap();
     let url = format!("{},{}", first.url(), second.url());
@@ -107,7 +107,7 @@ fn the_next_server_answers_for_one_that_is_away() {
     assert_eq!(
         second.counts().connections,
         0,
-        "nobody connects to a server that is not needed"
+        "no connection to a server that is not needed"
     );
     first.stop();
     assert_eq!(ask(&model, b"?").unwrap(), b"second");
@@ -115,7 +115,7 @@ fn the_next_server_answers_for_one_that_is_away() {
     assert_eq!(
         ask(&model, b"?").unwrap(),
         b"second",
-        "the one that answered last is asked again"
+        "the server that responded last is used again"
     );
     second.stop();
     assert_eq!(ask(&model, b"?").unwrap(), b"first");
@@ -134,14 +134,14 @@ fn a_request_in_flight_moves_to_the_next_server() {
     let second = triton_fake::Server::start([signed("second")]).unwrap();
     let url = format!("{},{}", first.url(), second.url());
     let model = connect(&url).unwrap().model("m", None).unwrap();
-    let answer = send(&model, request(&model, b"?"));
+    let response = send(&model, request(&model, b"?"));
     let _call = calls.recv_timeout(PATIENCE).unwrap();
     first.stop();
-    assert_eq!(bytes_of(answer.recv_timeout(PATIENCE).unwrap()).unwrap(), b"second");
+    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"second");
 }
 
 #[test]
-fn a_server_that_refuses_for_now_is_passed_over() {
+fn a_server_that_reports_unavailable_is_skipped() {
     let stopping = |call: triton_fake::Call| call.fail(triton_fake::Code::Unavailable, "Server is stopping");
     let first = triton_fake::Server::start([of_bytes(Model::new("m", stopping))]).unwrap();
     let mut second = triton_fake::Server::start([signed("second")]).unwrap();
@@ -150,7 +150,7 @@ fn a_server_that_refuses_for_now_is_passed_over() {
     assert_eq!(ask(&model, b"?").unwrap(), b"second");
     assert_eq!(first.counts().inferences, 1);
     second.stop();
-    // Of two that are not available, the one that says why is heard.
+    // If no server is available, a server's own message is preferred.
     let error = ask(&model, b"?").unwrap_err();
     assert!(
         matches!(
@@ -165,7 +165,7 @@ fn a_server_that_refuses_for_now_is_passed_over() {
 }
 
 #[test]
-fn at_the_start_the_first_ready_server_is_chosen() {
+fn the_first_ready_server_is_chosen_when_connecting() {
     let mut first = triton_fake::Server::start([signed("first")]).unwrap();
     let second = triton_fake::Server::start([signed("second")]).unwrap();
     let url = format!("{},{}", first.url(), second.url());

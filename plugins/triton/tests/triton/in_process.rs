@@ -12,47 +12,47 @@ use triton::{Code, DataType, Error, Input, Model, Request, Response, Server};
 #[test]
 fn movenet_finds_the_people_that_onnxruntime_finds() {
     let model = open(&repository()).model("movenet_multipose", None).unwrap();
-    let reply = infer(&model, pose_input(&model)).unwrap();
-    let output = reply.output("output").unwrap();
+    let response = infer(&model, pose_input(&model)).unwrap();
+    let output = response.output("output").unwrap();
     assert_eq!((output.datatype, &output.shape[..]), (DataType::Fp32, &[1, 6, 57][..]));
     assert_eq!(output.data.as_ptr() as usize % 64, 0, "aligned");
     assert_close(&floats(output)[..57], &PERSON, 2e-3);
 }
 
 #[test]
-fn resnet_tells_the_vests_that_onnxruntime_tells() {
+fn resnet_classifies_vests_as_onnxruntime_does() {
     let model = open(&repository()).model("vest_resnet18", Some(1)).unwrap();
-    let reply = infer(&model, vest_input(&model)).unwrap();
-    let output = reply.output("logits").unwrap();
+    let response = infer(&model, vest_input(&model)).unwrap();
+    let output = response.output("logits").unwrap();
     assert_eq!(output.shape, [2, 8]);
     assert_close(&floats(output), &LOGITS, 1e-4);
 }
 
 #[test]
-fn a_hundred_requests_at_once_are_answered_once_each() {
+fn each_of_a_hundred_concurrent_requests_gets_one_response() {
     let model = open(&repository()).model("vest_resnet18", None).unwrap();
-    let answers: Arc<Vec<AtomicUsize>> = Arc::new((0..100).map(|_| AtomicUsize::new(0)).collect());
+    let responses: Arc<Vec<AtomicUsize>> = Arc::new((0..100).map(|_| AtomicUsize::new(0)).collect());
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        for sender_of_25 in 0..4 {
-            let (model, answers, sender) = (&model, &answers, &sender);
+        for first in 0..4 {
+            let (model, responses, sender) = (&model, &responses, &sender);
             scope.spawn(move || {
-                for request in (sender_of_25..100).step_by(4) {
-                    let (answers, sender) = (Arc::clone(answers), sender.clone());
-                    model.infer(Request::new(vec![vest_input(model)]), move |reply| {
-                        answers[request].fetch_add(1, Ordering::SeqCst);
-                        let _ = sender.send(reply.map(|reply| floats(&reply.outputs[0])));
+                for request in (first..100).step_by(4) {
+                    let (responses, sender) = (Arc::clone(responses), sender.clone());
+                    model.infer(Request::new(vec![vest_input(model)]), move |response| {
+                        responses[request].fetch_add(1, Ordering::SeqCst);
+                        let _ = sender.send(response.map(|response| floats(&response.outputs[0])));
                     });
                 }
             });
         }
     });
     for _ in 0..100 {
-        let logits = receiver.recv_timeout(PATIENCE).expect("an answer").unwrap();
+        let logits = receiver.recv_timeout(PATIENCE).expect("a response").unwrap();
         assert_close(&logits, &LOGITS, 1e-4);
     }
     drop(model);
-    assert!(answers.iter().all(|count| count.load(Ordering::SeqCst) == 1));
+    assert!(responses.iter().all(|count| count.load(Ordering::SeqCst) == 1));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn equal_endpoints_share_a_server_and_its_models() {
     assert!(Arc::ptr_eq(&model, &second.model("vest_resnet18", None).unwrap()));
     let pinned = second.model("vest_resnet18", Some(1)).unwrap();
     drop(model);
-    infer(&pinned, vest_input(&pinned)).expect("still loaded: someone holds it");
+    infer(&pinned, vest_input(&pinned)).expect("still loaded");
 }
 
 #[test]
@@ -91,22 +91,22 @@ fn a_model_may_be_dropped_and_opened_again() {
 fn outputs_outlive_their_model_and_server() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
-    let reply = infer(&model, vest_input(&model)).unwrap();
+    let response = infer(&model, vest_input(&model)).unwrap();
     drop(model);
-    assert_close(&floats(&reply.outputs[0]), &LOGITS, 1e-4);
+    assert_close(&floats(&response.outputs[0]), &LOGITS, 1e-4);
 }
 
 #[test]
-fn every_request_is_answered_when_a_busy_server_closes() {
+fn closing_a_busy_server_completes_every_request() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
-    let answers: Vec<_> = (0..40)
+    let responses: Vec<_> = (0..40)
         .map(|_| send(&model, Request::new(vec![vest_input(&model)])))
         .collect();
-    drop(model); // waits for what is being executed
-    for answer in answers {
-        match answer.try_recv().expect("answered before the server is closed") {
-            Ok(reply) => assert_close(&floats(&reply.outputs[0]), &LOGITS, 1e-4),
+    drop(model); // waits for requests being executed
+    for response in responses {
+        match response.try_recv().expect("a response before the server is closed") {
+            Ok(response) => assert_close(&floats(&response.outputs[0]), &LOGITS, 1e-4),
             Err(error) => assert_eq!(error, Error::ServerStopped),
         }
     }
@@ -120,10 +120,10 @@ fn the_last_handle_may_be_dropped_in_a_callback() {
     let last = Arc::clone(&model);
     let input = vest_input(&model);
     let (go, gone) = mpsc::channel();
-    model.infer(Request::new(vec![input]), move |reply| {
-        gone.recv_timeout(PATIENCE).expect("the other handle goes first");
+    model.infer(Request::new(vec![input]), move |response| {
+        gone.recv_timeout(PATIENCE).expect("the other handle is dropped first");
         drop(last);
-        let _ = sender.send(reply.is_ok());
+        let _ = sender.send(response.is_ok());
     });
     drop(model);
     go.send(()).unwrap();
@@ -133,7 +133,7 @@ fn the_last_handle_may_be_dropped_in_a_callback() {
 }
 
 #[test]
-fn a_panicking_callback_harms_nobody() {
+fn a_panic_in_a_callback_does_not_affect_other_requests() {
     let model = open(&repository()).model("vest_resnet18", None).unwrap();
     model.infer(Request::new(vec![vest_input(&model)]), |_| {
         panic!("this panic is part of a test")
@@ -141,19 +141,19 @@ fn a_panicking_callback_harms_nobody() {
     infer(&model, vest_input(&model)).unwrap();
 }
 
-/// Requests that keep both instances of movenet_multipose busy for a while, and then some: four large pictures.
+/// Sends four large images, which keep both instances of movenet_multipose busy for a while.
 fn keep_busy(model: &Model) -> Vec<mpsc::Receiver<Result<Response, Error>>> {
     let requests = [(); 4].map(|()| Request::new(vec![black_image(model)]));
     requests.into_iter().map(|request| send(model, request)).collect()
 }
 
-/// Whether none is answered yet: a request that was sent after them has not been begun.
-fn still_busy(answers: &[mpsc::Receiver<Result<Response, Error>>]) -> bool {
-    answers.iter().all(|answer| answer.try_recv().is_err())
+/// Whether none has a response yet, so that later requests are still queued.
+fn still_busy(responses: &[mpsc::Receiver<Result<Response, Error>>]) -> bool {
+    responses.iter().all(|response| response.try_recv().is_err())
 }
 
 #[test]
-fn a_deadline_answers_at_once_and_the_memory_stays_with_triton() {
+fn a_request_fails_at_its_deadline_and_its_memory_is_quarantined() {
     let own = own_repository();
     let model = open(own.path()).model("movenet_multipose", None).unwrap();
     let input = pose_input(&model);
@@ -167,11 +167,11 @@ fn a_deadline_answers_at_once_and_the_memory_stays_with_triton() {
             ..Request::new(vec![input])
         },
     );
-    let error = late.recv_timeout(PATIENCE).expect("an answer").unwrap_err();
+    let error = late.recv_timeout(PATIENCE).expect("a response").unwrap_err();
     assert_eq!(error, Error::DeadlineExceeded);
     let next = model.lease(len);
     if still_busy(&busy) {
-        assert_ne!(next.as_ptr(), address, "the request is queued, its memory Triton's");
+        assert_ne!(next.as_ptr(), address, "the memory of a queued request is not reused");
         assert_eq!(model.memory_use().quarantined, len);
     }
     drop(next);
@@ -186,29 +186,29 @@ fn a_deadline_answers_at_once_and_the_memory_stays_with_triton() {
 }
 
 #[test]
-fn the_input_is_read_where_it_was_written() {
+fn inputs_are_read_in_place() {
     let own = own_repository();
     let model = open(own.path()).model("movenet_multipose", None).unwrap();
-    // The picture is written after the request was sent: only a model that reads our memory sees it.
-    let seen = (0..5).find_map(|_| {
-        let picture = pose_input(&model);
+    // The image is written after the request was sent, so only a model that reads our memory gets it.
+    let found = (0..5).find_map(|_| {
+        let image = pose_input(&model);
         let mut input = pose_input(&model);
         input.data.fill(0);
         let busy = keep_busy(&model);
-        let place = input.data.as_mut_ptr();
-        let answer = send(&model, Request::new(vec![input]));
-        // SAFETY: the request keeps its memory, and nobody reads it: that is checked next.
-        unsafe { place.copy_from_nonoverlapping(picture.data.as_ptr(), picture.data.len()) };
+        let address = input.data.as_mut_ptr();
+        let pending = send(&model, Request::new(vec![input]));
+        // SAFETY: the request keeps its memory, and is not executed yet, which is checked next.
+        unsafe { address.copy_from_nonoverlapping(image.data.as_ptr(), image.data.len()) };
         let conclusive = still_busy(&busy);
-        let reply = answer.recv_timeout(PATIENCE).expect("an answer").unwrap();
-        conclusive.then_some(reply)
+        let response = pending.recv_timeout(PATIENCE).expect("a response").unwrap();
+        conclusive.then_some(response)
     });
-    let reply = seen.expect("one of 5 tries is in time");
-    assert_close(&floats(&reply.outputs[0])[..57], &PERSON, 2e-3);
+    let response = found.expect("one of 5 tries is in time");
+    assert_close(&floats(&response.outputs[0])[..57], &PERSON, 2e-3);
 }
 
 #[test]
-fn a_timeout_that_is_kept_changes_nothing() {
+fn a_request_within_its_timeout_succeeds() {
     let model = open(&repository()).model("vest_resnet18", None).unwrap();
     for timeout in [PATIENCE, Duration::MAX] {
         let request = Request {
@@ -218,13 +218,13 @@ fn a_timeout_that_is_kept_changes_nothing() {
         };
         send(&model, request)
             .recv_timeout(PATIENCE)
-            .expect("an answer")
+            .expect("a response")
             .unwrap();
     }
 }
 
 #[test]
-fn input_memory_is_used_again_for_the_next_request() {
+fn input_memory_is_reused() {
     let own = own_repository();
     let model = open(own.path()).model("vest_resnet18", None).unwrap();
     let mut addresses = HashSet::new();
@@ -233,12 +233,12 @@ fn input_memory_is_used_again_for_the_next_request() {
         addresses.insert(input.data.as_ptr() as usize);
         infer(&model, input).unwrap();
     }
-    // Two: Triton may answer a moment before it gives the request back.
+    // More than one, since Triton may respond shortly before it releases the request.
     assert!(addresses.len() <= 3, "20 requests used {} blocks", addresses.len());
 }
 
 #[test]
-fn what_is_wrong_with_a_request_is_said_in_tritons_words() {
+fn invalid_requests_fail_with_tritons_message() {
     let model = open(&repository()).model("vest_resnet18", None).unwrap();
     let check = |change: fn(&mut Input), expected: &str| {
         let mut input = vest_input(&model);
@@ -263,11 +263,11 @@ fn what_is_wrong_with_a_request_is_said_in_tritons_words() {
     check(|input| input.name = "x".into(), "unexpected inference input 'x'");
     check(|input| input.shape[0] = 1, "input byte size mismatch");
     check(|input| input.shape[0] = 17, "batch-size must be <= 16");
-    check(|input| input.name = "a\0b".into(), "has a NUL in it");
+    check(|input| input.name = "a\0b".into(), "contains a NUL character");
 }
 
 #[test]
-fn tritons_libraries_stay_out_of_the_hosts_way() {
+fn symbols_of_tritons_libraries_are_not_visible_to_the_process() {
     let _server = open(&repository());
     let host = libloading::os::unix::Library::this();
     for symbol in [
@@ -277,14 +277,14 @@ fn tritons_libraries_stay_out_of_the_hosts_way() {
         "curl_easy_init",
         "OrtGetApiBase",
     ] {
-        // SAFETY: the symbol is only looked for.
+        // SAFETY: the symbol is only looked up.
         let found = unsafe { host.get::<*const ()>(symbol.as_bytes()) };
         assert!(found.is_err(), "{symbol} is visible to the whole process");
     }
 }
 
 #[test]
-fn unknown_models_and_versions_are_named_with_what_there_is() {
+fn unknown_models_and_versions_are_reported_with_the_available_ones() {
     let server = open(&repository());
     let error = server.model("nope", None).unwrap_err();
     let Error::ModelNotFound { model, available } = &error else {
@@ -308,7 +308,7 @@ fn unknown_models_and_versions_are_named_with_what_there_is() {
 }
 
 #[test]
-fn a_model_that_does_not_load_says_why() {
+fn a_model_that_does_not_load_is_reported_with_the_cause() {
     let config = "name: \"odd\"\nbackend: \"nosuch\"\nmax_batch_size: 0\n\
         input [ { name: \"input\" data_type: TYPE_FP32 dims: [ 1 ] } ]\n\
         output [ { name: \"logits\" data_type: TYPE_FP32 dims: [ 1 ] } ]";
@@ -322,7 +322,7 @@ fn a_model_that_does_not_load_says_why() {
 }
 
 #[test]
-fn missing_places_are_named() {
+fn missing_directories_are_reported_with_their_paths() {
     let nowhere = tempfile::TempDir::new().unwrap();
     let error = Server::open(&endpoint(nowhere.path())).unwrap_err();
     let repository = nowhere.path().canonicalize().unwrap();
@@ -333,24 +333,24 @@ fn missing_places_are_named() {
         matches!(&error, Error::RepositoryMissing { repository, .. } if *repository == gone),
         "{error:?}"
     );
-    let home = triton::InProcess {
+    let endpoint = triton::InProcess {
         repository: crate::common::repository(),
-        home: gone.clone(),
+        install_dir: gone.clone(),
     };
-    let error = Server::open(&triton::Endpoint::InProcess(home)).unwrap_err();
+    let error = Server::open(&triton::Endpoint::InProcess(endpoint)).unwrap_err();
     assert!(matches!(&error, Error::LibraryNotFound { tried, .. } if *tried == gone.join("lib/libtritonserver.so")));
     assert!(error.to_string().contains("SHOPFLOOR_TRITON"), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_triton_is_refused() {
-    let home = tempfile::TempDir::new().unwrap();
-    std::fs::create_dir(home.path().join("lib")).unwrap();
-    let library = home.path().join("lib/libtritonserver.so");
+    let install_dir = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(install_dir.path().join("lib")).unwrap();
+    let library = install_dir.path().join("lib/libtritonserver.so");
     let open = || {
         let endpoint = triton::InProcess {
             repository: repository(),
-            home: home.path().into(),
+            install_dir: install_dir.path().into(),
         };
         Server::open(&triton::Endpoint::InProcess(endpoint)).unwrap_err()
     };
@@ -358,7 +358,7 @@ fn a_file_that_is_not_triton_is_refused() {
     let error = open();
     assert!(matches!(error, Error::LibraryNotFound { .. }), "{error:?}");
     std::fs::remove_file(&library).unwrap();
-    let other = crate::common::home()
+    let other = crate::common::install_dir()
         .join("lib/libonnxruntime.so")
         .canonicalize()
         .unwrap();

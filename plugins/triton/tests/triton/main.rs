@@ -1,4 +1,4 @@
-//! The client against the in-process Triton, a `tritonserver` beside it, and scripted servers.
+//! The client with the in-process Triton, a separate `tritonserver`, and fake servers.
 
 mod common;
 mod ensemble;

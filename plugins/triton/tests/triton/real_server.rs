@@ -1,4 +1,4 @@
-//! A real Triton by gRPC, beside the same Triton in this process: same descriptions, responses, counts and refusals.
+//! A real Triton server by gRPC compared with the same Triton in process: descriptions, responses, statistics, errors.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -9,11 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::remote::connect;
-use crate::common::{home, infer, open, pose_input, repository, vest_input};
+use crate::common::{infer, install_dir, open, pose_input, repository, vest_input};
 use tempfile::{NamedTempFile, TempDir};
 use triton::{DataType, Error, Input, Model, Server, Statistics, SystemSharedMemoryRegion};
 
-/// A tritonserver in a session of its own; dropped, its whole process group is killed.
+/// A tritonserver in its own session. Dropping it kills its process group.
 struct TritonServer {
     child: Child,
     grpc: u16,
@@ -21,12 +21,12 @@ struct TritonServer {
 }
 
 impl TritonServer {
-    /// Starts one that has the project's models, and connects to it once they are loaded.
+    /// Starts a server with the project's models, and connects to it once they are loaded.
     fn start() -> (Self, Arc<Server>) {
-        // A free port may be taken by somebody else before the server has it.
+        // Another program may take a free port before the server does.
         for _ in 0..5 {
             let mut server = Self::spawn();
-            if let Some(connected) = server.comes_up() {
+            if let Some(connected) = server.wait_until_ready() {
                 return (server, connected);
             }
             let log = std::fs::read_to_string(server.folder.path().join("log"));
@@ -40,14 +40,17 @@ impl TritonServer {
         let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().expect("an address").port());
         let folder = TempDir::new().expect("a temporary directory");
         let log = File::create(folder.path().join("log")).expect("a log file");
-        let home = home().canonicalize().expect("a Triton home");
-        let mut command = Command::new(home.join("bin/tritonserver"));
+        let install_dir = install_dir().canonicalize().expect("an install directory");
+        let mut command = Command::new(install_dir.join("bin/tritonserver"));
         command
             .arg(format!("--model-repository={}", repository().display()))
-            .arg(format!("--backend-directory={}", home.join("backends").display()))
+            .arg(format!(
+                "--backend-directory={}",
+                install_dir.join("backends").display()
+            ))
             .arg(format!(
                 "--backend-config=onnxruntime,library={}",
-                home.join("lib/libonnxruntime.so").display()
+                install_dir.join("lib/libonnxruntime.so").display()
             ))
             .args(["http", "grpc", "metrics"].map(|name| format!("--{name}-address=127.0.0.1")))
             .args(
@@ -74,8 +77,8 @@ impl TritonServer {
         format!("grpc://127.0.0.1:{}", self.grpc)
     }
 
-    /// Connects, trying again while it starts; `None` when it ends instead.
-    fn comes_up(&mut self) -> Option<Arc<Server>> {
+    /// Connects, trying again while the server starts; `None` if it exits.
+    fn wait_until_ready(&mut self) -> Option<Arc<Server>> {
         let end = Instant::now() + crate::common::PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
             match connect(&self.url()) {
@@ -98,16 +101,16 @@ impl Drop for TritonServer {
 }
 
 #[test]
-fn it_is_the_same_triton_by_grpc_and_in_process() {
+fn grpc_and_in_process_transports_agree() {
     let (triton, remote) = TritonServer::start();
     let local = open(&repository());
-    same_answers(&remote, &local, "movenet_multipose", pose_input);
-    same_answers(&remote, &local, "vest_resnet18", vest_input);
-    same_counts(&remote, &local);
-    same_refusals(&remote, &local);
+    same_responses(&remote, &local, "movenet_multipose", pose_input);
+    same_responses(&remote, &local, "vest_resnet18", vest_input);
+    same_statistics(&remote, &local);
+    same_errors(&remote, &local);
     shared_memory(&remote, &local);
     unknown_models_and_versions(&remote);
-    // Killed, it leaves users with an error that may pass.
+    // After the server is killed, requests fail with a temporary error.
     let model = remote.model("vest_resnet18", None).unwrap();
     drop(triton);
     let error = infer(&model, vest_input(&model)).unwrap_err();
@@ -117,12 +120,12 @@ fn it_is_the_same_triton_by_grpc_and_in_process() {
     );
 }
 
-/// Descriptions and responses, to the bit.
-fn same_answers(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn(&Model) -> Input) {
+/// Descriptions and responses are identical.
+fn same_responses(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn(&Model) -> Input) {
     let (remote, local) = (remote.model(name, None).unwrap(), local.model(name, None).unwrap());
     assert_eq!(remote.description(), local.description());
-    let replies = [&remote, &local].map(|model| infer(model, input(model)).unwrap());
-    let [by_grpc, in_process] = replies.map(|reply| reply.outputs);
+    let responses = [&remote, &local].map(|model| infer(model, input(model)).unwrap());
+    let [by_grpc, in_process] = responses.map(|response| response.outputs);
     assert_eq!(by_grpc.len(), in_process.len());
     for (by_grpc, in_process) in by_grpc.iter().zip(&in_process) {
         assert_eq!(by_grpc.name, in_process.name);
@@ -135,13 +138,13 @@ fn same_answers(remote: &Arc<Server>, local: &Arc<Server>, name: &str, input: fn
     }
 }
 
-/// What one request of several people adds to the counts.
-fn same_counts(remote: &Arc<Server>, local: &Arc<Server>) {
+/// A request with several batch entries has the same effect on the statistics.
+fn same_statistics(remote: &Arc<Server>, local: &Arc<Server>) {
     let added = [remote, local].map(|server| {
         let model = server.model("vest_resnet18", None).unwrap();
         let before = counted(server);
         infer(&model, vest_input(&model)).unwrap();
-        // Triton counts a request after it has answered it
+        // Triton counts a request after responding to it
         let end = Instant::now() + crate::common::PATIENCE;
         let mut after = counted(server);
         while after.success == before.success && Instant::now() < end {
@@ -169,7 +172,7 @@ fn counted(server: &Server) -> Statistics {
     entries.remove(0)
 }
 
-/// Regions that the server maps, and those that it cannot.
+/// Regions that the server can map, and others.
 fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
     let memory = NamedTempFile::new_in("/dev/shm").unwrap();
     memory.as_file().set_len(4096).unwrap();
@@ -201,8 +204,8 @@ fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
     );
 }
 
-/// Codes and words of what Triton refuses.
-fn same_refusals(remote: &Arc<Server>, local: &Arc<Server>) {
+/// Codes and messages of errors are the same.
+fn same_errors(remote: &Arc<Server>, local: &Arc<Server>) {
     let models = [remote, local].map(|server| server.model("vest_resnet18", None).unwrap());
     let spoils: [fn(&mut Input); 5] = [
         |input| input.shape[3] = 63,

@@ -8,7 +8,7 @@ use inference::{Error, LatencyEstimate, Session, Timings};
 use triton::{Endpoint, ServerPool};
 
 use super::regions;
-use crate::places;
+use crate::locate;
 use crate::tritoninfer::settings::{InferenceRegion, Settings};
 
 /// An open model and how this element uses it.
@@ -84,7 +84,7 @@ fn endpoint(settings: &Settings) -> Result<Endpoint, triton::Error> {
         .model_repository
         .as_deref()
         .map(|path| Path::new(path).to_owned());
-    let repository = repository.or_else(places::model_repository).unwrap_or_default();
-    let home = places::triton_home().unwrap_or_default();
-    Endpoint::parse(server.as_deref().unwrap_or("inprocess:"), &repository, &home)
+    let repository = repository.or_else(locate::model_repository).unwrap_or_default();
+    let install_dir = locate::triton_install_dir().unwrap_or_default();
+    Endpoint::parse(server.as_deref().unwrap_or("inprocess:"), &repository, &install_dir)
 }

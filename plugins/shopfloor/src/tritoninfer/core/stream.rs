@@ -89,14 +89,14 @@ fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, 
         return queue.push_skipped(buffer, SkipReason::Failed);
     };
     let ticket = queue.push_pending(buffer.clone(), deadline);
-    let done = {
+    let callback = {
         let (queue, open, element) = (queue.clone(), open.clone(), entrance.element.downgrade());
         move |result: Result<RegionOutputs, Error>| {
             let took = arrived.elapsed();
             open.count(|timings| timings.inference.add(took));
             let changed = hurried && result.is_ok() && open.observe(took);
             drop(open); // before the stream continues, so that the element's stop is the last use of the model
-            queue.complete(ticket, Outcome::Answered(result));
+            queue.complete(ticket, Outcome::Responded(result));
             if changed && let Some(element) = element.upgrade() {
                 let _ = element.post_message(gst::message::Latency::builder().src(&element).build());
             }
@@ -111,7 +111,7 @@ fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, 
         .and_then(|frame| {
             let image = video::image(&frame).map_err(|error| error.to_string())?;
             open.session
-                .submit(&mut format.sampler, &image, &regions, options, done)
+                .submit(&mut format.sampler, &image, &regions, options, callback)
                 .map_err(|error| error.to_string())
         });
     if sent.is_ok() {
@@ -135,7 +135,7 @@ pub fn finish(
 ) -> Result<gst::Buffer, gst::FlowError> {
     let skipped = match outcome {
         Outcome::Skipped(reason) => Some(reason),
-        Outcome::Answered(result) => {
+        Outcome::Responded(result) => {
             let attached =
                 result.and_then(|outputs| attach::attach(buffer.make_mut(), &open.session, open.region, outputs));
             match attached {

@@ -1,5 +1,5 @@
-//! What the tests share: a Triton home, model repositories, a picture and its golden answers.
-#![allow(dead_code)] // each test binary uses its part
+//! Shared by the tests: Triton's install directory, model repositories, an image and its golden outputs.
+#![allow(dead_code)] // each test program uses a part
 
 pub mod remote;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use triton::{Endpoint, Error, InProcess, Input, Model, Output, Request, Response, Server};
 
-/// Longer than anything here takes on a busy machine.
+/// Time limit of a wait, ample for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The checkout.
@@ -20,30 +20,30 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn place(variable: &str, default: &str) -> PathBuf {
+fn path(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from)
 }
 
-/// Triton's home: `$SHOPFLOOR_TRITON`, else the checkout's `.triton`.
-pub fn home() -> PathBuf {
-    let home = place("SHOPFLOOR_TRITON", ".triton");
+/// Triton's install directory: `$SHOPFLOOR_TRITON`, else the checkout's `.triton`.
+pub fn install_dir() -> PathBuf {
+    let install_dir = path("SHOPFLOOR_TRITON", ".triton");
     for needed in [
         "lib/libtritonserver.so",
         "backends/onnxruntime/libtriton_onnxruntime.so",
     ] {
-        let path = home.join(needed);
+        let path = install_dir.join(needed);
         assert!(
             path.exists(),
             "{} is missing: run scripts/setup, or set SHOPFLOOR_TRITON",
             path.display()
         );
     }
-    home
+    install_dir
 }
 
 /// The model repository: `$SHOPFLOOR_MODEL_REPOSITORY`, else the checkout's.
 pub fn repository() -> PathBuf {
-    let repository = place("SHOPFLOOR_MODEL_REPOSITORY", "model_repository");
+    let repository = path("SHOPFLOOR_MODEL_REPOSITORY", "model_repository");
     let weights = repository.join("movenet_multipose/1/model.onnx");
     assert!(
         weights.exists(),
@@ -53,7 +53,7 @@ pub fn repository() -> PathBuf {
     repository
 }
 
-/// A repository of a test's own, and so a server of its own, with the project's models in it.
+/// A separate repository, and so a separate server, with the project's models.
 pub fn own_repository() -> TempDir {
     let own = TempDir::new().expect("a temporary directory");
     for model in ["movenet_multipose", "vest_resnet18"] {
@@ -77,7 +77,7 @@ pub fn repository_with(name: &str, config: &str, weights: &str) -> TempDir {
 pub fn endpoint(repository: &Path) -> Endpoint {
     Endpoint::InProcess(InProcess {
         repository: repository.into(),
-        home: home(),
+        install_dir: install_dir(),
     })
 }
 
@@ -85,8 +85,8 @@ pub fn open(repository: &Path) -> Arc<Server> {
     Server::open(&endpoint(repository)).expect("a server")
 }
 
-/// A picture, RGB, 256x192: people.ppm, a cut of frame 120 of media/vests.mp4.
-pub struct Picture {
+/// An RGB image of 256x192 pixels: people.ppm, cropped from frame 120 of media/vests.mp4.
+pub struct TestImage {
     pixels: &'static [u8],
 }
 
@@ -96,26 +96,26 @@ pub const HEIGHT: usize = 192;
 /// The man in the blue vest and the man without one: left, top, right, bottom.
 pub const CROPS: [[usize; 4]; 2] = [[87, 62, 129, 150], [177, 57, 221, 149]];
 
-pub fn picture() -> Picture {
+pub fn test_image() -> TestImage {
     let file = include_bytes!("../data/people.ppm");
     let pixels = file.strip_prefix(b"P6\n256 192\n255\n").expect("a PPM of 256x192");
     assert_eq!(pixels.len(), WIDTH * HEIGHT * 3);
-    Picture { pixels }
+    TestImage { pixels }
 }
 
-impl Picture {
+impl TestImage {
     fn value(&self, x: usize, y: usize, channel: usize) -> f32 {
         f32::from(self.pixels[(y * WIDTH + x) * 3 + channel]) / 255.0
     }
 }
 
-/// The picture for movenet_multipose, in memory of the model's.
+/// The image as movenet_multipose's input, in a lease of the model.
 pub fn pose_input(model: &Model) -> Input {
-    let (input, picture) = (&model.description().inputs[0], picture());
+    let (input, image) = (&model.description().inputs[0], test_image());
     let mut data = model.lease(3 * WIDTH * HEIGHT * 4);
-    let places = (0..3).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (x, y, c))));
-    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
-        bytes.copy_from_slice(&picture.value(x, y, c).to_ne_bytes());
+    let positions = (0..3).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (x, y, c))));
+    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(positions) {
+        bytes.copy_from_slice(&image.value(x, y, c).to_ne_bytes());
     }
     Input {
         name: input.name.clone(),
@@ -125,7 +125,7 @@ pub fn pose_input(model: &Model) -> Input {
     }
 }
 
-/// A black image of the size that pipelines send.
+/// A black image of the size used in pipelines.
 pub fn black_image(model: &Model) -> Input {
     let input = &model.description().inputs[0];
     let mut data = model.lease(3 * 480 * 640 * 4);
@@ -138,23 +138,23 @@ pub fn black_image(model: &Model) -> Input {
     }
 }
 
-/// What the network was trained with: ImageNet's mean and standard deviation of R, G and B.
+/// Normalisation of the training: ImageNet's mean and standard deviation of R, G and B.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// Both crops for vest_resnet18, nearest pixels, normalised.
 pub fn vest_input(model: &Model) -> Input {
-    let (input, picture) = (&model.description().inputs[0], picture());
+    let (input, image) = (&model.description().inputs[0], test_image());
     let mut data = model.lease(CROPS.len() * 3 * 64 * 64 * 4);
-    let places = CROPS.iter().flat_map(|&[left, top, right, bottom]| {
+    let positions = CROPS.iter().flat_map(|&[left, top, right, bottom]| {
         (0..3).flat_map(move |c| {
             (0..64).flat_map(move |y| {
                 (0..64).map(move |x| (left + x * (right - left) / 64, top + y * (bottom - top) / 64, c))
             })
         })
     });
-    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(places) {
-        let value = (picture.value(x, y, c) - MEAN[c]) / STD[c];
+    for (bytes, (x, y, c)) in data.chunks_exact_mut(4).zip(positions) {
+        let value = (image.value(x, y, c) - MEAN[c]) / STD[c];
         bytes.copy_from_slice(&value.to_ne_bytes());
     }
     Input {
@@ -165,20 +165,20 @@ pub fn vest_input(model: &Model) -> Input {
     }
 }
 
-/// Sends a request; the answer comes through the channel.
+/// Sends a request; the channel receives the response.
 pub fn send(model: &Model, request: Request) -> mpsc::Receiver<Result<Response, Error>> {
     let (sender, receiver) = mpsc::channel();
-    model.infer(request, move |reply| {
-        let _ = sender.send(reply);
+    model.infer(request, move |response| {
+        let _ = sender.send(response);
     });
     receiver
 }
 
-/// Sends a request and waits for the answer.
+/// Sends a request and waits for the response.
 pub fn infer(model: &Model, input: Input) -> Result<Response, Error> {
     send(model, Request::new(vec![input]))
         .recv_timeout(PATIENCE)
-        .expect("an answer")
+        .expect("a response")
 }
 
 pub fn floats(output: &Output) -> Vec<f32> {
@@ -199,7 +199,7 @@ pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// The first person (cx, cy, w, h, score, class, 17 x (x, y, confidence)) that onnxruntime 1.32 finds in the picture.
+/// The first person (cx, cy, w, h, score, class, 17 x (x, y, confidence)) that onnxruntime 1.32 finds in the image.
 pub const PERSON: [f32; 57] = [
     109.289, 106.572, 39.678, 89.562, 0.5998, 1.0, 113.247, 71.396, 0.5681, 113.309, 69.908, 0.6696, 111.775, 70.133,
     0.5941, 109.728, 70.582, 0.6483, 106.042, 70.99, 0.6177, 115.377, 79.577, 0.6799, 97.728, 80.782, 0.742, 118.85,
@@ -208,7 +208,7 @@ pub const PERSON: [f32; 57] = [
     138.01, 0.5457,
 ];
 
-/// The logits that onnxruntime 1.32 gives for the crops: blue, none.
+/// The logits of onnxruntime 1.32 for the crops: blue, none.
 pub const LOGITS: [f32; 16] = [
     -0.92616, -0.52637, -0.35343, -0.47931, -0.38495, 4.38305, -0.39798, -0.39902, 4.4741, -0.70384, -0.83086,
     -0.40424, -0.17237, -0.38359, -0.75706, -1.16711,

@@ -1,4 +1,4 @@
-//! What the tests of the gRPC client share: endpoints, small models of fake servers, requests for them.
+//! Shared by the tests of the gRPC client: endpoints, small models of fake servers, and requests for them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ pub fn connect(url: &str) -> Result<Arc<Server>, Error> {
     Server::open(&endpoint(url))
 }
 
-/// With an input and an output of bytes.
+/// Adds an input and an output of type UINT8.
 pub fn of_bytes(model: triton_fake::Model) -> triton_fake::Model {
     model.input("in", "UINT8", &[-1]).output("out", "UINT8", &[-1])
 }
 
-/// Answers with what it is sent.
+/// A model that responds with its input.
 pub fn echo(name: &str) -> triton_fake::Model {
-    of_bytes(triton_fake::Model::new(name, answer_the_same))
+    of_bytes(triton_fake::Model::new(name, respond_with_input))
 }
 
-pub fn answer_the_same(call: Call) {
+pub fn respond_with_input(call: Call) {
     let input = call.inputs[0].clone();
     let output = Tensor::new("out", "UINT8", &input.shape, input.data);
     call.answer(vec![output]);
@@ -43,12 +43,12 @@ pub fn request(model: &Model, bytes: &[u8]) -> Request {
     }])
 }
 
-/// Sends bytes and waits for those that come back.
+/// Sends bytes and waits for those of the response.
 pub fn ask(model: &Model, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let answer = send(model, request(model, bytes));
-    bytes_of(answer.recv_timeout(PATIENCE).expect("an answer"))
+    let response = send(model, request(model, bytes));
+    bytes_of(response.recv_timeout(PATIENCE).expect("a response"))
 }
 
-pub fn bytes_of(answer: Result<Response, Error>) -> Result<Vec<u8>, Error> {
-    answer.map(|reply| reply.output("out").expect("the output").data.to_vec())
+pub fn bytes_of(response: Result<Response, Error>) -> Result<Vec<u8>, Error> {
+    response.map(|response| response.output("out").expect("the output").data.to_vec())
 }
