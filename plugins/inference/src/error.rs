@@ -1,4 +1,4 @@
-//! What can fail between a model and whoever asks it for inference.
+//! Errors of opening a model and of inference with it.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use vision::decode::DecodeError;
 
 use crate::contract::ContractError;
 
-/// Why a model cannot be used, or did not respond.
+/// Why a model cannot be used, or inference failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server or the way to it.
+    /// An error of the server or of the connection to it.
     #[error(transparent)]
     Triton(#[from] triton::Error),
-    /// The model is not of a kind that we can use, or its parameters are wrong.
+    /// The model is not supported, or its parameters are invalid.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// A model that classifies people, asked about something else.
+    /// A model that classifies people is used without `inference-region=people`.
     #[error(
         "model '{model}' classifies the vest of one person: set inference-region=people, \
          after elements that find people (tritoninfer model=movenet_multipose ! poseparse)"
@@ -25,7 +25,7 @@ pub enum Error {
         /// The model.
         model: Arc<str>,
     },
-    /// An output that cannot be split into the regions that were asked about.
+    /// An output that cannot be split into the regions of the request.
     #[error(
         "output '{output}': expected the batch, {batch}, as its first dimension, got shape {shape:?}; \
          a model without a batch dimension needs max_batch_size: 0 in its config.pbtxt"
@@ -33,12 +33,12 @@ pub enum Error {
     Batch {
         /// The output's name.
         output: Arc<str>,
-        /// How many regions the request had.
+        /// Number of regions in the request.
         batch: usize,
         /// The output's shape.
         shape: Vec<i64>,
     },
-    /// An output that does not match the contract.
+    /// Outputs that do not match the contract.
     #[error("cannot decode the outputs of model '{model}': {reason}")]
     Decode {
         /// The model.
@@ -52,7 +52,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether asking again is pointless: something about the set-up, the model or the request has to be corrected first.
+    /// Whether a retry is pointless: the set-up, the model or the request has to be corrected first.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Triton(error) => error.is_fatal(),

@@ -1,16 +1,16 @@
-//! How long a live frame stays in the element at most: measured before it plays, raised when responses take longer.
+//! The latency of live frames: measured before playing, raised when responses take longer.
 
 use std::time::Duration;
 
-/// Responses this much slower than the measurement are still on time: the warm-up ran on an idle machine.
+/// Factor between the measured latency and the estimate, since the warm-up runs on an idle machine.
 const MARGIN: f64 = 1.25;
 /// Number of consecutive late responses before the estimate is raised, so that one slow response does not force a
 /// pipeline-wide recalculation of latency.
 const PATIENCE: usize = 3;
-/// The estimate changes in steps, so that a pipeline does not recalculate for a millisecond.
+/// The estimate is a multiple of this step, so that small changes do not make a pipeline recalculate its latency.
 const STEP: Duration = Duration::from_millis(10);
 
-/// The latency that the element reports.
+/// The latency to report for live frames: the maximum time that a frame waits for its response.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LatencyEstimate {
     latency: Option<Duration>,
@@ -20,7 +20,7 @@ pub struct LatencyEstimate {
 }
 
 impl LatencyEstimate {
-    /// Set by the user, and never changed.
+    /// A latency set by the user, which is not changed.
     pub fn fixed(latency: Duration) -> Self {
         Self {
             latency: Some(latency),
@@ -29,7 +29,7 @@ impl LatencyEstimate {
         }
     }
 
-    /// From the slowest response of a warm-up with as many requests in flight as there will be.
+    /// An estimate from the slowest response of a warm-up, with as many requests in flight as later on.
     pub fn measured(slowest: Duration) -> Self {
         Self {
             latency: Some(with_margin(slowest)),
@@ -37,12 +37,12 @@ impl LatencyEstimate {
         }
     }
 
-    /// The present estimate; `None` before it was measured, and then no frame is late.
+    /// The present estimate; `None` before the measurement, when no frame is late.
     pub fn latency(&self) -> Option<Duration> {
         self.latency
     }
 
-    /// A response took `took`. True when the estimate changed, which has to be announced to the pipeline.
+    /// Records that a response took `took`. True if the estimate changed and the pipeline has to be notified.
     pub fn observe(&mut self, took: Duration) -> bool {
         if self.fixed || self.latency.is_none_or(|latency| took <= latency) {
             self.misses = 0;

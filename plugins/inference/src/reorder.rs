@@ -1,73 +1,72 @@
-//! The reorder queue: frames wait here for their responses, which arrive in any order, and leave in the order in which
-//! they came; events and queries keep their position between them.
+//! The reorder queue: frames wait in it for their responses, which arrive in any order, and leave in their original
+//! order; events and queries keep their position between them.
 //!
-//! Plain values only, time is an argument: what is admitted, in which order it leaves, what a flush removes. Locking and
-//! waking are the caller's.
+//! It decides on admission, order and flushes only; time is an argument, and locking and waking are left to the caller.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use people::SkipReason;
 
-/// What became of a frame.
+/// Result of a frame.
 #[derive(Debug, PartialEq)]
 pub enum Outcome<R> {
-    /// The model's answer.
+    /// The response to its request.
     Responded(R),
-    /// It goes on without one.
+    /// It passes without inference.
     Skipped(SkipReason),
 }
 
-/// What leaves the queue. `B` is a buffer, `E` an event, `A` a response.
+/// An item that leaves the queue. `B` is a buffer, `E` an event, `R` a response.
 #[derive(Debug, PartialEq)]
 pub enum Item<B, E, R> {
-    /// A frame and what became of it.
+    /// A frame and its result.
     Frame(B, Outcome<R>),
     /// A serialised event.
     Event(E),
-    /// A serialised query, waiting on its own thread for its turn.
+    /// A serialised query, whose thread waits for its turn; the number is that of [`ReorderQueue::push_query`].
     Query(u64),
 }
 
-/// What may happen to the next frame.
+/// Decision on the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Room for a request.
+    /// Enters with a request.
     Infer,
-    /// It needs no request, and there is room for it.
+    /// Enters; it needs no request.
     Pass,
-    /// Too many requests are in flight and this stream must not wait.
+    /// Enters without a request: too many are in flight, and the stream must not wait.
     Skip,
-    /// Wait until something leaves.
+    /// Has to wait until an item leaves or a request ends.
     Wait,
 }
 
-/// How many frames and requests are allowed at once.
+/// Maximum numbers of frames and requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests sent and not answered.
+    /// Frames with requests in flight.
     pub in_flight: usize,
-    /// Frames in the queue, those without a request counted in.
+    /// Frames in the queue, including those without a request.
     pub frames: usize,
-    /// On a full server: go on without inference (true) or wait (false).
+    /// At the maximum of `in_flight`: pass frames without inference (true) or wait (false).
     pub skip: bool,
 }
 
-/// Names a frame across a flush: an answer to a frame that was flushed finds nobody.
+/// Identifies a frame. Responses to frames from before a flush are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     epoch: u64,
     seq: u64,
 }
 
-/// The next thing to leave.
+/// Result of [`ReorderQueue::next`].
 #[derive(Debug, PartialEq)]
 pub enum Next<T> {
-    /// This leaves now.
+    /// The item that leaves now.
     Item(T),
-    /// Nothing can leave; at this time the first frame's patience ends.
+    /// Nothing can leave before this time, the deadline of the first frame, unless its response arrives.
     WaitUntil(Instant),
-    /// Nothing can leave before something changes.
+    /// Nothing can leave before the queue changes.
     Wait,
 }
 
@@ -82,7 +81,7 @@ enum Slot<B, E, R> {
     Ready(Item<B, E, R>),
 }
 
-/// The queue; see the module's text.
+/// The queue; see the [module](self). `B` is a buffer, `E` an event, `R` a response.
 pub struct ReorderQueue<B, E, R> {
     entries: VecDeque<Entry<B, E, R>>,
     frames: usize,
@@ -106,12 +105,12 @@ impl<B, E, R> Default for ReorderQueue<B, E, R> {
 }
 
 impl<B, E, R> ReorderQueue<B, E, R> {
-    /// Whether a frame may enter, and with a request; `wants`: it is to have one. A frame that needs no request does not wait
-    /// for a request's place.
-    pub fn admission(&self, limits: &Limits, wants: bool) -> Admission {
+    /// Whether and how the next frame may enter. `inferred`: it needs a request; a frame that does not need one is not
+    /// limited by the requests in flight.
+    pub fn admission(&self, limits: &Limits, inferred: bool) -> Admission {
         if self.frames >= limits.frames {
             Admission::Wait
-        } else if !wants {
+        } else if !inferred {
             Admission::Pass
         } else if self.in_flight < limits.in_flight {
             Admission::Infer
@@ -122,7 +121,7 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         }
     }
 
-    /// A frame whose request is about to be sent; past `deadline` it leaves without the answer.
+    /// Adds a frame whose request is about to be sent; after `deadline` it leaves without the response.
     pub fn push_pending(&mut self, buffer: B, deadline: Option<Instant>) -> Ticket {
         self.in_flight += 1;
         let ticket = Ticket {
@@ -134,18 +133,18 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         ticket
     }
 
-    /// A frame that is not inferred.
+    /// Adds a frame without inference.
     pub fn push_skipped(&mut self, buffer: B, reason: SkipReason) {
         self.frames += 1;
         self.push(None, Slot::Ready(Item::Frame(buffer, Outcome::Skipped(reason))));
     }
 
-    /// A serialised event.
+    /// Adds a serialised event.
     pub fn push_event(&mut self, event: E) {
         self.push(None, Slot::Ready(Item::Event(event)));
     }
 
-    /// A serialised query; its number comes out of [`ReorderQueue::next`] when its turn has come.
+    /// Adds a serialised query; [`ReorderQueue::next`] returns its number when everything before it has left.
     pub fn push_query(&mut self) -> u64 {
         let id = self.next_seq;
         self.push(None, Slot::Ready(Item::Query(id)));
@@ -161,7 +160,7 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         self.next_seq += 1;
     }
 
-    /// A request has ended, whatever became of its frame.
+    /// Records the end of a request; must be called for each ticket, even if its frame has left.
     pub fn complete(&mut self, ticket: Ticket, outcome: Outcome<R>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if ticket.epoch != self.epoch {
@@ -177,7 +176,7 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         };
     }
 
-    /// Takes what leaves next; a pending frame past its deadline leaves as overload.
+    /// Takes the next item. A pending frame past its deadline leaves as skipped because of overload.
     pub fn next(&mut self, now: Instant) -> Next<Item<B, E, R>> {
         let Some(first) = self.entries.front() else {
             return Next::Wait;
@@ -202,7 +201,7 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         Next::Item(item)
     }
 
-    /// Forgets everything queued and gives back the events; requests in flight stay counted until they end.
+    /// Removes all items and returns the events; requests in flight are counted until they end.
     pub fn flush(&mut self) -> Vec<E> {
         self.frames = 0;
         self.epoch += 1;
@@ -213,19 +212,19 @@ impl<B, E, R> ReorderQueue<B, E, R> {
         events.collect()
     }
 
-    /// Downstream wants no more frames: forgets them, keeps events and queries.
+    /// Removes all frames and keeps events and queries, for a downstream that accepts no more frames.
     pub fn drop_frames(&mut self) {
         self.entries
             .retain(|entry| matches!(entry.slot, Slot::Ready(Item::Event(_) | Item::Query(_))));
         self.frames = 0;
     }
 
-    /// Requests sent and not answered.
+    /// Number of frames with requests in flight.
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// Frames that left without the answer they were waiting for.
+    /// Number of frames that left at their deadline, without the response.
     pub fn late(&self) -> u64 {
         self.late
     }
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_in_any_order_leave_in_order() {
+    fn frames_leave_in_order_whatever_the_order_of_responses() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
         queue.push_event("segment");
         let a = queue.push_pending("a", None);
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn admission_by_requests_and_frames() {
+    fn admission_depends_on_requests_in_flight_and_queued_frames() {
         let mut queue = TestQueue::default();
         assert_eq!(queue.admission(&LIMITS, true), Admission::Infer);
         queue.push_pending("a", None);
@@ -284,12 +283,12 @@ mod tests {
         let skip = Limits { skip: true, ..LIMITS };
         assert_eq!(queue.admission(&skip, true), Admission::Skip);
         queue.push_skipped("c", SkipReason::Overload);
-        // the queue itself is full: downstream does not take frames
+        // the queue is full, since downstream takes no frames
         assert_eq!(queue.admission(&skip, true), Admission::Wait);
     }
 
     #[test]
-    fn a_late_answer_finds_nobody_but_frees_its_slot() {
+    fn a_late_response_is_ignored_and_frees_its_slot() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
         let deadline = now + Duration::from_millis(100);
         let a = queue.push_pending("a", Some(deadline));
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_forgets_frames_not_requests() {
+    fn a_flush_removes_frames_but_counts_their_requests() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
         let old = queue.push_pending("old", None);
         queue.push_event("tag");
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn downstream_eos_keeps_events_and_queries() {
+    fn dropping_frames_keeps_events_and_queries() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
         let a = queue.push_pending("a", None);
         let query = queue.push_query();

@@ -1,4 +1,4 @@
-//! The one place where a model's outputs become people: poses, vests, or both.
+//! Decoding of a model's outputs into people: poses, vests, or both.
 
 use std::sync::Arc;
 
@@ -8,11 +8,10 @@ use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout};
 
 /// The people in one region's pose output, in frame pixels, best first.
 ///
-/// `layout` is the layout of the output; `None` takes the one that the model's contract states, else detects it from names
-/// and shapes.
+/// `layout` is the layout of the output; `None`: the one in the model's contract, otherwise detected from names and shapes.
 ///
 /// # Errors
-/// When no output has a known layout, or its tensor does not match the layout.
+/// If no output has a known layout, or its tensor does not match the layout.
 pub fn poses(
     output: &ModelOutput,
     layout: Option<PoseLayout>,
@@ -32,10 +31,11 @@ pub fn poses(
         .collect())
 }
 
-/// The people, with their vests, in the outputs of a model of the task `people`; one output for each inferred region.
+/// The people with their vests, in frame pixels, from the outputs of a model with the task `people`, one for each
+/// region.
 ///
 /// # Errors
-/// When an output is missing or has another shape than the task prescribes.
+/// If an output is missing or does not have the shape required by the task.
 pub fn people(outputs: &[ModelOutput], labels: &Arc<[VestName]>) -> Result<Vec<Person>, DecodeError> {
     let mut people = Vec::new();
     for output in outputs {
@@ -46,11 +46,12 @@ pub fn people(outputs: &[ModelOutput], labels: &Arc<[VestName]>) -> Result<Vec<P
     Ok(people)
 }
 
-/// The vest of each person whose region was inferred, in the order of `outputs`; `tensor` is the name of the output that
-/// has the logits. `None` where the logits are not finite.
+/// The vest of the person in each region, in the order of `outputs`; `tensor` is the name of the output with the
+/// logits.
+/// `None` if the logits are not finite.
 ///
 /// # Errors
-/// [`DecodeError::Classes`] when the logits are not `[1, labels]`.
+/// [`DecodeError::Classes`] if the shape of the logits is not `[1, labels]`.
 pub fn vests(
     outputs: &[ModelOutput],
     tensor: &str,

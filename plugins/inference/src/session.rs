@@ -1,4 +1,4 @@
-//! An open model: how frames become its requests, and its responses become outputs of regions.
+//! A session with a model: requests for regions of images, and their outputs.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -11,35 +11,35 @@ use vision::{ModelOutput, OutputTensor, Rect};
 use crate::Error;
 use crate::contract::{Contract, Task};
 
-/// A model that is open, with its contract.
+/// An open model with its contract.
 pub struct Session {
     model: Arc<Model>,
     contract: Contract,
 }
 
-/// How a frame's requests are sent.
+/// Options of a frame's requests.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestOptions {
-    /// After this long a request has failed.
+    /// Time after which a request fails.
     pub timeout: Duration,
-    /// 1 is the highest; 0: the model's default.
+    /// Priority, 1 the highest; 0: the model's default.
     pub priority: u64,
 }
 
-/// The outputs of a frame's regions, in the order of the regions asked about.
+/// The outputs of a frame's regions, in the order of the regions.
 pub type RegionOutputs = Vec<ModelOutput>;
 
 impl Session {
-    /// A session with `model`.
+    /// Creates a session with `model`.
     ///
     /// # Errors
-    /// [`Error::Contract`] when the model cannot be used.
+    /// [`Error::Contract`] if the model is not supported or its parameters are invalid.
     pub fn new(model: Arc<Model>) -> Result<Self, Error> {
         let contract = Contract::read(model.description())?;
         Ok(Self { model, contract })
     }
 
-    /// What the model expects and means.
+    /// The model's contract.
     pub fn contract(&self) -> &Contract {
         &self.contract
     }
@@ -49,18 +49,18 @@ impl Session {
         &self.model
     }
 
-    /// What makes the model's input from frames; one for each stream.
+    /// A sampler that writes the model's input from images; one for each stream.
     ///
     /// # Errors
-    /// When the contract's normalisation is not finite.
+    /// If the contract's normalisation is not finite.
     pub fn sampler(&self) -> Result<Sampler, SampleError> {
         Sampler::new(self.contract.image.format)
     }
 
-    /// Sends `requests` requests of an empty image at once; the time of the slowest response.
+    /// Sends `requests` concurrent requests with an empty image; returns the time to the last response.
     ///
     /// # Errors
-    /// The first that fails.
+    /// The first error of a request.
     pub fn warm_up(&self, requests: usize, options: RequestOptions) -> Result<Duration, Error> {
         let start = Instant::now();
         let (sender, receiver) = mpsc::channel();
@@ -68,7 +68,7 @@ impl Session {
             let sender = sender.clone();
             let mut data = self.model.lease(self.contract.image.byte_size(1));
             data.fill(0);
-            // The receiver outlives all responses unless one failed, and then the others do not matter.
+            // Sending fails only if another request has failed, when the other responses are not needed.
             self.infer(1, data, options, move |response| {
                 drop(sender.send(response.map(drop)));
             });
@@ -78,11 +78,12 @@ impl Session {
         Ok(start.elapsed())
     }
 
-    /// Sends the regions of a frame, in as few requests as the model's batch allows; `callback` gets all outputs at once or the
-    /// first error. Without regions: no outputs, at once.
+    /// Sends the regions of a frame, in pixels of `image`, in as few requests as the model's batch size allows.
+    /// `callback` is invoked once, with all outputs or with the first error. Without regions it is invoked at once,
+    /// with no outputs.
     ///
     /// # Errors
-    /// When a region cannot be sampled; then nothing is sent and `callback` is not called.
+    /// If a region cannot be sampled; then nothing is sent and `callback` is not invoked.
     pub fn submit(
         &self,
         sampler: &mut Sampler,
@@ -116,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    /// What all outputs of the model have in common.
+    /// The fields that are the same for all outputs of the model.
     fn output(&self) -> ModelOutput {
         let (layout, score_threshold) = match &self.contract.task {
             Task::Pose {
@@ -158,7 +159,7 @@ impl Session {
     }
 }
 
-/// Splits a response into its regions: dimension 0 is the batch.
+/// Splits a response into its regions along dimension 0, the batch.
 fn split(response: Response, letterboxes: &[Letterbox], common: &ModelOutput) -> Result<RegionOutputs, Error> {
     let mut regions: RegionOutputs = letterboxes
         .iter()
@@ -193,8 +194,10 @@ fn split(response: Response, letterboxes: &[Letterbox], common: &ModelOutput) ->
     Ok(regions)
 }
 
-/// Collects the parts of a frame's outputs.
+/// Collects the outputs of a frame's requests (parts) and invokes the callback with all of them or with the first
+/// error.
 struct Gather<F> {
+    /// The outputs so far, and the callback until it is invoked.
     state: Mutex<(Vec<Option<RegionOutputs>>, Option<F>)>,
 }
 
@@ -211,12 +214,12 @@ impl<F: FnOnce(Result<RegionOutputs, Error>)> Gather<F> {
         }
     }
 
-    fn part(&self, part: usize, answer: Result<RegionOutputs, Error>) {
+    fn part(&self, part: usize, outputs: Result<RegionOutputs, Error>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = match answer {
+        let result = match outputs {
             Err(error) => Err(error),
-            Ok(answer) => {
-                state.0[part] = Some(answer);
+            Ok(outputs) => {
+                state.0[part] = Some(outputs);
                 if state.0.iter().any(Option::is_none) {
                     return;
                 }
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn a_batch_is_split_into_regions() {
         let boxes = [Letterbox::default(); 2];
-        let answer = split(
+        let split_outputs = split(
             Response {
                 outputs: vec![output(&[2, 3], b"abcdef")],
             },
@@ -256,11 +259,11 @@ mod tests {
             &ModelOutput::default(),
         )
         .unwrap();
-        let rows: Vec<_> = answer
+        let regions: Vec<_> = split_outputs
             .iter()
             .map(|r| (r.tensors[0].shape.clone(), &r.tensors[0].data[..]))
             .collect();
-        assert_eq!(rows, [(vec![1, 3], &b"abc"[..]), (vec![1, 3], &b"def"[..])]);
+        assert_eq!(regions, [(vec![1, 3], &b"abc"[..]), (vec![1, 3], &b"def"[..])]);
         assert!(
             split(
                 Response {
@@ -294,8 +297,8 @@ mod tests {
             }]
         };
         let (sender, receiver) = mpsc::channel();
-        let gather = Gather::new(2, move |answer: Result<RegionOutputs, Error>| {
-            sender.send(answer).unwrap()
+        let gather = Gather::new(2, move |outputs: Result<RegionOutputs, Error>| {
+            sender.send(outputs).unwrap()
         });
         gather.part(1, Ok(region(1.0)));
         assert!(receiver.try_recv().is_err());

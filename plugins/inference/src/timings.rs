@@ -1,25 +1,25 @@
-//! Counts and times of a stream's frames, for the property `stats`.
+//! Frame counts and durations of a stream.
 
 use std::time::Duration;
 
 use people::SkipReason;
 
-/// Counts and times since the model was opened.
+/// Frame counts and durations since the model was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// Frames that left.
+    /// All frames that left.
     pub frames: u64,
     /// Frames that left with their response.
     pub inferred: u64,
-    /// Frames that left without inference because of `inference-interval`.
+    /// Frames that left without inference because of the inference interval.
     pub skipped_interval: u64,
-    /// Frames that left without inference because the server was too slow.
+    /// Frames that left without inference because of overload.
     pub skipped_overload: u64,
-    /// Frames whose request failed.
+    /// Frames without inference because a request failed or the frame could not be read.
     pub failed: u64,
-    /// Time from a frame's arrival to its response, early or late.
+    /// Time from a frame's arrival to its response, including late responses.
     pub inference: Spread,
-    /// Time of the streaming thread to sample a frame and send its requests.
+    /// Time to sample a frame and send its requests.
     pub preprocess: Spread,
 }
 
@@ -28,32 +28,32 @@ pub struct Timings {
 pub struct Spread {
     count: u32,
     total: Duration,
-    /// The longest.
+    /// The maximum.
     pub max: Duration,
 }
 
 impl Spread {
-    /// Adds one.
+    /// Adds a duration.
     pub fn add(&mut self, duration: Duration) {
         self.count += 1;
         self.total += duration;
         self.max = self.max.max(duration);
     }
 
-    /// The mean; 0 without any.
+    /// The mean; 0 if there are none.
     pub fn mean(&self) -> Duration {
         self.total.checked_div(self.count).unwrap_or_default()
     }
 }
 
 impl Timings {
-    /// A frame left with its response.
+    /// Counts a frame that left with its response.
     pub fn inferred(&mut self) {
         self.frames += 1;
         self.inferred += 1;
     }
 
-    /// A frame left without.
+    /// Counts a frame that left without inference.
     pub fn skipped(&mut self, reason: SkipReason) {
         self.frames += 1;
         match reason {
@@ -75,7 +75,7 @@ mod tests {
         for ms in [10, 30] {
             timings.preprocess.add(Duration::from_millis(ms));
         }
-        timings.inference.add(Duration::from_millis(7)); // the other frame has had no response yet
+        timings.inference.add(Duration::from_millis(7)); // the other frame has no response yet
         assert_eq!(timings.preprocess.mean(), Duration::from_millis(20));
         assert_eq!(timings.inference.mean(), Duration::from_millis(7));
         assert_eq!(timings.preprocess.max, Duration::from_millis(30));

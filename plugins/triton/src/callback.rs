@@ -26,8 +26,8 @@ pub(crate) fn is_calling() -> bool {
     CALLING.get()
 }
 
-/// Runs `work` that may wait for requests to end: on this thread, or on a new one if a callback is running on this thread.
-/// The callback's own request ends only when it returns, so waiting for it here would never end.
+/// Runs `work` that may wait for requests to end: on this thread, or on a new one if a callback is running on this
+/// thread. The callback's own request ends only when it returns, so waiting for it here would never end.
 pub(crate) fn run_outside_callback(work: impl FnOnce() + Send + 'static) {
     if is_calling() {
         // If no thread can be started, `work` is dropped without having run.

@@ -21,7 +21,8 @@ pub struct ModelDescription {
     pub outputs: Vec<TensorSpec>,
     /// All `parameters` of the model's configuration.
     pub parameters: BTreeMap<String, String>,
-    /// Whether the model may send any number of responses to a request (`model_transaction_policy { decoupled: true }`).
+    /// Whether the model may send any number of responses to a request (`model_transaction_policy { decoupled: true
+    /// }`).
     pub decoupled: bool,
 }
 
@@ -32,7 +33,8 @@ pub struct TensorSpec {
     pub name: Arc<str>,
     /// The data type of its elements.
     pub datatype: DataType,
-    /// The full shape, with -1 for variable dimensions; the first one is the batch if the model's `max_batch_size` is not 0.
+    /// The full shape, with -1 for variable dimensions; the first one is the batch if the model's `max_batch_size` is
+    /// not 0.
     pub shape: Vec<i64>,
     /// The `format` in the model's configuration; inputs only.
     pub format: TensorFormat,

@@ -1,8 +1,8 @@
 //! Default paths of Triton and of the model repository.
 //!
-//! They are taken from the environment, else searched for in the directories above given files, the plugin or a program:
-//! an installation keeps them in `share/shopfloor` and `lib/shopfloor` beside its `bin` and `lib/…/gstreamer-1.0`, a
-//! checkout in its top directory, above `target/release`.
+//! They are taken from the environment, else searched for in the directories above given files, the plugin or a
+//! program: an installation keeps them in `share/shopfloor` and `lib/shopfloor` beside its `bin` and
+//! `lib/…/gstreamer-1.0`, a checkout in its top directory, above `target/release`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ pub fn model_repository(files: &[PathBuf]) -> Option<PathBuf> {
         .or_else(|| nearest(files, &["share/shopfloor/model_repository", "model_repository"]))
 }
 
-/// Triton's install directory (`bin/tritonserver`, `lib/libtritonserver.so`, `backends/`): `$SHOPFLOOR_TRITON`, else the
-/// nearest one above one of `files`, else that of NVIDIA's container.
+/// Triton's install directory (`bin/tritonserver`, `lib/libtritonserver.so`, `backends/`): `$SHOPFLOOR_TRITON`, else
+/// the nearest one above one of `files`, else that of NVIDIA's container.
 ///
 /// Our packages install the backends without the server, which `setup-triton` adds: directories with the server are
 /// preferred. If none has it, the first directory is returned, so that the error can name it.

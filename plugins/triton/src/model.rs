@@ -40,8 +40,8 @@ impl Model {
 
     /// Memory for an input of `len` bytes, 64-byte aligned; its contents are unspecified (zeros or an earlier input).
     ///
-    /// Free memory of earlier requests is reused. An in-process model reads the input in place; for a remote server it is
-    /// copied to the connection.
+    /// Free memory of earlier requests is reused. An in-process model reads the input in place; for a remote server it
+    /// is copied to the connection.
     pub fn lease(&self, len: usize) -> Lease {
         self.server.transport().lease(len)
     }
@@ -51,11 +51,11 @@ impl Model {
         self.server.transport().memory_use()
     }
 
-    /// Sends a request and returns. `callback` is invoked with the response exactly once: on a thread of the server, or on
-    /// this thread if the request cannot be sent.
+    /// Sends a request and returns. `callback` is invoked with the response exactly once: on a thread of the server, or
+    /// on this thread if the request cannot be sent.
     ///
-    /// The inputs' memory is reused only after the server has released it, however early `callback` is invoked. A callback
-    /// must not wait for other requests of the server: it would block one of the model's instances.
+    /// The inputs' memory is reused only after the server has released it, however early `callback` is invoked. A
+    /// callback must not wait for other requests of the server: it would block one of the model's instances.
     pub fn infer(&self, request: Request, callback: impl FnOnce(Result<Response, Error>) + Send + 'static) {
         let callback: ResponseCallback = Box::new(callback);
         self.server

@@ -65,7 +65,7 @@ pub struct Output {
     pub datatype: DataType,
     /// The shape, including the batch dimension if the model has one.
     pub shape: Vec<i64>,
-    /// The elements, row-major, in native byte order: the memory that an in-process model wrote, or a part of the received
-    /// gRPC message. Not necessarily aligned.
+    /// The elements, row-major, in native byte order: the memory that an in-process model wrote, or a part of the
+    /// received gRPC message. Not necessarily aligned.
     pub data: Bytes,
 }

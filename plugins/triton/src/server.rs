@@ -1,4 +1,5 @@
-//! A server and its models, shared by all users: one slot per model, and no lock is held while the server loads or responds.
+//! A server and its models, shared by all users: one slot per model, and no lock is held while the server loads or
+//! responds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,9 +11,10 @@ use crate::{Endpoint, Error, Log, Model, ServerPool, Statistics, SystemSharedMem
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
 ///
-/// Dropping the last handle (models hold one) closes it: queued requests are cancelled, requests that an in-process Triton
-/// is executing are waited for (10 s at most), connections are closed, and every request gets a response or an error. An
-/// in-process Triton itself runs until the process ends. If dropped in a callback, it is closed on another thread.
+/// Dropping the last handle (models hold one) closes it: queued requests are cancelled, requests that an in-process
+/// Triton is executing are waited for (10 s at most), connections are closed, and every request gets a response or an
+/// error. An in-process Triton itself runs until the process ends. If dropped in a callback, it is closed on another
+/// thread.
 pub struct Server {
     endpoint: Endpoint,
     pool: ServerPool,
@@ -71,15 +73,15 @@ impl Server {
         &self.endpoint
     }
 
-    /// A model, shared by all callers with the same version. An in-process server loads it at the first call and keeps it
-    /// loaded until the process ends, even if its files change; a remote server must have loaded it. Waits for the server,
-    /// but not for callers that open other models. Must not be called in a callback.
+    /// A model, shared by all callers with the same version. An in-process server loads it at the first call and keeps
+    /// it loaded until the process ends, even if its files change; a remote server must have loaded it. Waits for the
+    /// server, but not for callers that open other models. Must not be called in a callback.
     ///
     /// `version`: the version to use; `None`: the highest one that the model's version policy makes available.
     ///
     /// # Errors
-    /// [`Error::ModelNotFound`], [`Error::VersionNotFound`], [`Error::ModelLoad`], [`Error::Description`], or an error of the
-    /// connection.
+    /// [`Error::ModelNotFound`], [`Error::VersionNotFound`], [`Error::ModelLoad`], [`Error::Description`], or an error
+    /// of the connection.
     pub fn model(self: &Arc<Self>, name: &str, version: Option<u64>) -> Result<Arc<Model>, Error> {
         let key = (name.to_owned(), version);
         let mut slots = lock(&self.slots);
@@ -110,9 +112,10 @@ impl Server {
         self.transport().statistics(model)
     }
 
-    /// Registers a region of POSIX shared memory, which requests can then refer to. The server must be on the same machine,
-    /// since it maps the region; if the endpoint has several servers, only the one that responded last registers it. The
-    /// region stays registered until [`Self::unregister_shared_memory`] is called or the server exits.
+    /// Registers a region of POSIX shared memory, which requests can then refer to. The server must be on the same
+    /// machine, since it maps the region; if the endpoint has several servers, only the one that responded last
+    /// registers it. The region stays registered until [`Self::unregister_shared_memory`] is called or the server
+    /// exits.
     ///
     /// # Errors
     /// [`Error::SharedMemory`] with the server's message, for example if the name is in use; always for an in-process

@@ -9,8 +9,8 @@ use once_cell::sync::OnceCell;
 
 use crate::{Endpoint, Error, InProcess, Log, Server, lock};
 
-/// An endpoint's server. The first user opens it; other users of the same endpoint wait, users of other endpoints do not.
-/// Empty after a failure, so that the next user tries again.
+/// An endpoint's server. The first user opens it; other users of the same endpoint wait, users of other endpoints do
+/// not. Empty after a failure, so that the next user tries again.
 type Slot = OnceCell<Weak<Server>>;
 
 /// Servers by their endpoints, each open as long as it has users. A clone is the same pool.

@@ -7,8 +7,8 @@ use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics, Syst
 
 /// A connection to a Triton server, usable from any thread.
 pub trait Transport: Send + Sync {
-    /// Loads all versions of a model that its version policy selects, unless it is loaded. Does nothing for a remote server,
-    /// which manages its models itself. May be called for several models concurrently.
+    /// Loads all versions of a model that its version policy selects, unless it is loaded. Does nothing for a remote
+    /// server, which manages its models itself. May be called for several models concurrently.
     fn load(&self, model: &str) -> Result<(), Error>;
 
     /// Metadata and configuration of a loaded model; the same for all its versions.
@@ -31,7 +31,8 @@ pub trait Transport: Send + Sync {
     /// The shared memory extension, if the transport supports it.
     fn shared_memory(&self) -> Option<&dyn SharedMemory>;
 
-    /// Closes the connection. On return, the callbacks of all requests have been invoked. Must not be called in a callback.
+    /// Closes the connection. On return, the callbacks of all requests have been invoked. Must not be called in a
+    /// callback.
     fn close(self: Box<Self>);
 }
 

@@ -41,8 +41,8 @@ fn request(model: &Model) -> Input {
     }
 }
 
-/// Opens a server and its model, sends a request in every second cycle, waits for the response in every fourth, and drops
-/// model and server, `cycles` times in all. Two users each have servers of their own on two repositories.
+/// Opens a server and its model, sends a request in every second cycle, waits for the response in every fourth, and
+/// drops model and server, `cycles` times in all. Two users each have servers of their own on two repositories.
 fn cycle(cycles: usize) {
     let repositories = [(); 2].map(|()| repository_with("small", MODEL, "worker_softmax"));
     while_the_machine_is_busy(|| {

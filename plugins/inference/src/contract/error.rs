@@ -1,9 +1,9 @@
-//! The error that states what a model's author has to correct.
+//! The error for a model that does not meet its contract.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A model that does not meet its contract: which model, tensor and key, what was expected, what was found, what to do.
+/// A model that does not meet its contract: model, tensor, key, expected value, actual value and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractError {
     /// The model.
@@ -12,11 +12,11 @@ pub struct ContractError {
     pub tensor: Option<Arc<str>>,
     /// The key among the model's `parameters`, if the error concerns one.
     pub key: Option<Box<str>>,
-    /// What would be valid.
+    /// The expected value.
     pub expected: String,
-    /// What was found.
+    /// The actual value.
     pub found: String,
-    /// What to do about it.
+    /// How to correct it.
     pub remedy: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! How an image becomes a model's input.
+//! The image input of a model.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 use super::parameters::{Parameters, SIDES};
 use super::{ContractError, Task};
 
-/// A model's image input: the tensor's name and how its elements are made of pixels.
+/// A model's image input: the tensor's name and the conversion of pixels to its elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageInput {
     /// The tensor's name.
     pub name: Arc<str>,
-    /// How one image is sampled.
+    /// The format of one image in the tensor.
     pub format: TensorFormat,
-    /// The most images of one request; `None`: exactly one, and the shape has no batch dimension.
+    /// Maximum number of images in a request; `None`: the shape has no batch dimension, and a request has one image.
     pub batch: Option<u32>,
 }
 
 impl ImageInput {
-    /// The most images that one request carries.
+    /// Maximum number of images in a request.
     pub fn max_batch(&self) -> u32 {
         self.batch.unwrap_or(1)
     }
 
-    /// The type of the tensor's elements.
+    /// The data type of the tensor's elements.
     pub fn datatype(&self) -> DataType {
         match self.format.element {
             Element::U8 => DataType::Uint8,
@@ -33,7 +33,7 @@ impl ImageInput {
         }
     }
 
-    /// The tensor's shape for `images` of them (1 to [`Self::max_batch`]).
+    /// The tensor's shape for a number of images from 1 to [`Self::max_batch`].
     pub fn shape(&self, images: u32) -> Vec<i64> {
         let (width, height) = (self.format.width as i64, self.format.height as i64);
         let image = match self.format.layout {
@@ -43,12 +43,12 @@ impl ImageInput {
         self.batch.map(|_| i64::from(images)).into_iter().chain(image).collect()
     }
 
-    /// The tensor's size in bytes for `images` of them.
+    /// The tensor's size in bytes for a number of images.
     pub fn byte_size(&self, images: u32) -> usize {
         images as usize * self.format.bytes()
     }
 
-    /// Reads it from a model's inputs and parameters.
+    /// Reads the image input from a model's description and parameters.
     pub(super) fn find(
         parameters: &Parameters,
         description: &ModelDescription,
@@ -68,7 +68,7 @@ impl ImageInput {
             .choice("shopfloor.input.color", &orders)?
             .unwrap_or(ChannelOrder::Rgb);
         if order == ChannelOrder::Bgr {
-            // the keys are for R, G and B, the format is in the tensor's order
+            // the keys are in the order R, G, B, the format in that of the tensor
             values.mean.reverse();
             values.std.reverse();
         }
@@ -95,10 +95,10 @@ impl ImageInput {
     }
 }
 
-/// The grey that YOLO networks are trained with: 114, as in ultralytics' and YOLOv7's `letterbox`.
+/// The grey of the padding in the training of YOLO models: 114, as in `letterbox` of ultralytics and YOLOv7.
 const YOLO_PAD: u8 = 114;
 
-/// An image tensor's shape, dimension by dimension; -1 for what varies.
+/// An image tensor's dimensions; -1 for variable ones.
 struct Shape {
     layout: Layout,
     batch: Option<i64>,
@@ -107,7 +107,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// Three channels and two sides of [`SIDES`], optionally after a batch dimension.
+    /// Parses three channels and two sides within [`SIDES`], optionally after a batch dimension.
     fn parse(shape: &[i64], format: triton::TensorFormat) -> Option<Self> {
         let (batch, image) = match *shape {
             [a, b, c] => (None, [a, b, c]),
@@ -136,10 +136,10 @@ impl Shape {
     }
 }
 
-/// How many images one request may carry, by the model's limit and the first dimension of its input.
+/// Maximum number of images in a request, from the model's limit and the first dimension of its input.
 fn batch(description: &ModelDescription, first: i64) -> u32 {
     match description.max_batch_size {
-        0 => u32::try_from(first).unwrap_or(u32::MAX), // -1: the network takes any number
+        0 => u32::try_from(first).unwrap_or(u32::MAX), // -1: any number
         limit => limit,
     }
 }
@@ -169,7 +169,7 @@ fn image_tensor<'a>(
         })
 }
 
-/// Width and height, from the tensor's dims where they are fixed, else from the key.
+/// Width and height, from the tensor's dims if they are fixed, otherwise from the key.
 fn size(parameters: &Parameters, tensor: &TensorSpec, shape: &Shape) -> Result<(u32, u32), ContractError> {
     const KEY: &str = "shopfloor.input.size";
     let fixed = |side: i64| u32::try_from(side).ok().filter(|pixels| *pixels > 0);
@@ -188,7 +188,7 @@ fn size(parameters: &Parameters, tensor: &TensorSpec, shape: &Shape) -> Result<(
         .remedy("set the key in config.pbtxt to the size of the model's input, such as 640x480"))
 }
 
-/// How a pixel's value becomes an element.
+/// Conversion of pixel values to elements.
 struct Values {
     scale: f32,
     mean: [f32; 3],

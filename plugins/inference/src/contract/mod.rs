@@ -1,7 +1,8 @@
-//! A model's contract: what it expects and what its outputs mean, from its description and its `config.pbtxt`.
+//! A model's contract: its input format and the meaning of its outputs, from its description.
 //!
-//! The keys (`parameters` that begin with `shopfloor.`) are documented in `model_repository/README.md`. Where one is
-//! missing, names and shapes decide; what stays unknown is a [`ContractError`].
+//! The keys (`parameters` in `config.pbtxt` that begin with `shopfloor.`) are documented in
+//! `model_repository/README.md`. The value of a missing key is inferred from names and shapes; if that is not possible,
+//! reading fails with [`ContractError`].
 
 mod error;
 mod image;
@@ -19,18 +20,18 @@ pub use image::ImageInput;
 
 use parameters::Parameters;
 
-/// What a model expects and what its outputs mean.
+/// A model's input format and the meaning of its outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contract {
     /// The model's name.
     pub model: Arc<str>,
-    /// How an image becomes the model's input.
+    /// The image input.
     pub image: ImageInput,
-    /// What the outputs mean.
+    /// The meaning of the outputs.
     pub task: Task,
 }
 
-/// What a model is for.
+/// The task of a model, which defines the meaning of its outputs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Task {
@@ -38,14 +39,14 @@ pub enum Task {
     Pose {
         /// The layout of the output; `None`: detected from the tensors of each response.
         layout: Option<PoseLayout>,
-        /// People with a lower score are dropped; `None`: the decoder's default.
+        /// Minimum score of a person; `None`: the decoder's default.
         score_threshold: Option<f32>,
     },
     /// The colour of a person's vest.
     Vest {
         /// The classes of the output's columns, in order.
         labels: Arc<[VestName]>,
-        /// The tensor that has a logit for each label.
+        /// The name of the output with one logit for each label.
         output: Arc<str>,
     },
     /// People with their vests: the model has the outputs `boxes`, `scores`, `keypoints`, `vests` and `count` that
@@ -54,7 +55,7 @@ pub enum Task {
         /// The classes of the columns of `vests`, in order.
         labels: Arc<[VestName]>,
     },
-    /// Not said: the outputs are attached as they are.
+    /// Unknown: the outputs are passed on as tensors.
     Tensors,
 }
 
@@ -62,7 +63,7 @@ impl Contract {
     /// Reads a model's contract from its description.
     ///
     /// # Errors
-    /// When the model is decoupled, does not take one image, or has a parameter that is unknown or invalid.
+    /// If the model is decoupled, does not have one image input, or has an unknown or invalid parameter.
     pub fn read(description: &ModelDescription) -> Result<Self, ContractError> {
         let model = &description.model;
         if description.decoupled {

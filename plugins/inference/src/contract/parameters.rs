@@ -1,4 +1,4 @@
-//! The `shopfloor.*` parameters of a model's configuration, typed on demand; an invalid one is an error that names it.
+//! The `shopfloor.*` parameters of a model's configuration, parsed on access.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::ContractError;
 
-/// Every known key. An unknown one is a mistyped one, and ignoring it in silence would cost its author an evening.
+/// All known keys. An unknown key is an error, since it is usually mistyped.
 const KEYS: [&str; 11] = [
     "shopfloor.input.color",
     "shopfloor.input.fit",
@@ -22,7 +22,7 @@ const KEYS: [&str; 11] = [
     "shopfloor.task",
 ];
 
-/// The sides that an image may have, in pixels, so that its bytes can always be counted.
+/// Valid sides of an image in pixels, so that its size in bytes does not overflow.
 pub(super) const SIDES: RangeInclusive<u32> = 1..=16_384;
 
 /// A model's parameters.
@@ -60,7 +60,7 @@ impl Parameters {
         ContractError::new(&self.model, expected, found).key(key)
     }
 
-    /// One of the named choices.
+    /// One of the named choices, ignoring case.
     pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<Option<T>, ContractError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
@@ -83,7 +83,7 @@ impl Parameters {
             .ok_or_else(|| self.wrong(key, "a number such as 0.5 or 1/255", value))
     }
 
-    /// Three numbers, for the channels R, G and B; one stands for all three.
+    /// Three numbers, for the channels R, G and B, or one for all of them.
     pub(super) fn channels(&self, key: &str) -> Result<Option<[f32; 3]>, ContractError> {
         let Some(value) = self.get(key) else {
             return Ok(None);

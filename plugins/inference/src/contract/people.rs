@@ -1,4 +1,4 @@
-//! The task `people`: outputs of fixed names, checked before the first frame is sent.
+//! The task `people`: checks that the model has the required outputs.
 
 use people::VestName;
 use triton::{DataType, TensorSpec};
@@ -6,7 +6,7 @@ use triton::{DataType, TensorSpec};
 use super::parameters::Parameters;
 use super::{ContractError, Task};
 
-/// The task, if its outputs are there; the model may have others beside them.
+/// The task, if the model has its outputs; additional outputs are allowed.
 pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Task, ContractError> {
     let labels: Vec<VestName> = super::labels(parameters)?;
     // -1: any number of people
@@ -38,7 +38,7 @@ pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Ta
     Ok(Task::People { labels: labels.into() })
 }
 
-/// Whether a tensor of the shape can have the expected one: they agree wherever neither is -1.
+/// Whether a tensor of `shape` can have the expected one: dimensions are equal unless one is -1.
 fn may_be(shape: &[i64], expected: &[i64]) -> bool {
     let agree = |(dim, expected): (&i64, &i64)| dim == expected || *dim == -1 || *expected == -1;
     shape.len() == expected.len() && shape.iter().zip(expected).all(agree)

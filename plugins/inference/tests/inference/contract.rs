@@ -1,4 +1,4 @@
-//! Contracts, from the descriptions of models.
+//! Contracts read from model descriptions.
 
 use inference::contract::ImageInput;
 use inference::{Contract, ContractError, Task};
@@ -7,7 +7,7 @@ use triton::{DataType, ModelDescription};
 use vision::decode::PoseLayout;
 use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
-/// A model of one input and one output, both FP32, with its parameters.
+/// A model with one input, one output and parameters.
 struct Model {
     max_batch_size: u32,
     input: (&'static str, Vec<i64>),
@@ -16,7 +16,7 @@ struct Model {
     parameters: Vec<(&'static str, &'static str)>,
 }
 
-/// Pose by its shape alone, fixed in size.
+/// A pose model of fixed size, recognised by its output's shape.
 fn pose() -> Model {
     Model {
         max_batch_size: 0,
@@ -87,7 +87,7 @@ impl Model {
 }
 
 #[test]
-fn names_and_shapes_decide_without_keys() {
+fn without_keys_the_contract_is_inferred_from_names_and_shapes() {
     let contract = pose().read().unwrap();
     assert_eq!(
         contract.task,
@@ -234,7 +234,7 @@ fn a_size_is_completed_by_the_key_and_must_match() {
 }
 
 #[test]
-fn an_invalid_value_is_named_with_what_is_valid() {
+fn an_invalid_value_is_reported_with_the_valid_ones() {
     let key = |key: &'static str, value: &'static str, expected: &str| {
         let error = pose().with(key, value).error();
         assert_eq!(
@@ -272,7 +272,7 @@ fn an_invalid_value_is_named_with_what_is_valid() {
 }
 
 #[test]
-fn an_input_that_is_not_an_image_is_named() {
+fn an_input_that_is_not_an_image_is_reported() {
     for (datatype, shape) in [
         ("FP32", vec![1, 16]),
         ("FP16", vec![1, 3, 4, 4]),

@@ -1,11 +1,11 @@
-//! The contract of a model of the task `people`: it must have the task's outputs.
+//! Contracts of models with the task `people`, which requires certain outputs.
 
 use inference::{Contract, ContractError, Task};
 use serde_json::{Value, json};
 use triton::{DataType, ModelDescription};
 use vision::letterbox::Fit;
 
-/// Such a model's metadata and configuration, with two labels.
+/// Metadata and configuration of a model with the task `people` and two labels.
 fn model() -> (Value, Value) {
     let output = |name, datatype, shape: &[i64]| json!({ "name": name, "datatype": datatype, "shape": shape });
     let metadata = json!({

@@ -1,5 +1,5 @@
-//! The element `tritoninfer`, a bin: properties, ghost pads, states. What stands before its core is in
-//! [`super::input_chain`]; frames are the core's ([`super::core`]).
+//! The element `tritoninfer`, a bin: properties, ghost pads, states. Elements before its core are in
+//! [`super::input_chain`]; frames are processed in the core ([`super::core`]).
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -28,7 +28,7 @@ pub struct TritonInfer {
     #[property(name = "inference-region", type = InferenceRegion, get, set, member = inference_region, mutable_ready,
         builder(InferenceRegion::default()).blurb("Part of the frame to run inference on"))]
     #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
-        default = Settings::default().inference_interval, blurb = "Interval of inferred frames; the others are marked as skipped (1 = every frame)")]
+        default = Settings::default().inference_interval, blurb = "Number of frames from one inferred frame to the next; those between are marked as skipped (1 = every frame)")]
     #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, minimum = 1, maximum = 64,
         default = Settings::default().max_in_flight, blurb = "Maximum number of frames with requests in flight")]
     #[property(name = "on-overload", type = OnOverload, get, set, member = on_overload, mutable_playing,
@@ -82,7 +82,7 @@ impl ObjectImpl for TritonInfer {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             stats::with_property(
                 TritonInfer::derived_properties(),
-                "Frames by outcome; latencies in nanoseconds; memory in bytes: of requests, and of the models in this process",
+                "Frame counts by outcome, latencies in nanoseconds, memory of requests and of in-process models in bytes",
             )
         });
         &PROPERTIES
@@ -102,10 +102,10 @@ impl ObjectImpl for TritonInfer {
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
-        obj.add(&self.core).expect("a new bin takes its core");
+        obj.add(&self.core).expect("the core is added to a new bin");
         self.srcpad
             .set_target(Some(self.core.imp().source()))
-            .expect("the core's pad has the template of ours");
+            .expect("both pads have the same template");
         for pad in [&self.sinkpad, &self.srcpad] {
             obj.add_pad(pad).expect("a new element has no pads yet");
         }
@@ -142,7 +142,7 @@ impl ElementImpl for TritonInfer {
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::ReadyToPaused => self.chain.start(),
-            // Before the streaming threads are joined: one may wait for a decoder to drain.
+            // Before the streaming threads are joined, since one may be waiting for a decoder to drain.
             gst::StateChange::PausedToReady => self.chain.stop(),
             _ => {}
         }
@@ -155,7 +155,7 @@ impl ElementImpl for TritonInfer {
 }
 
 impl BinImpl for TritonInfer {
-    /// Messages of the core are posted as the bin's own.
+    /// Messages of the core are posted with the bin as their source.
     fn handle_message(&self, message: gst::Message) {
         let obj = self.obj();
         if message.src() != Some(self.core.upcast_ref()) {
@@ -189,7 +189,7 @@ impl TritonInfer {
         gst::log!(CAT, obj = pad, "{event:?}");
         let linked = match event.view() {
             gst::EventView::Caps(caps) => self.chain.accept(self.obj().upcast_ref(), caps.caps()),
-            // Without caps: the core reports it, and an empty stream ends.
+            // If there are no caps, the core reports the error, or the empty stream ends.
             gst::EventView::Segment(_) | gst::EventView::Eos(_) => self.chain.link_core(self.obj().upcast_ref()),
             gst::EventView::FlushStart(_) => {
                 self.chain.flush();
@@ -209,16 +209,16 @@ impl TritonInfer {
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 
-    /// The input chain changes with the caps, so the answer covers every chain.
+    /// The input chain depends on the caps, so the result covers every chain.
     fn sink_query(&self, pad: &gst::GhostPad, query: &mut gst::QueryRef) -> bool {
         match query.view_mut() {
             gst::QueryViewMut::Caps(caps) => {
-                let taken = self.chain.accepted_caps();
-                let taken = match caps.filter() {
-                    Some(filter) => filter.intersect_with_mode(&taken, gst::CapsIntersectMode::First),
-                    None => taken,
+                let accepted = self.chain.accepted_caps();
+                let accepted = match caps.filter() {
+                    Some(filter) => filter.intersect_with_mode(&accepted, gst::CapsIntersectMode::First),
+                    None => accepted,
                 };
-                caps.set_result(&taken);
+                caps.set_result(&accepted);
                 true
             }
             gst::QueryViewMut::AcceptCaps(caps) => {

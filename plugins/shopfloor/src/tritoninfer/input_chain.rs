@@ -1,6 +1,6 @@
 //! The elements between the bin's sink pad and its core: none, a converter, or a decoder and a converter.
 //!
-//! Chosen by the CAPS event, on the streaming thread, before any data of the new stream.
+//! The chain is chosen at the CAPS event, on the streaming thread, before any data of the new stream.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use gst::prelude::*;
 
 use super::core::CAT;
 
-/// Video that has to be decoded first. `media`: so that the audio of the same camera is not linked.
+/// Caps of video that has to be decoded. `media` excludes the audio stream of a camera.
 pub fn encoded() -> gst::Caps {
     gst::Caps::builder_full()
         .structure(
@@ -24,7 +24,7 @@ pub fn encoded() -> gst::Caps {
         .build()
 }
 
-/// The same video in any format that `videoconvert` supports.
+/// The same caps in any format that `videoconvert` supports.
 fn in_any_format(caps: &gst::CapsRef) -> gst::Caps {
     let mut any = caps.to_owned();
     for structure in any.make_mut().iter_mut() {
@@ -38,14 +38,14 @@ fn in_any_format(caps: &gst::CapsRef) -> gst::Caps {
 enum InputKind {
     Raw,
     Converted,
-    /// By a decoder that stays as long as the stream is of this coding.
+    /// By a decoder, which is replaced when the coding changes.
     Decoded {
         coding: String,
     },
 }
 
 impl InputKind {
-    /// For a stream of `caps`, when the core and everything after it accept `direct`.
+    /// The kind for a stream of `caps` if the core and the elements after it accept `direct`.
     fn of(caps: &gst::CapsRef, direct: &gst::CapsRef) -> Self {
         if caps.can_intersect(direct) {
             return Self::Raw;
@@ -61,11 +61,11 @@ impl InputKind {
     }
 }
 
-/// The chain, and who waits for it.
+/// The chain and its state.
 pub struct InputChain {
-    /// The bin's, which targets the first element.
+    /// The bin's sink pad, whose target is the first element.
     ghost: gst::GhostPad,
-    /// The core's, which the last element links to.
+    /// The core's sink pad, to which the last element is linked.
     core_sink: gst::Pad,
     state: Mutex<State>,
 }
@@ -80,7 +80,7 @@ struct State {
 
 struct Chain {
     kind: InputKind,
-    /// In the stream's order; all added by us.
+    /// In the order of the stream.
     elements: Vec<gst::Element>,
 }
 
@@ -103,13 +103,13 @@ impl InputChain {
         self.lock().stopped = false;
     }
 
-    /// The bin stops: from now on nothing waits.
+    /// The bin stops: ends the present wait and prevents later ones.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.flush();
     }
 
-    /// What the decoder holds is no longer needed.
+    /// Ends the wait for a decoder to drain, whose frames are no longer needed.
     pub fn flush(&self) {
         let drained = self.lock().drained.take();
         if let Some(drained) = drained {
@@ -117,7 +117,7 @@ impl InputChain {
         }
     }
 
-    /// What the sink pad accepts, the best first: what the core and everything after it accept as it is.
+    /// The caps that the sink pad accepts; those that need no conversion first.
     pub fn accepted_caps(&self) -> gst::Caps {
         let mut accepted = self.core_sink.query_caps(None);
         accepted.merge(in_any_format(&accepted.clone()));
@@ -125,7 +125,7 @@ impl InputChain {
         accepted
     }
 
-    /// Builds the chain for a stream of these caps, in place of another kind's.
+    /// Builds the chain for a stream of these caps, and replaces a chain of another kind.
     pub fn accept(&self, bin: &gst::Bin, caps: &gst::CapsRef) -> Result<(), glib::BoolError> {
         let kind = InputKind::of(caps, &self.core_sink.query_caps(None));
         let same = self.lock().chain.as_ref().map(|chain| chain.kind == kind);
@@ -138,7 +138,7 @@ impl InputChain {
         self.insert(bin, kind)
     }
 
-    /// Links the core to the pad directly where there is no chain.
+    /// Links the core to the pad directly if there is no chain.
     pub fn link_core(&self, bin: &gst::Bin) -> Result<(), glib::BoolError> {
         let exists = self.lock().chain.is_some();
         if exists {
@@ -166,7 +166,7 @@ impl InputChain {
         Ok(())
     }
 
-    /// Links pad, elements and core, and starts the elements, the last first.
+    /// Links pad, elements and core, and starts the elements, from the last to the first.
     fn link(&self, bin: &gst::Bin, elements: &[gst::Element]) -> Result<(), glib::BoolError> {
         bin.add_many(elements)?;
         let mut entry = self.core_sink.clone();
@@ -181,18 +181,18 @@ impl InputChain {
         self.ghost.set_target(Some(&entry))
     }
 
-    /// Removes the chain, with everything in it.
+    /// Removes the chain with its elements.
     pub fn remove(&self, bin: &gst::Bin) {
         let chain = self.lock().chain.take();
         let _ = self.ghost.set_target(None::<&gst::Pad>);
         for element in chain.iter().flat_map(|chain| &chain.elements) {
-            // Removed first, and unlinked by that: a bin that stops must not start it again.
+            // Removed, and so unlinked, before it is stopped, so that the bin does not restart it.
             let _ = bin.remove(element);
             let _ = element.set_state(gst::State::Null);
         }
     }
 
-    /// Waits until all frames of the old stream are in the core. A converter holds none back.
+    /// Waits until all frames of the old stream are in the core. Only decoders hold frames back.
     fn drain(&self) {
         let ends = match self.lock().chain.as_ref().map(|chain| &*chain.elements) {
             Some([first, .., last]) => (first.static_pad("sink"), last.static_pad("src")),
@@ -213,7 +213,7 @@ impl InputChain {
         last.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| match info.event() {
             Some(event) if event.type_() == gst::EventType::Eos => {
                 let _ = sender.send(());
-                // The EOS ends here. With Drop, GStreamer would warn about a missing event.
+                // The EOS is not passed on. With Drop, GStreamer would warn about a missing event.
                 gst::PadProbeReturn::Handled
             }
             _ => gst::PadProbeReturn::Ok,

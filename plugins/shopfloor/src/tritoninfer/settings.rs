@@ -13,23 +13,23 @@ pub enum InferenceRegion {
     /// Each person that an earlier element has found.
     #[enum_value(name = "Each person found by an earlier element", nick = "people")]
     People,
-    /// Each region of interest on the buffer.
+    /// Each `GstVideoRegionOfInterestMeta` on the buffer.
     #[enum_value(name = "Each GstVideoRegionOfInterestMeta on the buffer", nick = "roi")]
     Roi,
-    /// The same, by the name that DL Streamer has for it.
-    #[enum_value(name = "The same as roi, as DL Streamer spells it", nick = "roi-list")]
+    /// The same as `Roi`, with DL Streamer's name.
+    #[enum_value(name = "Same as roi (name in DL Streamer)", nick = "roi-list")]
     RoiList,
 }
 
-/// What happens to a frame when as many requests as allowed are in flight.
+/// Action on a frame that arrives while `max-in-flight` frames are in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstShopfloorOnOverload")]
 pub enum OnOverload {
-    /// By the kind of stream.
+    /// `Skip` on a live stream, otherwise `Block`.
     #[default]
     #[enum_value(name = "Skip on a live stream, block otherwise", nick = "auto")]
     Auto,
-    /// Back-pressure.
+    /// Block the stream until a request can be sent.
     #[enum_value(name = "Wait, so that every frame is inferred", nick = "block")]
     Block,
     /// The frame passes without inference.
@@ -37,18 +37,18 @@ pub enum OnOverload {
     Skip,
 }
 
-/// What happens when a request fails.
+/// Action on a failed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstShopfloorOnError")]
 pub enum OnError {
-    /// By the kind of error.
+    /// `Fail` if the error is fatal, otherwise `Pass`.
     #[default]
     #[enum_value(name = "Pass on server failures, fail on a broken contract", nick = "auto")]
     Auto,
-    /// The stream matters most.
+    /// Post a warning and pass frames without inference.
     #[enum_value(name = "Warn once and pass frames on without inference", nick = "pass")]
     Pass,
-    /// The facts matter most.
+    /// Post an error and end the stream.
     #[enum_value(name = "End the stream with an error", nick = "fail")]
     Fail,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use inference::Timings;
 use triton::memory::MemoryUse;
 
-/// The fields of `stats`; all times in nanoseconds, all sizes in bytes.
+/// The fields of `stats`; durations in nanoseconds, sizes in bytes.
 pub fn structure(
     timings: &Timings,
     latency: Duration,

@@ -37,8 +37,8 @@ pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInfer
     message
 }
 
-/// The priority is a request parameter. The timeout is not: the client cancels at the deadline instead, which also limits
-/// the time on the network.
+/// The priority is a request parameter. The timeout is not: the client cancels at the deadline instead, which also
+/// limits the time on the network.
 fn parameters(priority: u64) -> HashMap<String, InferParameter> {
     let priority = i64::try_from(priority).unwrap_or(i64::MAX);
     let choice = InferParameter {

@@ -39,7 +39,8 @@ impl Runtime {
         self.handle.spawn(work);
     }
 
-    /// Runs `work` on the thread and waits for it. Unlike tokio's `block_on`, it may be called in another runtime's thread.
+    /// Runs `work` on the thread and waits for it. Unlike tokio's `block_on`, it may be called in another runtime's
+    /// thread.
     pub(super) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.spawn(async move {

@@ -20,8 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum time of a call other than inference.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Interval of HTTP/2 pings while requests are waiting, and maximum time of the reply. gRPC servers close connections with
-/// three pings in a row without data; at this interval that is longer than any inference.
+/// Interval of HTTP/2 pings while requests are waiting, and maximum time of the reply. gRPC servers close connections
+/// with three pings in a row without data; at this interval that is longer than any inference.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 

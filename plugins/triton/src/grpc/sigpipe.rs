@@ -3,8 +3,9 @@
 
 use std::{mem, ptr};
 
-/// Blocks SIGPIPE in this thread, so that writes to a closed connection fail instead. The signal would end programs that do
-/// not ignore it, such as gst-launch-1.0. It is sent to the writing thread, so the process's own handling is unchanged.
+/// Blocks SIGPIPE in this thread, so that writes to a closed connection fail instead. The signal would end programs
+/// that do not ignore it, such as gst-launch-1.0. It is sent to the writing thread, so the process's own handling is
+/// unchanged.
 pub(super) fn block() {
     // SAFETY: a signal set of our own, filled before it is read; the mask is that of this thread only.
     unsafe {

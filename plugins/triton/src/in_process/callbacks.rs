@@ -1,7 +1,7 @@
 //! Submission of requests to Triton, and Triton's response and release callbacks.
 //!
-//! Triton invokes both on its own threads, in any order. Both hold the [`InFlightRequest`]; only the release callback holds
-//! the inputs, so their memory is not reused before.
+//! Triton invokes both on its own threads, in any order. Both hold the [`InFlightRequest`]; only the release callback
+//! holds the inputs, so their memory is not reused before.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;

@@ -1,9 +1,10 @@
 //! Process exit while Triton's threads are running.
 //!
 //! `exit` runs the destructors of libtritonserver and libonnxruntime. A request that is being executed uses objects that
-//! they free (Triton's metrics are a static object), and the process would end by SIGABRT or SIGSEGV; idle threads are safe.
-//! So requests and loads are completed first, by an exit handler. It is registered after the libraries have been
-//! initialised, and again after each load, which may initialise more of them, since `exit` calls handlers in reverse order.
+//! they free (Triton's metrics are a static object), and the process would end by SIGABRT or SIGSEGV; idle threads are
+//! safe. So requests and loads are completed first, by an exit handler. It is registered after the libraries have been
+//! initialised, and again after each load, which may initialise more of them, since `exit` calls handlers in reverse
+//! order.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
@@ -57,12 +58,12 @@ pub(super) fn add(table: &Arc<impl Pending + 'static>) {
     tables.push(table);
 }
 
-/// Registers the exit handler, so that requests and loads are completed before the destructors of all libraries that are
-/// initialised so far.
+/// Registers the exit handler, so that requests and loads are completed before the destructors of all libraries that
+/// are initialised so far.
 pub(super) fn register(freeze: fn(Instant) -> bool) {
     FREEZE.get_or_init(|| freeze);
-    // SAFETY: the function may be called at any time; this code is never unloaded, since Triton has its addresses, too. If
-    // out of memory, the earlier registration remains.
+    // SAFETY: the function may be called at any time; this code is never unloaded, since Triton has its addresses, too.
+    // If out of memory, the earlier registration remains.
     let _ = unsafe { on_exit(at_exit, ptr::null_mut()) };
 }
 
@@ -77,7 +78,8 @@ extern "C" fn at_exit(status: c_int, _argument: *mut c_void) {
     }
 }
 
-/// Cancels all requests, refuses new ones, and waits until none is left and no model is loading. False if that takes until
+/// Cancels all requests, refuses new ones, and waits until none is left and no model is loading. False if that takes
+/// until
 /// `limit`.
 fn finish(limit: Instant) -> bool {
     // Only the first registration to be called has anything to do.

@@ -37,8 +37,8 @@ impl InFlightRequest {
         }
     }
 
-    /// The deadline has passed: cancels the request in Triton and invokes the callback. The memory stays in use until Triton
-    /// releases the request.
+    /// The deadline has passed: cancels the request in Triton and invokes the callback. The memory stays in use until
+    /// Triton releases the request.
     fn expire(&self) {
         // Taken before cancelling, since Triton may respond to the cancellation at once.
         let callback = lock(&self.callback).take();

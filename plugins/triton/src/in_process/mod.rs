@@ -30,8 +30,8 @@ pub use resident::{LoadedModel, loaded_models};
 /// Maximum time that [`InProcessServer::close`] waits for requests that are being executed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A handle to the Triton server of an endpoint, with its own requests in flight. Equal endpoints share Triton's server and
-/// its models.
+/// A handle to the Triton server of an endpoint, with its own requests in flight. Equal endpoints share Triton's server
+/// and its models.
 pub(crate) struct InProcessServer {
     server: &'static ResidentServer,
     requests: Arc<InFlightRequests>,
@@ -43,12 +43,12 @@ pub(crate) struct InProcessServer {
 }
 
 impl InProcessServer {
-    /// Opens the server of `endpoint`, and starts it if it does not run in this process yet. `log` applies to all servers of
-    /// the process from now on.
+    /// Opens the server of `endpoint`, and starts it if it does not run in this process yet. `log` applies to all
+    /// servers of the process from now on.
     ///
     /// # Errors
-    /// [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`], [`Error::LibraryTooOld`] or
-    /// [`Error::ServerStart`].
+    /// [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`], [`Error::LibraryTooOld`]
+    /// or [`Error::ServerStart`].
     pub(crate) fn open(endpoint: &InProcess, log: Log) -> Result<Self, Error> {
         let server = ResidentServer::open(endpoint, log)?;
         let requests = InFlightRequests::new();
@@ -127,8 +127,8 @@ impl Transport for InProcessServer {
         None
     }
 
-    /// Cancels this handle's queued requests, waits up to [`CLOSE_TIMEOUT`] for those being executed, and fails the rest.
-    /// Triton and its models stay loaded.
+    /// Cancels this handle's queued requests, waits up to [`CLOSE_TIMEOUT`] for those being executed, and fails the
+    /// rest. Triton and its models stay loaded.
     fn close(self: Box<Self>) {
         self.requests.cancel();
         self.requests.wait(Instant::now() + CLOSE_TIMEOUT);

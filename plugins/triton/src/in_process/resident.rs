@@ -2,8 +2,8 @@
 //! process ends. Loaded models stay loaded as long.
 //!
 //! # Why nothing is unloaded
-//! Unloading a model is not safe in Triton 2.51 (branch `r24.10` of `triton-inference-server/core`), nor in its main branch
-//! of June 2026 (commit `73aad7c`), and cannot be made safe from outside Triton:
+//! Unloading a model is not safe in Triton 2.51 (branch `r24.10` of `triton-inference-server/core`), nor in its main
+//! branch of June 2026 (commit `73aad7c`), and cannot be made safe from outside Triton:
 //!
 //! * **A freed counter is written to.** `MetricModelReporter::Create` (`metric_model_reporter.cc`) hands out one reporter
 //!   per model name and version through a `weak_ptr`, with metrics disabled, too. While the last owner's destructor runs on
@@ -56,8 +56,8 @@ pub(super) struct ResidentServer {
     pub(super) raw: RawServer,
     pub(super) allocator: Allocator,
     repository: PathBuf,
-    /// Locked while a model loads: an ensemble's steps are loaded with it, and a second load of a step would be a reload,
-    /// which unloads.
+    /// Locked while a model loads: an ensemble's steps are loaded with it, and a second load of a step would be a
+    /// reload, which unloads.
     loading: Mutex<()>,
     /// The loaded models and the memory of each in bytes. Only locked for short operations on the map.
     models: Mutex<BTreeMap<String, u64>>,
@@ -67,8 +67,8 @@ impl ResidentServer {
     /// The server of `endpoint`; starts it unless it runs. `log` applies to all servers of the process from now on.
     ///
     /// # Errors
-    /// [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`], [`Error::LibraryTooOld`] or
-    /// [`Error::ServerStart`].
+    /// [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`], [`Error::LibraryTooOld`]
+    /// or [`Error::ServerStart`].
     pub(super) fn open(endpoint: &InProcess, log: Log) -> Result<&'static Self, Error> {
         if models(&endpoint.repository)?.is_empty() {
             return Err(Error::RepositoryEmpty {
@@ -116,8 +116,8 @@ impl ResidentServer {
         })
     }
 
-    /// Loads all versions of a model that its version policy selects; does nothing if it is loaded, even if its files have
-    /// changed.
+    /// Loads all versions of a model that its version policy selects; does nothing if it is loaded, even if its files
+    /// have changed.
     ///
     /// # Errors
     /// [`Error::RepositoryMissing`], [`Error::ModelNotFound`] or [`Error::ModelLoad`].
@@ -165,8 +165,8 @@ pub struct LoadedModel {
     pub repository: PathBuf,
     /// The model's name.
     pub model: String,
-    /// Growth of the process's resident memory in bytes while the model was loaded, including allocations of other threads.
-    /// 0 for a step that was loaded with its ensemble, and on systems without `/proc`.
+    /// Growth of the process's resident memory in bytes while the model was loaded, including allocations of other
+    /// threads. 0 for a step that was loaded with its ensemble, and on systems without `/proc`.
     pub memory: u64,
 }
 

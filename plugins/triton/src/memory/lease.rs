@@ -35,8 +35,8 @@ pub enum LeaseState {
     Quarantined,
 }
 
-/// Memory for one tensor, from [`crate::Model::lease`]. Dropping it frees the memory; the transport drops the leases of a
-/// request once the server has released the request.
+/// Memory for one tensor, from [`crate::Model::lease`]. Dropping it frees the memory; the transport drops the leases of
+/// a request once the server has released the request.
 ///
 /// The contents of a new lease are unspecified (zeros or an earlier tensor).
 pub struct Lease {

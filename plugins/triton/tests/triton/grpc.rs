@@ -134,7 +134,8 @@ fn a_request_is_cancelled_at_its_deadline() {
     let (model, calls) = Model::queued("m");
     let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
-    // On a busy machine the deadline may pass before the request is sent, so it is repeated until one reaches the server.
+    // On a busy machine the deadline may pass before the request is sent, so it is repeated until one reaches the
+    // server.
     while fake.counts().inferences == 0 {
         let late = Request {
             timeout: Some(Duration::from_millis(200)),

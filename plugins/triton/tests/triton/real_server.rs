@@ -61,7 +61,8 @@ impl TritonServer {
             .args(["--load-model=vest_resnet18", "--allow-gpu-metrics=false"])
             .stdout(log.try_clone().expect("the log file"))
             .stderr(log);
-        // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the test.
+        // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the
+        // test.
         unsafe {
             command.pre_exec(|| {
                 libc::setsid();

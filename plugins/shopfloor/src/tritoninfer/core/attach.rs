@@ -1,4 +1,4 @@
-//! Where a response goes on its frame: people, vests, or the outputs themselves.
+//! Attaching a response to its frame: people, vests, or the outputs themselves.
 
 use inference::{Error, RegionOutputs, Session, Task, scene};
 use people::{Inference, Scene, SkipReason};
@@ -6,7 +6,7 @@ use vision::decode::DecodeError;
 
 use crate::tritoninfer::settings::InferenceRegion;
 
-/// Attaches a frame's outputs to its buffer, as what the model's task says they are.
+/// Attaches a frame's outputs to its buffer, according to the model's task.
 pub fn attach(
     buffer: &mut gst::BufferRef,
     session: &Session,
@@ -21,7 +21,7 @@ pub fn attach(
     match (&contract.task, region) {
         (Task::Vest { labels, output }, InferenceRegion::People) => {
             let vests = scene::vests(&outputs, output, labels).map_err(undecodable)?;
-            // The order of the people is that of the request: the buffer was in this element all the time.
+            // The people are in the order of the request, since the buffer has not left this element.
             people_meta::scene_mut(buffer, |scene| {
                 for (person, vest) in scene.people.iter_mut().zip(vests) {
                     person.vest = vest;
@@ -44,8 +44,8 @@ pub fn attach(
     Ok(())
 }
 
-/// Marks a frame that passes without inference, so that it is not taken for an empty shop floor. A frame that already has
-/// people keeps them: they were detected, whatever this element did not do.
+/// Marks a frame that passes without inference, to distinguish it from a frame without people. A frame that already has
+/// a scene keeps it, since its people were detected by an earlier element.
 pub fn mark_skipped(buffer: &mut gst::BufferRef, region: InferenceRegion, reason: SkipReason) {
     if region != InferenceRegion::People && people_meta::scene(buffer).is_none() {
         people_meta::set_scene(

@@ -1,5 +1,5 @@
-//! The reorder queue behind its lock: the streaming thread adds frames, the source pad's task takes them, responses arrive
-//! on the server's threads. Nothing here pushes, posts or waits for a server, so the lock is only held for moments.
+//! The reorder queue with its lock: the streaming thread adds frames, the source pad's task takes them, responses
+//! arrive on the server's threads. Nothing is pushed, posted or requested under the lock.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,9 +8,9 @@ use inference::reorder::{Admission, Item, Limits, Next, Outcome, ReorderQueue, T
 use inference::{Error, RegionOutputs};
 use people::SkipReason;
 
-/// What a frame waits for.
+/// The outputs of a frame's regions, or the error of its requests.
 pub type FrameResult = Result<RegionOutputs, Error>;
-/// What leaves the element.
+/// An item that leaves the element.
 pub type Leaving = Item<gst::Buffer, gst::Event, FrameResult>;
 
 /// A locked queue with the flow's state; shared with the callbacks of requests in flight.
@@ -23,9 +23,9 @@ struct State {
     queue: ReorderQueue<gst::Buffer, gst::Event, FrameResult>,
     /// From deactivation or FLUSH_START until activation or FLUSH_STOP.
     flushing: bool,
-    /// EOS came in; upstream will not ask for the flow again.
+    /// EOS has arrived; upstream does not get the flow return any more.
     eos: bool,
-    /// The last word from downstream.
+    /// The last flow return from downstream.
     flow: Result<gst::FlowSuccess, gst::FlowError>,
     /// The latest query whose turn has come.
     query_turn: Option<u64>,
@@ -56,7 +56,7 @@ impl FrameQueue {
         self.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the stream in, empty and with a clean record.
+    /// Accepts items, with an empty queue and its state reset.
     pub fn open(&self) {
         let mut state = self.lock();
         state.queue.flush();
@@ -66,7 +66,7 @@ impl FrameQueue {
         state.query_turn = None;
     }
 
-    /// Forgets everything, sends every waiting thread away, and gives back the events that did not leave.
+    /// Removes everything, wakes every waiting thread, and returns the events that have not left.
     pub fn close(&self) -> Vec<gst::Event> {
         let mut state = self.lock();
         state.flushing = true;
@@ -74,8 +74,8 @@ impl FrameQueue {
         state.queue.flush()
     }
 
-    /// Waits until a frame may enter, which `wants` a request or not; false: it enters without one.
-    pub fn admit(&self, limits: &Limits, wants: bool) -> Result<bool, gst::FlowError> {
+    /// Waits until a frame may enter; `inferred`: it needs a request. False: it enters without one.
+    pub fn admit(&self, limits: &Limits, inferred: bool) -> Result<bool, gst::FlowError> {
         let mut state = self.lock();
         loop {
             if state.flushing {
@@ -85,7 +85,7 @@ impl FrameQueue {
             if state.eos {
                 return Err(gst::FlowError::Eos);
             }
-            match state.queue.admission(limits, wants) {
+            match state.queue.admission(limits, inferred) {
                 Admission::Infer => return Ok(true),
                 Admission::Pass | Admission::Skip => return Ok(false),
                 Admission::Wait => state = self.wait(state),
@@ -93,33 +93,33 @@ impl FrameQueue {
         }
     }
 
-    /// A frame enters that will be [completed](FrameQueue::complete).
+    /// Adds a frame that will be [completed](FrameQueue::complete).
     pub fn push_pending(&self, buffer: gst::Buffer, deadline: Option<Instant>) -> Ticket {
         let ticket = self.lock().queue.push_pending(buffer, deadline);
         self.wake.notify_all();
         ticket
     }
 
-    /// A frame enters that is not inferred.
+    /// Adds a frame without inference.
     pub fn push_skipped(&self, buffer: gst::Buffer, reason: SkipReason) {
         self.lock().queue.push_skipped(buffer, reason);
         self.wake.notify_all();
     }
 
-    /// The request of a frame has ended.
+    /// Records the end of a frame's requests.
     pub fn complete(&self, ticket: Ticket, outcome: Outcome<FrameResult>) {
         self.lock().queue.complete(ticket, outcome);
         self.wake.notify_all();
     }
 
-    /// A serialised event takes its place; false where the stream takes none.
+    /// Adds a serialised event; false if the stream does not accept it.
     pub fn push_event(&self, event: gst::Event) -> bool {
         use gst::EventType;
         let mut state = self.lock();
         let kind = event.type_();
         match state.flow {
             _ if state.flushing => return false,
-            // as queue does: a new segment or stream may be wanted again after downstream's EOS
+            // as `queue` does: downstream may accept a new segment or stream after returning EOS
             Err(gst::FlowError::Eos) if matches!(kind, EventType::Segment | EventType::StreamStart) => {
                 state.flow = Ok(gst::FlowSuccess::Ok);
             }
@@ -137,7 +137,7 @@ impl FrameQueue {
         true
     }
 
-    /// Waits until everything before a serialised query has left; false when it will not.
+    /// Waits until everything before a serialised query has left; false if the stream is flushed or fails.
     pub fn pass_query(&self) -> bool {
         let mut state = self.lock();
         if state.flushing || state.flow.is_err() {
@@ -156,7 +156,7 @@ impl FrameQueue {
         }
     }
 
-    /// Waits for what leaves next; `None` when the gate is closed.
+    /// Waits for the next item; `None` if the queue is closed.
     pub fn next(&self) -> Option<Leaving> {
         let mut state = self.lock();
         loop {
@@ -175,9 +175,9 @@ impl FrameQueue {
                     return Some(item);
                 }
                 Next::WaitUntil(deadline) => {
-                    let patience = deadline.saturating_duration_since(now);
+                    let left = deadline.saturating_duration_since(now);
                     self.wake
-                        .wait_timeout(state, patience)
+                        .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -186,7 +186,7 @@ impl FrameQueue {
         }
     }
 
-    /// Downstream refused a frame. True when upstream will never hear of it, for it has sent EOS already.
+    /// Records that downstream refused a frame. True if upstream does not get the flow return because it has sent EOS.
     pub fn refuse(&self, error: gst::FlowError) -> bool {
         let mut state = self.lock();
         if state.flushing {
@@ -202,7 +202,7 @@ impl FrameQueue {
         state.eos
     }
 
-    /// Requests in flight and frames that left without the answer they waited for.
+    /// Numbers of frames with requests in flight and of frames that left without their response.
     pub fn counts(&self) -> (usize, u64) {
         let state = self.lock();
         (state.queue.in_flight(), state.queue.late())

@@ -1,5 +1,5 @@
-//! The GObject of the core: pads, states, events and queries, the source pad's task, what is open. What happens to a frame is
-//! in [`super::stream`]; the properties that users set are on the bin around it.
+//! The GObject of the core: pads, states, events, queries, the source pad's task, and the open model. Frames are
+//! processed in [`super::stream`]; the properties are those of the bin around it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -22,16 +22,16 @@ use crate::tritoninfer::settings::Settings;
 use crate::tritoninfer::stats;
 use crate::{pool, video};
 
-/// The element inside the bin, which alone makes it and sets it up.
+/// The element inside the bin.
 pub struct TritonInferCore {
     /// The bin's properties. Those that may change in READY only are copied when the model is opened.
     settings: Arc<Mutex<Settings>>,
-    /// The application's, instead of the process's.
+    /// The application's pool, used instead of the process's.
     pool: Mutex<Option<ServerPool>>,
     reporter: Reporter,
     open: Mutex<Option<Arc<OpenModel>>>,
     queue: Arc<FrameQueue>,
-    /// Taken out by the streaming thread while it works with it.
+    /// Taken out by the streaming thread while in use.
     format: Mutex<Option<StreamFormat>>,
     /// A warm-up is running.
     measuring: AtomicBool,
@@ -115,7 +115,7 @@ impl ElementImpl for TritonInferCore {
         match transition {
             gst::StateChange::PausedToReady => *self.format.lock().unwrap() = None,
             gst::StateChange::ReadyToNull => {
-                // Dropped after the lock is: the last user of a server waits for its requests.
+                // Dropped after the lock is released, since the last user of a server waits for its requests.
                 let open = self.open.lock().unwrap().take();
                 drop(open);
             }
@@ -133,12 +133,12 @@ impl ElementImpl for TritonInferCore {
 }
 
 impl TritonInferCore {
-    /// The settings, which the bin has as its properties.
+    /// The settings, which are the properties of the bin.
     pub fn settings(&self) -> &Arc<Mutex<Settings>> {
         &self.settings
     }
 
-    /// The sink pad, before which the bin puts decoders and converters.
+    /// The sink pad, to which the bin links decoders and converters.
     pub fn sink(&self) -> &gst::Pad {
         &self.sinkpad
     }
@@ -185,7 +185,7 @@ impl TritonInferCore {
         self.open.lock().unwrap().clone()
     }
 
-    /// The pool that the application has set, or sets now in answer to NEED_CONTEXT, or else the process's.
+    /// The pool set by the application, also in reply to NEED_CONTEXT, otherwise the process's.
     fn server_pool(&self) -> ServerPool {
         let set = || self.pool.lock().unwrap().clone();
         let known = set().or_else(|| {
@@ -204,7 +204,7 @@ impl TritonInferCore {
         let Some(open) = self.open() else {
             return Err(gst::FlowError::Flushing);
         };
-        // Taken out while this thread works with it, since it waits and posts meanwhile.
+        // Taken out so that the lock is not held while this thread waits and posts.
         let Some(mut format) = self.format.lock().unwrap().take() else {
             gst::element_imp_error!(self, gst::CoreError::Negotiation, ("A buffer arrived before its caps"));
             return Err(gst::FlowError::NotNegotiated);
@@ -243,7 +243,7 @@ impl TritonInferCore {
         }
     }
 
-    /// As queue does: a flush drops data, not what describes the stream. Segments and EOS belong to the data.
+    /// Stores the sticky events of a flush, as `queue` does, except segments and EOS.
     fn keep_sticky(&self, events: &[gst::Event]) {
         for event in events.iter().filter(|event| event.is_sticky()) {
             if !matches!(event.type_(), gst::EventType::Segment | gst::EventType::Eos) {
@@ -252,7 +252,7 @@ impl TritonInferCore {
         }
     }
 
-    /// New caps: the old frames keep theirs, since the event takes its place behind them.
+    /// Applies new caps. Queued frames keep the old ones, since the event leaves after them.
     fn configure(&self, caps: &gst::CapsRef) -> bool {
         let Some(open) = self.open() else { return false };
         let info = match gst_video::VideoInfo::from_caps(caps) {
@@ -276,7 +276,7 @@ impl TritonInferCore {
                 return false;
             }
         };
-        // Asked outside of the lock: the query runs through foreign elements.
+        // Queried without the lock, since the query passes through other elements.
         let mut latency = gst::query::Latency::new();
         let live = self.sinkpad.peer_query(&mut latency) && latency.result().0;
         let mut format = self.format.lock().unwrap();
@@ -299,12 +299,12 @@ impl TritonInferCore {
         if !self.queue.pass_query() {
             return false;
         }
-        let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
-        if answered && let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
+        let handled = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        if handled && let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
             let held = self.settings.lock().unwrap().max_in_flight + SLACK as u32;
             queries::ask_for_buffers(allocation, held);
         }
-        answered
+        handled
     }
 
     fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
@@ -318,13 +318,13 @@ impl TritonInferCore {
         let (live, min, max) = upstream.result();
         let own = if live { self.own_latency() } else { Duration::ZERO };
         let own = gst::ClockTime::try_from(own).unwrap_or(gst::ClockTime::ZERO);
-        // The element can hold back as much as it delays, so both ends move alike.
+        // The element can buffer as much as it delays, so minimum and maximum increase alike.
         latency.set(live, min + own, max.map(|max| max + own));
         true
     }
 
-    /// What the element adds to a live stream's latency. The first query waits for the measurement; a query meanwhile gets 0,
-    /// and the LATENCY message after the measurement has it repeated.
+    /// The latency that the element adds to a live stream. The first query waits for the measurement; a concurrent
+    /// query gets 0 and is repeated after the LATENCY message that follows the measurement.
     fn own_latency(&self) -> Duration {
         let Some(open) = self.open() else {
             return Duration::ZERO;
@@ -341,7 +341,7 @@ impl TritonInferCore {
         let estimate = match open.session.warm_up(open.max_in_flight, options) {
             Ok(slowest) => LatencyEstimate::measured(slowest),
             Err(error) => {
-                // The first frame's request reports it to the user, by on-error.
+                // Reported to the user by the first frame's request, depending on on-error.
                 gst::warning!(CAT, imp = self, "the warm-up failed: {error}");
                 LatencyEstimate::fixed(timeout)
             }
@@ -381,7 +381,7 @@ impl TritonInferCore {
         match self.queue.next() {
             None => drop(self.srcpad.pause_task()),
             Some(Item::Event(event)) => drop(self.srcpad.push_event(event)),
-            Some(Item::Query(_)) => {} // the queue keeps these to itself
+            Some(Item::Query(_)) => {} // handled by the queue
             Some(Item::Frame(buffer, outcome)) => {
                 let Some(open) = self.open() else { return };
                 let on_error = self.settings.lock().unwrap().on_error;
@@ -397,14 +397,14 @@ impl TritonInferCore {
     /// Downstream refused a frame, or its error ends the stream.
     fn refused(&self, error: gst::FlowError) {
         gst::debug!(CAT, imp = self, "downstream: {error:?}");
-        let unheard = self.queue.refuse(error);
+        let unreported = self.queue.refuse(error);
         match error {
             gst::FlowError::Flushing | gst::FlowError::Eos => {}
-            // An error of our own was posted where it was found.
+            // The element's own error has been posted already.
             gst::FlowError::Error => drop(self.srcpad.push_event(gst::event::Eos::new())),
             error => {
-                // As queue does: upstream has sent EOS and does not ask for the flow again, so nobody else reports it.
-                if unheard {
+                // As `queue` does: after EOS, upstream does not get the flow return, so no other element reports it.
+                if unreported {
                     gst::element_imp_error!(
                         self,
                         gst::StreamError::Failed,

@@ -1,9 +1,10 @@
-//! The element inside the bin, on raw video that it can read: frames in, responses back, everything out in order.
+//! The element inside the bin: runs inference on raw video and keeps everything in order.
 //!
-//! Entry points: [`stream::enter`] (a frame arrives), [`frame_queue::FrameQueue`] (what waits and leaves),
-//! [`attach::attach`] (a response gets onto its frame).
+//! Entry points: [`stream::enter`] (a frame arrives), [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a
+//! frame leaves), [`attach::attach`] (attaches a response).
 //!
-//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool`, `open`,
+//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool`,
+//! `open`,
 //! `format` (in `imp`); the estimate and the timings (in `open_model`); the last failure (in `report`); the queue's own.
 
 mod attach;

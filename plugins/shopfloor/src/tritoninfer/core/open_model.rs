@@ -1,4 +1,4 @@
-//! What exists from READY on: the model, the settings that may change in READY only, estimate and timings.
+//! The state from READY on: the model, the settings that are fixed while it is open, latency estimate and timings.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +41,7 @@ impl OpenModel {
         })
     }
 
-    /// The latency of live frames; `None` before it was measured.
+    /// The latency of live frames; `None` before the measurement.
     pub fn latency(&self) -> Option<Duration> {
         self.estimate().latency()
     }
@@ -51,12 +51,12 @@ impl OpenModel {
         *self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The warm-up has given an estimate.
+    /// Sets the estimate after the warm-up.
     pub fn set_estimate(&self, estimate: LatencyEstimate) {
         *self.estimate.lock().unwrap_or_else(PoisonError::into_inner) = estimate;
     }
 
-    /// A response took `took`; true when the estimate changed.
+    /// Records that a response took `took`; true if the estimate changed.
     pub fn observe(&self, took: Duration) -> bool {
         self.estimate
             .lock()
@@ -64,12 +64,12 @@ impl OpenModel {
             .observe(took)
     }
 
-    /// Counts something.
+    /// Updates the timings.
     pub fn count(&self, change: impl FnOnce(&mut Timings)) {
         change(&mut self.timings.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A copy of the counts.
+    /// A copy of the timings.
     pub fn timings(&self) -> Timings {
         *self.timings.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! The ALLOCATION query: how many buffers the element holds.
+//! The ALLOCATION query: buffers held by the element.
 
-/// Adds the `held` buffers that the element keeps to what downstream asked for; a pool that counts on getting its buffers
-/// back at once would run dry.
+/// Adds the number of buffers that the element holds to the pools in the query, which would otherwise run out of
+/// buffers.
 pub fn ask_for_buffers(allocation: &mut gst::query::Allocation, held: u32) {
     let pools: Vec<_> = allocation.allocation_pools().collect();
     if pools.is_empty() {

@@ -1,11 +1,11 @@
-//! Which regions of a frame inference runs on.
+//! The regions of a frame for inference.
 
 use inference::{Contract, Error, Task};
 use vision::Rect;
 
 use crate::tritoninfer::settings::InferenceRegion;
 
-/// Whether a model of this task can run on such regions.
+/// Checks that the model's task supports the regions.
 pub fn check_task(contract: &Contract, region: InferenceRegion) -> Result<(), Error> {
     if matches!(contract.task, Task::Vest { .. }) && region != InferenceRegion::People {
         return Err(Error::NeedsPeople {
@@ -15,7 +15,7 @@ pub fn check_task(contract: &Contract, region: InferenceRegion) -> Result<(), Er
     Ok(())
 }
 
-/// The regions of a frame, in frame pixels; `None` when the buffer lacks what `region` needs.
+/// The regions of a frame, in frame pixels; `None` if the buffer has no scene and `region` requires one.
 pub fn select(buffer: &gst::BufferRef, width: u32, height: u32, region: InferenceRegion) -> Option<Vec<Rect>> {
     match region {
         InferenceRegion::FullFrame => Some(vec![Rect::new(0.0, 0.0, width as f32, height as f32)]),

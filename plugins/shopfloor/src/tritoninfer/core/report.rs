@@ -1,4 +1,4 @@
-//! What the element posts on the bus about failures: each condition once when it begins, and once when it ends.
+//! Messages about failures: each condition is posted once when it begins; the end of failing requests is posted, too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +8,10 @@ use people::SkipReason;
 
 use crate::tritoninfer::settings::OnError;
 
-/// Which conditions last at present.
+/// The present conditions.
 #[derive(Default)]
 pub struct Reporter {
-    /// Why requests fail.
+    /// The reason why requests are failing.
     failure: Mutex<Option<String>>,
     /// Frames cannot be read.
     unreadable: AtomicBool,
@@ -20,19 +20,22 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Why requests fail, if they do.
+    /// The reason why requests are failing, if they are.
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The model is open.
+    /// Clears all conditions; called when the model is opened.
     pub fn reset(&self) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.unreadable.store(false, Ordering::Relaxed);
         self.no_people.store(false, Ordering::Relaxed);
     }
 
-    /// A request failed: the stream ends with an error, or continues after one warning, with the frame marked.
+    /// Reports a failed request: posts an error, or one warning until a request succeeds.
+    ///
+    /// # Errors
+    /// [`gst::FlowError::Error`] if the stream is to end.
     pub fn failed(
         &self,
         element: &gst::Element,
@@ -63,7 +66,7 @@ impl Reporter {
         Ok(SkipReason::Failed)
     }
 
-    /// A request succeeded.
+    /// Reports a successful request: posts the end of a failure.
     pub fn succeeded(&self, element: &gst::Element) {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(failure) = failure {
@@ -71,13 +74,13 @@ impl Reporter {
                 element,
                 gst::ResourceError::Failed,
                 ("The server responds again, after: {failure}"),
-                // gst-launch-1.0 shows this text of an INFO, and not the other
+                // gst-launch-1.0 shows only the debug text of an INFO
                 ["The server responds again, after: {failure}"]
             );
         }
     }
 
-    /// Whether a frame could be read, or why not.
+    /// Reports whether a frame could be read, or the reason why not.
     pub fn readable(&self, element: &gst::Element, read: Result<(), &str>) {
         let unreadable = self.unreadable.swap(read.is_err(), Ordering::Relaxed);
         if let Err(reason) = read
@@ -91,13 +94,13 @@ impl Reporter {
         }
     }
 
-    /// A frame has no people to infer on.
+    /// Reports a frame without the people that `inference-region=people` requires.
     pub fn no_people(&self, element: &gst::Element) {
         if !self.no_people.swap(true, Ordering::Relaxed) {
             gst::element_warning!(
                 element,
                 gst::StreamError::Failed,
-                ("inference-region=people, but the frames have no people: put an element that finds people before, \
+                ("inference-region=people, but the frames have no people: add an element that finds people upstream, \
                   such as tritoninfer model=movenet_multipose ! poseparse")
             );
         }

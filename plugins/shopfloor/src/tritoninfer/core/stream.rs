@@ -1,5 +1,5 @@
-//! The streaming thread's part: a frame enters the queue, with a request or without, and a frame with its response is made
-//! ready to leave.
+//! Processing of frames: a frame enters the queue, with a request or without; before it leaves, its response is
+//! attached.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,19 +17,19 @@ use super::{attach, regions};
 use crate::tritoninfer::settings::{OnError, OnOverload, Settings};
 use crate::video;
 
-/// Frames that a live stream may have in the element beyond those that it must wait with: the pipeline's jitter.
+/// Frames that may be in the element in addition to those that wait for responses, to allow for jitter.
 pub const SLACK: usize = 4;
 
-/// What the streaming thread knows of its stream.
+/// The format and state of the stream.
 pub struct StreamFormat {
     pub info: gst_video::VideoInfo,
     pub sampler: Sampler,
     pub live: bool,
-    /// Frames so far.
+    /// Number of frames so far.
     pub frames: u64,
 }
 
-/// What a frame needs on its way in; all of it lives longer than the call.
+/// The context of [`enter`].
 pub struct Entrance<'a> {
     pub element: &'a gst::Element,
     pub settings: &'a Settings,
@@ -46,10 +46,10 @@ pub fn enter(
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
     let index = format.frames;
     format.frames += 1;
-    let wants = index.is_multiple_of(entrance.settings.inference_interval.into());
+    let inferred = index.is_multiple_of(entrance.settings.inference_interval.into());
     let limits = limits(entrance, format);
-    let admitted = entrance.queue.admit(&limits, wants)?;
-    if !wants {
+    let admitted = entrance.queue.admit(&limits, inferred)?;
+    if !inferred {
         entrance.queue.push_skipped(buffer, SkipReason::Interval);
     } else if admitted {
         request(entrance, format, buffer, limits.skip);
@@ -77,12 +77,12 @@ fn limits(entrance: &Entrance, format: &StreamFormat) -> Limits {
     }
 }
 
-/// Samples the frame and sends its requests. `hurried`: the frame leaves without the response when that is late. A frame
-/// that cannot be read leaves marked as failed.
-fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, hurried: bool) {
+/// Samples the frame and sends its requests. `has_deadline`: the frame leaves without a late response. A frame that
+/// cannot be read leaves marked as failed.
+fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, has_deadline: bool) {
     let Entrance { open, queue, .. } = *entrance;
     let arrived = Instant::now();
-    let deadline = open.latency().filter(|_| hurried).map(|latency| arrived + latency);
+    let deadline = open.latency().filter(|_| has_deadline).map(|latency| arrived + latency);
     let (width, height) = (format.info.width(), format.info.height());
     let Some(regions) = regions::select(&buffer, width, height, open.region) else {
         entrance.reporter.no_people(entrance.element);
@@ -94,7 +94,7 @@ fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, 
         move |result: Result<RegionOutputs, Error>| {
             let took = arrived.elapsed();
             open.count(|timings| timings.inference.add(took));
-            let changed = hurried && result.is_ok() && open.observe(took);
+            let changed = has_deadline && result.is_ok() && open.observe(took);
             drop(open); // before the stream continues, so that the element's stop is the last use of the model
             queue.complete(ticket, Outcome::Responded(result));
             if changed && let Some(element) = element.upgrade() {
@@ -124,7 +124,10 @@ fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, 
         .readable(entrance.element, sent.as_ref().copied().map_err(String::as_str));
 }
 
-/// A frame is about to leave: attaches what became of its request.
+/// Attaches the result of a frame's requests before it leaves.
+///
+/// # Errors
+/// [`gst::FlowError::Error`] if the stream is to end.
 pub fn finish(
     element: &gst::Element,
     open: &OpenModel,

@@ -15,16 +15,16 @@ fn broken_contract() -> Error {
 }
 
 #[test]
-fn a_failure_is_one_warning_and_its_end_one_info() {
+fn a_failure_posts_one_warning_and_its_end_one_info() {
     let (mut harness, bus, script) = tensors("on-overload=block");
     for n in 0..4 {
         harness.push(frame(n)).unwrap();
     }
-    for (n, asked) in script.take(4).into_iter().enumerate() {
+    for (n, pending) in script.take(4).into_iter().enumerate() {
         if n < 2 {
-            asked.fail(Error::DeadlineExceeded)
+            pending.fail(Error::DeadlineExceeded)
         } else {
-            asked.answer()
+            pending.respond()
         }
     }
     for n in 0..4 {
@@ -68,7 +68,7 @@ fn a_broken_contract_ends_the_stream_with_one_error() {
     script
         .take(2)
         .into_iter()
-        .for_each(|asked| asked.fail(broken_contract()));
+        .for_each(|pending| pending.fail(broken_contract()));
     let eos = std::iter::from_fn(|| harness.pull_event().ok()).find(|event| event.type_() == gst::EventType::Eos);
     assert!(eos.is_some());
     let errors = texts(&bus).errors;
@@ -107,7 +107,7 @@ fn people_are_kept_when_the_vest_request_fails() {
 }
 
 #[test]
-fn frames_without_people_are_one_warning() {
+fn frames_without_people_post_one_warning() {
     let (mut harness, bus, _script) = vests("on-overload=block");
     for n in 0..3 {
         harness.push_and_pull(frame(n)).unwrap();
@@ -129,7 +129,7 @@ fn a_vest_model_needs_inference_region_people() {
 }
 
 #[test]
-fn an_unknown_kind_of_server_is_named() {
+fn invalid_servers_and_repositories_are_reported() {
     gst::init().unwrap();
     crate::plugin_register_static().unwrap();
     for (properties, named) in [
@@ -146,7 +146,7 @@ fn an_unknown_kind_of_server_is_named() {
 }
 
 #[test]
-fn unreadable_frames_are_one_warning() {
+fn unreadable_frames_post_one_warning() {
     let (mut harness, bus, script) = tensors("on-overload=block inference-region=roi");
     let with_empty_region = |n| {
         let mut buffer = frame(n);

@@ -1,4 +1,4 @@
-//! What the element accepts, and how it reaches the model: as it is, converted, or decoded.
+//! Accepted formats and how they reach the model: directly, converted, or decoded.
 
 use std::sync::mpsc::{Receiver, channel};
 
@@ -9,7 +9,7 @@ use crate::tritoninfer::TritonInfer;
 
 const RAW: &str = "video/x-raw,format=I420,width=64,height=64,framerate=10/1";
 
-/// A pipeline around the element `t`, whose model answers at once, and what arrives at the sink `out`.
+/// A pipeline around the element `t`, whose model responds at once, and the buffers that arrive at the sink `out`.
 fn pipeline(line: &str) -> (gst::Pipeline, Receiver<gst::Buffer>) {
     let pipeline: gst::Pipeline = launch(line);
     let element = pipeline.by_name("t").unwrap().downcast::<TritonInfer>().unwrap();
@@ -36,7 +36,7 @@ fn play(pipeline: &gst::Pipeline) -> Option<gst::message::Error<gst::Message>> {
     }
 }
 
-/// Everything that arrived has the model's answer on it, in order.
+/// Every buffer that arrived has the model's outputs, in order.
 #[track_caller]
 fn check(arrived: &Receiver<gst::Buffer>, frames: usize) {
     let arrived: Vec<_> = arrived.try_iter().collect();
@@ -68,7 +68,7 @@ fn video_of_every_kind_reaches_the_model() {
         let (pipeline, arrived) = pipeline(&format!(
             "{source} ! tritoninfer model=scripted name=t on-overload=block ! fakesink name=out"
         ));
-        // the second time it begins anew
+        // the pipeline can be restarted
         for _ in 0..2 {
             assert_eq!(play(&pipeline).map(|error| error.error()), None, "{way}");
             check(&arrived, 12);
@@ -166,14 +166,14 @@ fn an_empty_stream_ends() {
 fn buffers_without_caps_are_an_error() {
     let (pipeline, _) =
         pipeline("fakesrc num-buffers=3 format=time ! tritoninfer model=scripted name=t ! fakesink name=out");
-    let error = play(&pipeline).expect("nobody knows what these are");
+    let error = play(&pipeline).expect("an error, since there are no caps");
     assert_eq!(error.src().unwrap().name(), "t");
     assert!(error.error().to_string().contains("caps"), "{error:?}");
 }
 
 #[test]
 fn a_blocked_decoder_does_not_hold_a_stop() {
-    // the model does not answer, so the decoder waits for the core, and the next stream for the decoder
+    // the model does not respond, so the decoder waits for the core, and the next stream for the decoder
     let pipeline: gst::Pipeline = launch(&format!(
         "concat name=c ! tritoninfer model=scripted name=t on-overload=block max-in-flight=1 ! fakesink \
          videotestsrc num-buffers=20 ! {RAW} ! jpegenc ! c. videotestsrc ! {RAW} ! c."

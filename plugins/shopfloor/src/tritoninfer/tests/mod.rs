@@ -1,4 +1,4 @@
-//! The element on a scripted server. Only tests of deadlines wait for a clock.
+//! The element on a scripted server. Only tests of deadlines depend on the clock.
 
 mod failures;
 mod input;

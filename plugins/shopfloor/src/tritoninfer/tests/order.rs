@@ -1,4 +1,4 @@
-//! Nothing overtakes, whatever comes when.
+//! Frames, events and queries keep their order.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use gst::prelude::*;
 use super::script::{caps, element, frame, frame_of_people, frame_of_size, number, tensors, vests};
 
 #[test]
-fn responses_in_any_order_frames_and_events_in_theirs() {
+fn frames_and_events_keep_their_order_whatever_the_order_of_responses() {
     let (mut harness, _bus, script) = tensors("on-overload=block max-in-flight=8");
     for n in 0..8 {
         harness.push(frame(n)).unwrap();
@@ -16,11 +16,11 @@ fn responses_in_any_order_frames_and_events_in_theirs() {
             gst::event::CustomDownstream::builder(gst::Structure::builder("mark").field("after", u32::from(n)).build());
         assert!(harness.push_event(tag.build()));
     }
-    let mut asked = script.take(8);
-    // answered as 3 6 1 4 7 2 5 0: nothing may leave before the last of these
+    let mut pending = script.take(8);
+    // responses in the order 3 6 1 4 7 2 5 0: nothing may leave before the last of them
     for at in [3, 5, 1, 2, 3, 1, 1, 0] {
         assert_eq!(harness.buffers_in_queue(), 0);
-        asked.remove(at).answer();
+        pending.remove(at).respond();
     }
     for n in 0..8 {
         let buffer = harness.pull().unwrap();
@@ -47,12 +47,12 @@ fn eos_waits_for_requests_in_flight() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
     harness.push_event(gst::event::Eos::new());
-    let asked = script.take(1).remove(0);
+    let pending = script.take(1).remove(0);
     let eos = |harness: &mut gst_check::Harness| {
         std::iter::from_fn(|| harness.try_pull_event()).any(|event| event.type_() == gst::EventType::Eos)
     };
     assert!(!eos(&mut harness));
-    asked.answer();
+    pending.respond();
     assert_eq!(number(&harness.pull().unwrap()), 0);
     let last = std::iter::from_fn(|| harness.pull_event().ok()).find(|event| event.type_() == gst::EventType::Eos);
     assert!(last.is_some());
@@ -71,8 +71,8 @@ fn a_flush_drops_frames_and_the_stream_continues() {
     assert!(harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
     harness.push(frame(10)).unwrap();
     let new = script.take(1).remove(0);
-    old.into_iter().for_each(|asked| asked.answer());
-    new.answer();
+    old.into_iter().for_each(|pending| pending.respond());
+    new.respond();
     assert_eq!(number(&harness.pull().unwrap()), 10);
     assert!(harness.try_pull().is_none());
 }
@@ -105,7 +105,7 @@ fn a_flush_frees_a_waiting_source() {
     let sink = element.static_pad("sink").unwrap();
     let mut harness = harness;
     harness.push(frame(0)).unwrap();
-    let asked = script.take(1);
+    let pending = script.take(1);
     let waiting = thread::spawn({
         let sink = sink.clone();
         move || sink.chain(frame(1))
@@ -113,7 +113,7 @@ fn a_flush_frees_a_waiting_source() {
     // both orders of chain and flush must end alike: the flush is seen before, or while it waits
     sink.send_event(gst::event::FlushStart::new());
     assert_eq!(waiting.join().unwrap(), Err(gst::FlowError::Flushing));
-    drop(asked);
+    drop(pending);
 }
 
 #[test]
@@ -122,12 +122,12 @@ fn a_stop_does_not_wait_for_responses() {
     for n in 0..4 {
         harness.push(frame(n)).unwrap();
     }
-    let asked = script.take(4);
+    let pending = script.take(4);
     let element = harness.element().unwrap();
     element.set_state(gst::State::Null).unwrap();
     assert_eq!(element.property::<String>("status"), "closed");
-    // answers to nobody
-    asked.into_iter().for_each(|asked| asked.answer());
+    // these responses are ignored
+    pending.into_iter().for_each(|pending| pending.respond());
 }
 
 #[test]
@@ -137,23 +137,23 @@ fn a_source_waits_while_all_requests_are_in_flight() {
     harness.push(frame(1)).unwrap();
     let sink = harness.element().unwrap().static_pad("sink").unwrap();
     let third = thread::spawn(move || sink.chain(frame(2)));
-    let mut asked = script.take(2);
+    let mut pending = script.take(2);
     assert_eq!(script.waiting(), 0);
-    asked.remove(0).answer();
+    pending.remove(0).respond();
     third.join().unwrap().unwrap();
-    asked.remove(0).answer();
-    script.take(1).remove(0).answer();
+    pending.remove(0).respond();
+    script.take(1).remove(0).respond();
     let order: Vec<u64> = (0..3).map(|_| number(&harness.pull().unwrap())).collect();
     assert_eq!(order, [0, 1, 2]);
 }
 
 #[test]
-fn new_caps_take_their_place() {
+fn new_caps_apply_to_later_frames_only() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
     assert!(harness.push_event(gst::event::Caps::new(&caps(32))));
     harness.push(frame_of_size(1, 32)).unwrap();
-    script.take(2).into_iter().rev().for_each(|asked| asked.answer());
+    script.take(2).into_iter().rev().for_each(|pending| pending.respond());
     let scale = |buffer: &gst::BufferRef| people_meta::model_outputs(buffer)[0].letterbox.scale_x;
     assert_eq!(scale(&harness.pull().unwrap()), 1.0);
     assert_eq!(scale(&harness.pull().unwrap()), 0.5);
@@ -185,12 +185,12 @@ fn a_live_latency_is_measured_at_the_first_query() {
     let (mut harness, bus, script) = tensors("");
     script.release();
     harness.set_upstream_latency(gst::ClockTime::from_mseconds(30));
-    let promised = harness.query_latency().unwrap();
+    let reported = harness.query_latency().unwrap();
     assert!(
-        promised >= gst::ClockTime::from_mseconds(40),
-        "upstream's and at least a step of ours: {promised}"
+        reported >= gst::ClockTime::from_mseconds(40),
+        "upstream's latency and at least one step of the element: {reported}"
     );
-    assert_eq!(harness.query_latency(), Some(promised), "measured once");
+    assert_eq!(harness.query_latency(), Some(reported), "measured once");
     assert!(bus.pop_filtered(&[gst::MessageType::Latency]).is_some());
 }
 
@@ -199,7 +199,7 @@ fn a_late_response_does_not_hold_a_live_frame() {
     let (mut harness, _bus, script) = tensors("latency=50");
     let start = Instant::now();
     harness.push(frame(0)).unwrap();
-    let asked = script.take(1).remove(0);
+    let pending = script.take(1).remove(0);
     let buffer = harness.pull().unwrap();
     assert!(start.elapsed() >= Duration::from_millis(50));
     let scene = people_meta::scene(&buffer).unwrap();
@@ -207,7 +207,7 @@ fn a_late_response_does_not_hold_a_live_frame() {
         scene.inference,
         people::Inference::Skipped(people::SkipReason::Overload)
     );
-    asked.answer();
+    pending.respond();
     let stats: gst::Structure = harness.element().unwrap().property("stats");
     assert_eq!(
         (
@@ -219,11 +219,11 @@ fn a_late_response_does_not_hold_a_live_frame() {
 }
 
 #[test]
-fn a_full_server_lets_a_live_frame_pass() {
+fn a_live_frame_passes_when_all_requests_are_in_flight() {
     let (mut harness, _bus, script) = tensors("latency=10000 max-in-flight=1");
     harness.push(frame(0)).unwrap();
     harness.push(frame(1)).unwrap();
-    script.take(1).remove(0).answer();
+    script.take(1).remove(0).respond();
     let [first, second] = [harness.pull().unwrap(), harness.pull().unwrap()];
     assert_eq!((number(&first), number(&second)), (0, 1));
     assert!(people_meta::scene(&first).is_none() && people_meta::model_outputs(&first).len() == 1);
@@ -239,7 +239,7 @@ fn every_third_frame_is_inferred() {
     for n in 0..6 {
         harness.push(frame(n)).unwrap();
     }
-    script.take(2).into_iter().for_each(|asked| asked.answer());
+    script.take(2).into_iter().for_each(|pending| pending.respond());
     let inferred: Vec<usize> = (0..6)
         .map(|_| people_meta::model_outputs(&harness.pull().unwrap()).len())
         .collect();
@@ -250,9 +250,12 @@ fn every_third_frame_is_inferred() {
 fn people_are_inferred_in_batches() {
     let (mut harness, _bus, script) = vests("on-overload=block");
     harness.push(frame_of_people(20, 3)).unwrap();
-    let asked = script.take(2);
-    assert_eq!(asked.iter().map(|asked| asked.firsts.len()).collect::<Vec<_>>(), [2, 1]);
-    asked.into_iter().rev().for_each(|asked| asked.answer());
+    let pending = script.take(2);
+    assert_eq!(
+        pending.iter().map(|pending| pending.firsts.len()).collect::<Vec<_>>(),
+        [2, 1]
+    );
+    pending.into_iter().rev().for_each(|pending| pending.respond());
     let buffer = harness.pull().unwrap();
     let scene = people_meta::scene(&buffer).unwrap();
     for person in &scene.people {
@@ -287,24 +290,24 @@ fn the_element_opens_and_closes_repeatedly() {
 fn a_frame_that_needs_no_request_does_not_wait_for_a_full_server() {
     let (mut harness, _bus, script) = tensors("on-overload=block max-in-flight=1 inference-interval=3");
     harness.push(frame(0)).unwrap();
-    harness.push(frame(1)).unwrap(); // would block for good: nobody responds until it has returned
+    harness.push(frame(1)).unwrap(); // would deadlock: the test responds after it has returned
     harness.push(frame(2)).unwrap();
-    script.take(1).remove(0).answer();
+    script.take(1).remove(0).respond();
     assert_eq!([0; 3].map(|_| number(&harness.pull().unwrap())), [0, 1, 2]);
 }
 
 #[test]
-fn settings_that_may_change_in_ready_only_are_those_of_the_opening() {
+fn changes_of_settings_that_require_ready_have_no_effect_while_playing() {
     let (mut harness, _bus, script) = tensors("on-overload=block");
     harness.push(frame(0)).unwrap();
-    let asked = script.take(1).remove(0);
+    let pending = script.take(1).remove(0);
     harness
         .element()
         .unwrap()
         .set_property_from_str("inference-region", "people");
-    asked.answer();
+    pending.respond();
     assert_eq!(people_meta::model_outputs(&harness.pull().unwrap()).len(), 1);
     harness.push(frame(1)).unwrap(); // has no people, and needs none
-    script.take(1).remove(0).answer();
+    script.take(1).remove(0).respond();
     assert_eq!(people_meta::model_outputs(&harness.pull().unwrap()).len(), 1);
 }

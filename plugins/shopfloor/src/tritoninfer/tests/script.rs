@@ -1,4 +1,4 @@
-//! A scripted model and an element that asks it.
+//! A scripted model and an element that uses it.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -15,27 +15,28 @@ use crate::tritoninfer::TritonInfer;
 pub const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 const SIZE: i32 = 16;
 
-/// A model that keeps what it is asked until the test answers.
+/// A model that holds its requests until the test responds.
 #[derive(Clone, Default)]
 pub struct Script(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
     holding: bool,
-    asked: Vec<Asked>,
+    pending: Vec<PendingRequest>,
 }
 
-/// One request that waits for the test.
-pub struct Asked {
-    /// The first byte of each region's picture.
+/// A request that waits for the test.
+pub struct PendingRequest {
+    /// The first byte of each region's image.
     pub firsts: Vec<u8>,
-    rows: usize,
-    done: ResponseCallback,
+    batch: usize,
+    callback: ResponseCallback,
 }
 
-impl Asked {
-    /// Answers as the model would: one float a region, the first byte of its picture; a vest model says column 1.
-    pub fn answer(self) {
+impl PendingRequest {
+    /// Responds as the model would: 0 and a tenth of the first byte for each region, so that a vest model's best class
+    /// is 1.
+    pub fn respond(self) {
         let logits: Vec<f32> = self
             .firsts
             .iter()
@@ -45,46 +46,46 @@ impl Asked {
         let output = Output {
             name: "out".into(),
             datatype: DataType::Fp32,
-            shape: vec![self.rows as i64, 2],
+            shape: vec![self.batch as i64, 2],
             data: data.into(),
         };
-        (self.done)(Ok(Response { outputs: vec![output] }));
+        (self.callback)(Ok(Response { outputs: vec![output] }));
     }
 
-    /// Answers with an error.
+    /// Responds with an error.
     pub fn fail(self, error: Error) {
-        (self.done)(Err(error));
+        (self.callback)(Err(error));
     }
 }
 
 impl Script {
-    /// From now on requests wait for the test; before, they are answered at once.
+    /// Holds later requests until the test responds; earlier ones get a response at once.
     pub fn hold(&self) {
         self.0.0.lock().unwrap().holding = true;
     }
 
-    /// From now on requests are answered at once.
+    /// Responds to later requests at once.
     pub fn release(&self) {
         self.0.0.lock().unwrap().holding = false;
     }
 
-    /// Waits until `count` requests wait, and takes them, in the order in which they came.
-    pub fn take(&self, count: usize) -> Vec<Asked> {
+    /// Waits until `count` requests are pending, and takes them in the order in which they arrived.
+    pub fn take(&self, count: usize) -> Vec<PendingRequest> {
         let (state, wake) = &*self.0;
         let state = state.lock().unwrap();
         let (mut state, result) = wake
-            .wait_timeout_while(state, Duration::from_secs(20), |state| state.asked.len() < count)
+            .wait_timeout_while(state, Duration::from_secs(20), |state| state.pending.len() < count)
             .unwrap();
-        assert!(!result.timed_out(), "{} of {count} requests came", state.asked.len());
-        state.asked.drain(..count).collect()
+        assert!(!result.timed_out(), "{} of {count} requests came", state.pending.len());
+        state.pending.drain(..count).collect()
     }
 
-    /// Requests that wait now.
+    /// Number of pending requests.
     pub fn waiting(&self) -> usize {
-        self.0.0.lock().unwrap().asked.len()
+        self.0.0.lock().unwrap().pending.len()
     }
 
-    /// Stands in for the server of this element, with these parameters in the model's configuration.
+    /// Sets the script as the element's server, with these parameters in the model's configuration.
     pub fn serve(&self, element: &TritonInfer, parameters: &str) {
         let pool = ServerPool::of(Server::scripted(self.model(parameters)));
         element.set_context(&pool::context(&pool));
@@ -99,26 +100,30 @@ impl Script {
             "output": [{"name": "out", "data_type": "TYPE_FP32", "dims": [2]}], "parameters": {PARAMETERS}}"#;
         let description = ModelDescription::from_json(metadata, &config.replace("PARAMETERS", parameters)).unwrap();
         let script = self.clone();
-        Scripted::new(description, move |request, callback| script.ask(request, callback))
+        Scripted::new(description, move |request, callback| script.receive(request, callback))
     }
 
-    fn ask(&self, request: Request, done: ResponseCallback) {
+    fn receive(&self, request: Request, callback: ResponseCallback) {
         let input = &request.inputs[0];
-        let rows = input.shape[0] as usize;
+        let batch = input.shape[0] as usize;
         let firsts = input
             .data
-            .chunks(input.data.len() / rows)
-            .map(|picture| picture[0])
+            .chunks(input.data.len() / batch)
+            .map(|image| image[0])
             .collect();
-        let asked = Asked { firsts, rows, done };
+        let pending = PendingRequest {
+            firsts,
+            batch,
+            callback,
+        };
         let (state, wake) = &*self.0;
         let mut state = state.lock().unwrap();
         if state.holding {
-            state.asked.push(asked);
+            state.pending.push(pending);
             wake.notify_all();
         } else {
             drop(state);
-            asked.answer();
+            pending.respond();
         }
     }
 }
@@ -153,7 +158,7 @@ pub fn element(properties: &str, parameters: &str) -> (TritonInfer, gst::Bus, Sc
     (element, bus, script)
 }
 
-/// A pipeline or an element, with our elements known.
+/// A pipeline or an element, after registering the plugin.
 pub fn launch<T: IsA<gst::Element>>(line: &str) -> T {
     gst::init().unwrap();
     crate::plugin_register_static().unwrap();
@@ -180,7 +185,7 @@ pub fn frame_of_size(n: u8, size: i32) -> gst::Buffer {
     buffer
 }
 
-/// The n-th frame, with so many people on it.
+/// The n-th frame, with a number of people on it.
 pub fn frame_of_people(n: u8, people: usize) -> gst::Buffer {
     let mut buffer = frame(n);
     let person = Person {
@@ -197,12 +202,12 @@ pub fn frame_of_people(n: u8, people: usize) -> gst::Buffer {
     buffer
 }
 
-/// Which frame a buffer is.
+/// The number of a buffer's frame.
 pub fn number(buffer: &gst::BufferRef) -> u64 {
     buffer.pts().unwrap() / FRAME
 }
 
-/// The texts of the errors, warnings and infos that are on the bus now.
+/// The texts of the errors, warnings and infos on the bus.
 #[derive(Default)]
 pub struct Texts {
     pub errors: Vec<String>,
