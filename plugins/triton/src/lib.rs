@@ -29,7 +29,6 @@ mod endpoint;
 mod error;
 mod grpc;
 mod in_process;
-mod json;
 pub mod locate;
 mod log;
 pub mod memory;

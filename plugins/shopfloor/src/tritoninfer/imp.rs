@@ -202,7 +202,7 @@ impl TritonInfer {
                 self,
                 gst::CoreError::Negotiation,
                 ("Cannot convert the stream for the model: {error}"),
-                ["{event:?}"]
+                ["at the event {}", event.type_()]
             );
             return false;
         }

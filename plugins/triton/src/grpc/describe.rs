@@ -6,7 +6,7 @@ use super::inference::{
 };
 use super::servers::Servers;
 use super::status::Failure;
-use crate::json::spec;
+use crate::description::spec;
 use crate::{Error, ModelDescription, TensorFormat};
 
 /// Requests a model's metadata and configuration, after checking that it is ready.

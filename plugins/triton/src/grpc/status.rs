@@ -69,7 +69,7 @@ impl From<Status> for Failure {
             _ => Code::Unknown,
         };
         let message = match code {
-            Code::Unknown => format!("{:?}: {}", status.code(), reason(&status)),
+            Code::Unknown => format!("{}: {}", status.code(), reason(&status)),
             _ => reason(&status),
         };
         Self::Status { code, message }

@@ -405,11 +405,7 @@ impl TritonInferCore {
             error => {
                 // As `queue` does: after EOS, upstream does not get the flow return, so no other element reports it.
                 if unreported {
-                    gst::element_imp_error!(
-                        self,
-                        gst::StreamError::Failed,
-                        ("Internal data stream error: {error:?}")
-                    );
+                    gst::element_imp_error!(self, gst::StreamError::Failed, ("Internal data stream error: {error}"));
                 }
                 self.srcpad.push_event(gst::event::Eos::new());
             }
