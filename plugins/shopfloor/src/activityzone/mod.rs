@@ -8,8 +8,9 @@
 //! - `shopfloor-start`: the station is watched from now on, and absent at first; `worker` is the one it is assigned to
 //! - `shopfloor-activity`: its state changed; with `state`, `previous` (strings), `lasted`, `active`, `idle`, `absent`,
 //!   `unknown` (guint64, nanoseconds)
-//! - `shopfloor-handover`: at an unassigned station, `worker` took over from `from` (a string), who had been working for
-//!   `lasted`, while the station stayed active; people without a vest have no field
+//! - `shopfloor-handover`: at an unassigned station, another worker took over while the station stayed active; `worker`
+//!   is the new one, `from` the previous one (strings, missing for people without a vest), `lasted` how long the previous
+//!   one worked
 //! - `shopfloor-totals`: the stream, or the station, ended; the fields are those of `shopfloor-activity` without `previous`
 //!
 //! `people_meta::bus` reads and writes these messages. `events-location` names a file for the same events as lines of
@@ -20,9 +21,14 @@
 //! rewritten, and created if it does not exist; each change is posted as an element message `shopfloor-stations` with
 //! the file's text in `stations`.
 //!
-//! ```text
-//! … ! vesttrack ! activityzone stations=kitchen.json ! overlay ! …
+//! # Example pipeline
+//!
+//! ```sh
+//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer ! vesttrack \
+//!     ! activityzone stations=pipelines/stations/demo.json ! overlay ! autovideosink sync=false
 //! ```
+//!
+//! See also: `vesttrack`, `overlay`. Since: 0.1.
 
 mod drawing;
 mod imp;
@@ -34,7 +40,7 @@ use gst::glib;
 use gst::prelude::*;
 
 glib::wrapper! {
-    /// The element; see the module's text.
+    /// The element `activityzone`.
     pub struct ActivityZone(ObjectSubclass<imp::ActivityZone>) @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 

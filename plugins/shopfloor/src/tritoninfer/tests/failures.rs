@@ -147,7 +147,14 @@ fn invalid_servers_and_repositories_are_reported() {
 
 #[test]
 fn unreadable_frames_post_one_warning() {
-    let (mut harness, bus, script) = tensors("on-overload=block inference-region=roi");
+    // DL Streamer's spelling of the region selects the same
+    for region in ["roi", "roi-list"] {
+        unreadable_frames(&format!("on-overload=block inference-region={region}"));
+    }
+}
+
+fn unreadable_frames(properties: &str) {
+    let (mut harness, bus, script) = tensors(properties);
     let with_empty_region = |n| {
         let mut buffer = frame(n);
         let region = (0, 0, 0, 0);
