@@ -18,6 +18,7 @@ use super::open_model::OpenModel;
 use super::queries;
 use super::report::{self, Reporter};
 use super::stream::{self, Entrance, SLACK, StreamFormat};
+use crate::exclusive::Exclusive;
 use crate::tritoninfer::settings::Settings;
 use crate::tritoninfer::stats;
 use crate::{pool, video};
@@ -32,7 +33,7 @@ pub struct TritonInferCore {
     open: Mutex<Option<Arc<OpenModel>>>,
     queue: Arc<FrameQueue>,
     /// Taken out by the streaming thread while in use.
-    format: Mutex<Option<StreamFormat>>,
+    format: Exclusive<Option<StreamFormat>>,
     /// A warm-up is running.
     measuring: AtomicBool,
     sinkpad: gst::Pad,
@@ -78,7 +79,7 @@ impl ObjectSubclass for TritonInferCore {
             reporter: Reporter::default(),
             open: Mutex::default(),
             queue: Arc::default(),
-            format: Mutex::default(),
+            format: Exclusive::default(),
             measuring: AtomicBool::new(false),
             sinkpad,
             srcpad,
@@ -113,7 +114,7 @@ impl ElementImpl for TritonInferCore {
         }
         let success = self.parent_change_state(transition)?;
         match transition {
-            gst::StateChange::PausedToReady => *self.format.lock().unwrap() = None,
+            gst::StateChange::PausedToReady => *self.format.take() = None,
             gst::StateChange::ReadyToNull => {
                 // Dropped after the lock is released, since the last user of a server waits for its requests.
                 let open = self.open.lock().unwrap().take();
@@ -205,7 +206,8 @@ impl TritonInferCore {
             return Err(gst::FlowError::Flushing);
         };
         // Taken out so that the lock is not held while this thread waits and posts.
-        let Some(mut format) = self.format.lock().unwrap().take() else {
+        let mut format = self.format.take();
+        let Some(format) = &mut *format else {
             gst::element_imp_error!(self, gst::CoreError::Negotiation, ("A buffer arrived before its caps"));
             return Err(gst::FlowError::NotNegotiated);
         };
@@ -217,9 +219,7 @@ impl TritonInferCore {
             queue: &self.queue,
             reporter: &self.reporter,
         };
-        let entered = stream::enter(&entrance, &mut format, buffer);
-        *self.format.lock().unwrap() = Some(format);
-        entered
+        stream::enter(&entrance, format, buffer)
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
@@ -279,7 +279,7 @@ impl TritonInferCore {
         // Queried without the lock, since the query passes through other elements.
         let mut latency = gst::query::Latency::new();
         let live = self.sinkpad.peer_query(&mut latency) && latency.result().0;
-        let mut format = self.format.lock().unwrap();
+        let mut format = self.format.take();
         let frames = format.as_ref().map_or(0, |format| format.frames);
         *format = Some(StreamFormat {
             info,

@@ -5,7 +5,7 @@
 //!
 //! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool`,
 //! `open`,
-//! `format` (in `imp`); the estimate and the timings (in `open_model`); the last failure (in `report`); the queue's own.
+//! (in `imp`, where one thread at a time takes `format`); the estimate and the timings (in `open_model`); the last failure (in `report`); the queue's own.
 
 mod attach;
 mod frame_queue;
