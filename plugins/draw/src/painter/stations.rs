@@ -63,7 +63,7 @@ fn corners_of(brush: &Brush, view: &StationStatus) -> Vec<Point> {
         .collect()
 }
 
-/// The assigned worker's colour; at an unassigned station, the colour of whoever works there while it is active.
+/// The assigned worker's colour; at an unassigned station, the colour of the worker who is active there.
 fn color_of(view: &StationStatus) -> Color {
     let working = view.worker.as_ref().filter(|_| view.activity == Activity::Active);
     view.station
