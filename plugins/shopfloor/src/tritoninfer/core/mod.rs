@@ -3,9 +3,9 @@
 //! Entry points: [`stream::enter`] (a frame arrives), [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a
 //! frame leaves), [`attach::attach`] (attaches a response).
 //!
-//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool`,
-//! `open`,
-//! (in `imp`, where one thread at a time takes `format`); the estimate and the timings (in `open_model`); the last failure (in `report`); the queue's own.
+//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool` and
+//! `open` (in `imp`, where one thread at a time takes `format`), the estimate and the timings (in `open_model`), the last
+//! failure (in `report`), the queue's own.
 
 mod attach;
 mod frame_queue;
