@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map(|p| person(p, scale))
             .collect(),
         stations: stations(),
+        ..Scene::default()
     };
     let plane = PlaneMut {
         data: &mut pixels,

@@ -152,6 +152,8 @@ impl Session {
             Request {
                 inputs: vec![input],
                 timeout: Some(options.timeout),
+                probe_after: None,
+                on_release: None,
                 priority: options.priority,
             },
             callback,

@@ -1,6 +1,7 @@
 //! The facts about one frame: its people, its stations and the outcome of its inference.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::StationStatus;
 use vision::{Pose, Rect};
@@ -13,6 +14,11 @@ pub type VestName = Arc<str>;
 pub struct Scene {
     /// Whether `people` were detected in this frame.
     pub inference: Inference,
+    /// Whether the people's vests were classified in this frame; `None` if the frame has not reached a vest model.
+    pub vest_inference: Option<Inference>,
+    /// Time between two inferred frames of the stream, measured; `None` before the second one. It exceeds the frame
+    /// interval if several cameras share a server.
+    pub inference_period: Option<Duration>,
     /// The people, in no particular order.
     pub people: Vec<Person>,
     /// The stations and their states, in the order of the station file; filled by `activityzone`.

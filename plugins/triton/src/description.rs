@@ -26,6 +26,12 @@ pub struct ModelDescription {
     /// Whether the model may send any number of responses to a request (`model_transaction_policy { decoupled: true
     /// }`).
     pub decoupled: bool,
+    /// Number of executions that the server runs at the same time, over all instance groups; 1 for an ensemble.
+    pub instances: u32,
+    /// The largest preferred batch size of the dynamic batcher, in requests of one entry; 1 without one.
+    pub preferred_batch: u32,
+    /// The models that an ensemble executes; empty for other models.
+    pub steps: Vec<String>,
 }
 
 /// Name, data type and shape of an input or output.
@@ -121,6 +127,38 @@ struct Config {
     parameters: BTreeMap<String, Parameter>,
     #[serde(default)]
     model_transaction_policy: TransactionPolicy,
+    #[serde(default)]
+    instance_group: Vec<InstanceGroup>,
+    #[serde(default)]
+    dynamic_batching: DynamicBatching,
+    #[serde(default)]
+    ensemble_scheduling: EnsembleScheduling,
+}
+
+#[derive(Deserialize)]
+struct InstanceGroup {
+    #[serde(default)]
+    count: i64,
+    /// One group of instances on each.
+    #[serde(default)]
+    gpus: Vec<i64>,
+}
+
+#[derive(Default, Deserialize)]
+struct DynamicBatching {
+    #[serde(default)]
+    preferred_batch_size: Vec<i64>,
+}
+
+#[derive(Default, Deserialize)]
+struct EnsembleScheduling {
+    #[serde(default)]
+    step: Vec<EnsembleStep>,
+}
+
+#[derive(Deserialize)]
+struct EnsembleStep {
+    model_name: String,
 }
 
 #[derive(Deserialize)]
@@ -174,9 +212,34 @@ impl ModelDescription {
                 .map(|(key, value)| (key, value.string_value))
                 .collect(),
             decoupled: config.model_transaction_policy.decoupled,
+            instances: instances(
+                config
+                    .instance_group
+                    .iter()
+                    .map(|group| (group.count, group.gpus.len())),
+            ),
+            preferred_batch: preferred_batch(&config.dynamic_batching.preferred_batch_size),
+            steps: config
+                .ensemble_scheduling
+                .step
+                .into_iter()
+                .map(|step| step.model_name)
+                .collect(),
             model: metadata.name,
         })
     }
+}
+
+/// The number of executions at a time, from the count and the number of GPUs of each instance group.
+pub(crate) fn instances(groups: impl Iterator<Item = (i64, usize)>) -> u32 {
+    let all = groups.map(|(count, gpus)| u32::try_from(count).unwrap_or(0).saturating_mul(gpus.max(1) as u32));
+    all.fold(0, u32::saturating_add).max(1)
+}
+
+/// The largest of the preferred batch sizes; 1 without one.
+pub(crate) fn preferred_batch(sizes: &[i64]) -> u32 {
+    let largest = sizes.iter().max().copied().unwrap_or(1);
+    u32::try_from(largest).unwrap_or(1).max(1)
 }
 
 /// The specification of a tensor, from the values that a server reports.

@@ -143,7 +143,39 @@ pub enum Error {
     ServerStopped,
 }
 
+/// What a failure means for later requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// No server responds, it is stopping, or it counts as hung: later requests fail alike until it is back.
+    ServerAway,
+    /// The server responds, but the model is not ready: not loaded yet, being loaded, or with other versions.
+    ModelAway,
+    /// The model refused the request: its inputs, outputs or versions may have changed since they were read.
+    Refused,
+    /// The model failed to execute this request.
+    Failed,
+    /// The deadline passed without a response.
+    Late,
+    /// The address, the library or the model repository has to be corrected first.
+    SetUp,
+}
+
 impl Error {
+    /// What the failure means for later requests.
+    pub fn failure_kind(&self) -> FailureKind {
+        match self {
+            Self::DeadlineExceeded => FailureKind::Late,
+            Self::Unreachable { .. } | Self::ServerStopped => FailureKind::ServerAway,
+            Self::ModelNotFound { .. } | Self::VersionNotFound { .. } => FailureKind::ModelAway,
+            Self::Infer { code, .. } => match code {
+                Code::NotFound | Code::Unavailable => FailureKind::ModelAway,
+                Code::InvalidArg | Code::Unsupported => FailureKind::Refused,
+                _ => FailureKind::Failed,
+            },
+            _ => FailureKind::SetUp,
+        }
+    }
+
     /// Whether a retry is pointless: the set-up, the model or the request has to be corrected first.
     ///
     /// `false`: the failure is temporary (the server is unreachable, late, stopping or out of resources), and a later

@@ -10,11 +10,11 @@ pub struct Model {
     server: Arc<Server>,
     description: ModelDescription,
     name: Arc<str>,
-    version: u64,
+    version: Option<u64>,
 }
 
 impl Model {
-    pub(crate) fn new(server: Arc<Server>, description: ModelDescription, version: u64) -> Self {
+    pub(crate) fn new(server: Arc<Server>, description: ModelDescription, version: Option<u64>) -> Self {
         Self {
             name: description.model.as_str().into(),
             server,
@@ -28,8 +28,8 @@ impl Model {
         &self.description
     }
 
-    /// The version that requests are sent to.
-    pub fn version(&self) -> u64 {
+    /// The version that requests are sent to; `None`: the server chooses, at each request.
+    pub fn version(&self) -> Option<u64> {
         self.version
     }
 
@@ -67,6 +67,6 @@ impl Model {
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { name, version, .. } = self;
-        write!(f, "Model({name} version {version} of {})", self.server.endpoint())
+        write!(f, "Model({name} version {version:?} of {})", self.server.endpoint())
     }
 }

@@ -1,5 +1,6 @@
 //! Inference requests and responses, with their tensors.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,41 @@ use crate::{DataType, Lease};
 pub struct Request {
     /// One tensor for each of the model's inputs.
     pub inputs: Vec<Input>,
-    /// Time after which the request fails with [`crate::Error::DeadlineExceeded`]; `None`: no limit.
+    /// Time after which the caller gets [`crate::Error::DeadlineExceeded`]; `None`: no limit. The server may go on working
+    /// on the request: it has ended when `on_release` is invoked.
     pub timeout: Option<Duration>,
+    /// Time without a response after which a remote server is asked whether it is alive; one that does not reply counts as
+    /// hung, and the request fails with [`crate::Error::Unreachable`]. `None`: never.
+    pub probe_after: Option<Duration>,
     /// Priority, 1 the highest; 0: the model's default. Only effective for models with `priority_levels`.
     pub priority: u64,
+    /// Invoked when the server neither works on the request nor uses its memory any more.
+    pub on_release: Option<OnRelease>,
+}
+
+/// A closure that is invoked once, when it is dropped: the end of a request at the server, which may be later than the
+/// response or the deadline.
+pub struct OnRelease(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl OnRelease {
+    /// `released` is invoked on any thread, possibly one of the server's; it must return quickly.
+    pub fn new(released: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(released)))
+    }
+}
+
+impl Drop for OnRelease {
+    fn drop(&mut self) {
+        if let Some(released) = self.0.take() {
+            released();
+        }
+    }
+}
+
+impl fmt::Debug for OnRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRelease")
+    }
 }
 
 impl Request {
@@ -24,7 +56,9 @@ impl Request {
         Self {
             inputs,
             timeout: None,
+            probe_after: None,
             priority: 0,
+            on_release: None,
         }
     }
 }

@@ -43,6 +43,10 @@ impl Transport for Scripted {
         self.known(model).map(drop)
     }
 
+    fn available(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
         self.known(model).cloned()
     }
@@ -55,7 +59,7 @@ impl Transport for Scripted {
         self.memory.memory_use()
     }
 
-    fn infer(&self, _model: &Arc<str>, _version: u64, request: Request, callback: ResponseCallback) {
+    fn infer(&self, _model: &Arc<str>, _version: Option<u64>, request: Request, callback: ResponseCallback) {
         (self.respond)(request, callback);
     }
 

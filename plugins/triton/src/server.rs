@@ -1,13 +1,17 @@
 //! A server and its models, shared by all users: one slot per model, and no lock is held while the server loads or
 //! responds.
 
+use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::in_process::InProcessServer;
 use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
-use crate::{Endpoint, Error, Log, Model, ServerPool, Statistics, SystemSharedMemoryRegion, callback, grpc, lock};
+use crate::{
+    Endpoint, Error, Log, Model, ModelDescription, ServerPool, Statistics, SystemSharedMemoryRegion, callback, grpc,
+    lock,
+};
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
 ///
@@ -21,6 +25,8 @@ pub struct Server {
     /// Taken only by `drop`.
     transport: Option<Box<dyn Transport>>,
     slots: Mutex<HashMap<Key, Slot>>,
+    /// What its users share beside the connection.
+    attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// Notified when a model has been opened or could not be opened.
     changed: Condvar,
 }
@@ -64,6 +70,7 @@ impl Server {
             pool: pool.clone(),
             transport: Some(transport),
             slots: Mutex::default(),
+            attachment: OnceLock::new(),
             changed: Condvar::new(),
         }
     }
@@ -77,7 +84,7 @@ impl Server {
     /// it loaded until the process ends, even if its files change; a remote server must have loaded it. Waits for the
     /// server, but not for callers that open other models. Must not be called in a callback.
     ///
-    /// `version`: the version to use; `None`: the highest one that the model's version policy makes available.
+    /// `version`: the version to use; `None`: the server chooses at each request, so that a newer version takes over.
     ///
     /// # Errors
     /// [`Error::ModelNotFound`], [`Error::VersionNotFound`], [`Error::ModelLoad`], [`Error::Description`], or an error
@@ -99,8 +106,34 @@ impl Server {
         let transport = self.transport();
         transport.load(name)?;
         let description = transport.describe(name)?;
-        let version = description.served_version(version)?;
+        description.served_version(version)?;
         Ok(opening.finish(Model::new(Arc::clone(self), description, version)))
+    }
+
+    /// Metadata and configuration of a model as the server has them now, which may differ from those of an open
+    /// [`Model`]. Waits for the server.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
+        self.transport().describe(model)
+    }
+
+    /// Whether a request can be sent now, without asking the server.
+    ///
+    /// # Errors
+    /// The error that a request would fail with at once, because no server of the endpoint responds at present.
+    pub fn available(&self) -> Result<(), Error> {
+        self.transport().available()
+    }
+
+    /// A value that all users of the server share, such as a scheduler of their requests; made by `init` at the first call.
+    ///
+    /// # Panics
+    /// If an earlier call had another type.
+    pub fn attachment<T: Any + Send + Sync>(&self, init: impl FnOnce() -> T) -> Arc<T> {
+        let shared = self.attachment.get_or_init(|| Arc::new(init()));
+        Arc::clone(shared).downcast().expect("a server has one attachment")
     }
 
     fn wait<'a, T>(&self, slots: MutexGuard<'a, T>) -> MutexGuard<'a, T> {

@@ -11,6 +11,12 @@ pub trait Transport: Send + Sync {
     /// server, which manages its models itself. May be called for several models concurrently.
     fn load(&self, model: &str) -> Result<(), Error>;
 
+    /// Whether a request can be sent now, without asking the server.
+    ///
+    /// # Errors
+    /// The error that a request would fail with at once, because no server of the endpoint responds at present.
+    fn available(&self) -> Result<(), Error>;
+
     /// Metadata and configuration of a loaded model; the same for all its versions.
     fn describe(&self, model: &str) -> Result<ModelDescription, Error>;
 
@@ -20,10 +26,12 @@ pub trait Transport: Send + Sync {
     /// Use of the memory of [`Self::lease`].
     fn memory_use(&self) -> MemoryUse;
 
-    /// Sends a request and returns; `callback` is invoked exactly once, on any thread.
+    /// Sends a request and returns; `callback` is invoked exactly once, on any thread. `version`: `None` lets the server
+    /// choose.
     ///
-    /// The request's leases are dropped when the server has released them, however early `callback` is invoked.
-    fn infer(&self, model: &Arc<str>, version: u64, request: Request, callback: ResponseCallback);
+    /// The request's leases and its `on_release` are dropped when the server has released them, however early `callback` is
+    /// invoked.
+    fn infer(&self, model: &Arc<str>, version: Option<u64>, request: Request, callback: ResponseCallback);
 
     /// Statistics of a model, one entry for each available version.
     fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error>;

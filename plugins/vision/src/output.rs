@@ -1,6 +1,7 @@
 //! A model's response for one region of a frame: output tensors and the letterbox of the region.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -18,6 +19,8 @@ pub struct ModelOutput {
     pub score_threshold: Option<f32>,
     /// The map from frame pixels to pixels of the model's input; invert it for outputs.
     pub letterbox: Letterbox,
+    /// Time between two inferred frames of the stream, measured; `None` before the second one.
+    pub inference_period: Option<Duration>,
     /// All outputs.
     pub tensors: Vec<OutputTensor>,
 }

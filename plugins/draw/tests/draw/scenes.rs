@@ -357,7 +357,7 @@ proptest! {
         size in (1_usize..330, 1_usize..250),
         format in prop::sample::select(PixelFormat::ALL.to_vec()),
     ) {
-        let scene = Scene { inference: Inference::Skipped(SkipReason::Failed), people, stations };
+        let scene = Scene { inference: Inference::Skipped(SkipReason::Failed), people, stations, ..Scene::default() };
         let style = Style { redact: true, ..Style::default() };
         let mut frame = Frame::plain(format, size, 4, Default::default(), FLOOR);
         let padding_before = frame.planes.iter().flatten().filter(|b| **b == PADDING).count();

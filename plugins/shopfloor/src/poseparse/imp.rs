@@ -125,8 +125,9 @@ impl BaseTransformImpl for PoseParse {
             buffer,
             Scene {
                 inference: Inference::Done,
+                inference_period: outputs.iter().find_map(|output| output.inference_period),
                 people,
-                stations: Vec::new(),
+                ..Scene::default()
             },
         );
         Ok(gst::FlowSuccess::Ok)

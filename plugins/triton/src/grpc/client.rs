@@ -76,6 +76,10 @@ impl Transport for Client {
         Ok(())
     }
 
+    fn available(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
         let (servers, name) = (Arc::clone(&self.servers), model.to_owned());
         self.runtime
@@ -90,7 +94,7 @@ impl Transport for Client {
         self.memory.memory_use()
     }
 
-    fn infer(&self, model: &Arc<str>, version: u64, request: Request, callback: ResponseCallback) {
+    fn infer(&self, model: &Arc<str>, version: Option<u64>, request: Request, callback: ResponseCallback) {
         let deadline = request.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let (servers, model) = (Arc::clone(&self.servers), Arc::clone(model));
         let callback = CallbackGuard(Some(callback));

@@ -6,7 +6,7 @@ use super::inference::{
 };
 use super::servers::Servers;
 use super::status::Failure;
-use crate::description::spec;
+use crate::description::{instances, preferred_batch, spec};
 use crate::{Error, ModelDescription, TensorFormat};
 
 /// Requests a model's metadata and configuration, after checking that it is ready.
@@ -80,6 +80,28 @@ fn description(metadata: ModelMetadataResponse, config: ModelConfig) -> Result<M
         max_batch_size: u32::try_from(config.max_batch_size).unwrap_or(0),
         parameters: parameters.map(|(key, value)| (key, value.string_value)).collect(),
         decoupled: config.model_transaction_policy.is_some_and(|policy| policy.decoupled),
+        instances: instances(
+            config
+                .instance_group
+                .iter()
+                .map(|group| (group.count.into(), group.gpus.len())),
+        ),
+        preferred_batch: preferred_batch(
+            &config
+                .dynamic_batching
+                .map(|batching| {
+                    batching
+                        .preferred_batch_size
+                        .into_iter()
+                        .map(i64::from)
+                        .collect::<Vec<_>>()
+                })
+                .unwrap_or_default(),
+        ),
+        steps: (config.ensemble_scheduling.into_iter())
+            .flat_map(|scheduling| scheduling.step)
+            .map(|step| step.model_name)
+            .collect(),
         model,
     })
 }

@@ -70,13 +70,45 @@ pub struct ModelConfig {
     pub max_batch_size: i32,
     #[prost(message, repeated, tag = "5")]
     pub input: ::prost::alloc::vec::Vec<ModelInput>,
+    #[prost(message, repeated, tag = "7")]
+    pub instance_group: ::prost::alloc::vec::Vec<ModelInstanceGroup>,
+    #[prost(message, optional, tag = "11")]
+    pub dynamic_batching: ::core::option::Option<ModelDynamicBatching>,
     #[prost(map = "string, message", tag = "14")]
     pub parameters: ::std::collections::HashMap<
         ::prost::alloc::string::String,
         ModelParameter,
     >,
+    #[prost(message, optional, tag = "15")]
+    pub ensemble_scheduling: ::core::option::Option<ModelEnsembling>,
     #[prost(message, optional, tag = "19")]
     pub model_transaction_policy: ::core::option::Option<ModelTransactionPolicy>,
+}
+/// One instance for each of `count`, on each of `gpus`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModelInstanceGroup {
+    #[prost(int32, tag = "2")]
+    pub count: i32,
+    #[prost(int32, repeated, tag = "3")]
+    pub gpus: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModelDynamicBatching {
+    #[prost(int32, repeated, tag = "1")]
+    pub preferred_batch_size: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModelEnsembling {
+    #[prost(message, repeated, tag = "1")]
+    pub step: ::prost::alloc::vec::Vec<model_ensembling::Step>,
+}
+/// Nested message and enum types in `ModelEnsembling`.
+pub mod model_ensembling {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Step {
+        #[prost(string, tag = "1")]
+        pub model_name: ::prost::alloc::string::String,
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ModelInput {

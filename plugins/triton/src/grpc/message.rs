@@ -18,10 +18,10 @@ use crate::statistics::StatisticDuration;
 use crate::{DataType, Output, Request, Response, Statistics, SystemSharedMemoryRegion};
 
 /// The message for a request. Tensors are not copied; they are sent from the leases' memory.
-pub(super) fn request(model: &str, version: u64, request: Request) -> ModelInferRequest {
+pub(super) fn request(model: &str, version: Option<u64>, request: Request) -> ModelInferRequest {
     let mut message = ModelInferRequest {
         model_name: model.to_owned(),
-        model_version: version.to_string(),
+        model_version: version.map_or_else(String::new, |version| version.to_string()),
         parameters: parameters(request.priority),
         ..ModelInferRequest::default()
     };
@@ -161,7 +161,7 @@ mod tests {
             data: Arc::new(BufferPool::default()).lease(3),
         };
         let address = input.data.as_ptr();
-        let message = request("m", 7, Request::new(vec![input]));
+        let message = request("m", Some(7), Request::new(vec![input]));
         assert_eq!(
             (message.model_name.as_str(), message.model_version.as_str()),
             ("m", "7")
@@ -175,7 +175,7 @@ mod tests {
         };
         let expected = Some(ParameterChoice::Int64Param(2));
         assert_eq!(
-            request("m", 7, urgent).parameters["priority"].parameter_choice,
+            request("m", Some(7), urgent).parameters["priority"].parameter_choice,
             expected
         );
     }

@@ -9,7 +9,7 @@ use super::cancel::CancelHandle;
 use super::exit;
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{BufferPool, LeaseHandle, LeaseState};
-use crate::{Error, Response, lock};
+use crate::{Error, OnRelease, Response, lock};
 
 /// A request from `infer` until Triton has both responded to it and released its memory.
 pub(super) struct InFlightRequest {
@@ -25,6 +25,8 @@ pub(super) struct InFlightRequest {
     leases: Vec<LeaseHandle>,
     /// Cancels the request in Triton.
     pub(super) handle: CancelHandle,
+    /// Dropped, and so invoked, last.
+    _on_release: Option<OnRelease>,
 }
 
 impl InFlightRequest {
@@ -98,6 +100,7 @@ impl InFlightRequests {
     ///
     /// # Errors
     /// Returns `callback` if the process is exiting.
+    #[allow(clippy::too_many_arguments)] // the fields of a request
     pub(super) fn start(
         self: &Arc<Self>,
         model: Arc<str>,
@@ -105,6 +108,7 @@ impl InFlightRequests {
         leases: Vec<LeaseHandle>,
         handle: CancelHandle,
         timeout: Option<Duration>,
+        on_release: Option<OnRelease>,
         callback: ResponseCallback,
     ) -> Result<Arc<InFlightRequest>, ResponseCallback> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -126,6 +130,7 @@ impl InFlightRequests {
             outputs,
             leases,
             handle,
+            _on_release: on_release,
         });
         state.requests.insert(id, Arc::downgrade(&request));
         if let Some(deadline) = deadline {

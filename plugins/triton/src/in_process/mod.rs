@@ -73,6 +73,10 @@ impl Transport for InProcessServer {
         self.server.load(model)
     }
 
+    fn available(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// # Errors
     /// [`Error::ModelLoad`] or [`Error::Description`].
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
@@ -90,7 +94,7 @@ impl Transport for InProcessServer {
         self.inputs.memory_use()
     }
 
-    fn infer(&self, model: &Arc<str>, version: u64, request: Request, callback: ResponseCallback) {
+    fn infer(&self, model: &Arc<str>, version: Option<u64>, mut request: Request, callback: ResponseCallback) {
         let ResidentServer { raw, allocator, .. } = self.server;
         let (handle, model) = (CancelHandle::new(raw.api), Arc::clone(model));
         let leases = request.inputs.iter().map(|input| input.data.handle()).collect();
@@ -100,13 +104,14 @@ impl Transport for InProcessServer {
             leases,
             handle,
             request.timeout,
+            request.on_release.take(),
             callback,
         );
         let in_flight = match started {
             Ok(in_flight) => in_flight,
             Err(callback) => return callback::invoke(callback, Err(Error::ServerStopped)),
         };
-        let version = i64::try_from(version).unwrap_or(-1);
+        let version = version.and_then(|version| i64::try_from(version).ok()).unwrap_or(-1);
         if let Err(failure) = callbacks::submit(raw, allocator, version, request, &in_flight) {
             in_flight.complete(Err(infer_error(&in_flight.model, failure)));
         }

@@ -32,7 +32,7 @@ fn descriptions_come_from_metadata_and_configuration() {
     for version in [None, Some(1)] {
         let model = server.model("vest", version).unwrap();
         assert_eq!(*model.description(), expected);
-        assert_eq!(model.version(), version.unwrap_or(3));
+        assert_eq!(model.version(), version);
     }
     let wide = server.model("wide", None).unwrap();
     assert_eq!(wide.description().inputs[0].format, TensorFormat::Nhwc);

@@ -148,7 +148,7 @@ proptest! {
         let mut tracker = Tracker::new(TrackerOptions { min_hits, ..options() });
         for (millis, inferred, people) in frames {
             let inference = if inferred { Inference::Done } else { SKIPPED };
-            let mut scene = Scene { inference, people, stations: Vec::new() };
+            let mut scene = Scene { inference, people, ..Scene::default() };
             tracker.update(Duration::from_millis(millis), &mut scene);
             let tracks: Vec<_> = scene.people.iter().filter_map(|person| person.track.as_ref()).collect();
             for (index, track) in tracks.iter().enumerate() {

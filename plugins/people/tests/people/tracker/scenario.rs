@@ -66,7 +66,7 @@ impl Scenario {
         let mut scene = Scene {
             inference,
             people,
-            stations: Vec::new(),
+            ..Scene::default()
         };
         self.tracker
             .update(Duration::from_secs(1) * self.frame / self.fps, &mut scene);
