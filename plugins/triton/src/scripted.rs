@@ -12,6 +12,7 @@ type Respond = Box<dyn Fn(Request, ResponseCallback) + Send + Sync>;
 pub struct Scripted {
     description: ModelDescription,
     respond: Respond,
+    available: Box<dyn Fn() -> Result<(), Error> + Send + Sync>,
     memory: Arc<BufferPool>,
 }
 
@@ -25,8 +26,16 @@ impl Scripted {
         Self {
             description,
             respond: Box::new(respond),
+            available: Box::new(|| Ok(())),
             memory: Arc::default(),
         }
+    }
+
+    /// The same server, which says whether it is available.
+    #[must_use]
+    pub fn available_if(mut self, available: impl Fn() -> Result<(), Error> + Send + Sync + 'static) -> Self {
+        self.available = Box::new(available);
+        self
     }
 
     fn known(&self, model: &str) -> Result<&ModelDescription, Error> {
@@ -44,7 +53,7 @@ impl Transport for Scripted {
     }
 
     fn available(&self) -> Result<(), Error> {
-        Ok(())
+        (self.available)()
     }
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {

@@ -110,6 +110,20 @@ impl Server {
         Ok(opening.finish(Model::new(Arc::clone(self), description, version)))
     }
 
+    /// As [`Self::model`], but asks the server again what the model is. Handles of the same model that are open keep their
+    /// old description.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn reopen(self: &Arc<Self>, name: &str, version: Option<u64>) -> Result<Arc<Model>, Error> {
+        let description = self.transport().describe(name)?;
+        description.served_version(version)?;
+        let model = Arc::new(Model::new(Arc::clone(self), description, version));
+        let slot = Slot::Open(Arc::downgrade(&model));
+        lock(&self.slots).insert((name.to_owned(), version), slot);
+        Ok(model)
+    }
+
     /// Metadata and configuration of a model as the server has them now, which may differ from those of an open
     /// [`Model`]. Waits for the server.
     ///
