@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use triton::FailureKind;
 use vision::decode::DecodeError;
 
 use crate::contract::ContractError;
@@ -46,18 +47,29 @@ pub enum Error {
         /// What does not match.
         reason: DecodeError,
     },
+    /// The server has another model under the same name since it was opened.
+    #[error("model '{model}' has changed on the server: it was {before}, and is {now}; restart the pipeline to use it")]
+    ModelChanged {
+        /// The model.
+        model: Arc<str>,
+        /// Its task and input when it was opened.
+        before: String,
+        /// Its task and input now.
+        now: String,
+    },
     /// A region that cannot be sampled into the model's input.
     #[error(transparent)]
     Sample(#[from] vision::letterbox::SampleError),
 }
 
 impl Error {
-    /// Whether a retry is pointless: the set-up, the model or the request has to be corrected first.
-    pub fn is_fatal(&self) -> bool {
+    /// What the failure means for later requests.
+    pub fn failure_kind(&self) -> FailureKind {
         match self {
-            Self::Triton(error) => error.is_fatal(),
-            Self::Contract(_) | Self::NeedsPeople { .. } | Self::Batch { .. } | Self::Decode { .. } => true,
-            Self::Sample(_) => false,
+            Self::Triton(error) => error.failure_kind(),
+            Self::Contract(_) | Self::NeedsPeople { .. } | Self::ModelChanged { .. } => FailureKind::SetUp,
+            Self::Batch { .. } | Self::Decode { .. } => FailureKind::Refused,
+            Self::Sample(_) => FailureKind::Failed,
         }
     }
 }

@@ -1,10 +1,18 @@
-//! The reorder queue: frames wait in it for their responses, which arrive in any order, and leave in their original
-//! order; events and queries keep their position between them.
+//! The reorder queue: frames wait in it for their turn and for their response, which arrive in any order, and leave in
+//! their original order; events and queries keep their position between them.
 //!
-//! It decides on admission, order and flushes only; time is an argument, and locking and waking are left to the caller.
+//! ```text
+//! Waiting ──take──► Sent ──complete──► Ready ──at the front──► leaves
+//!    ▲  │            │ │                 ▲
+//!    │  └──displace──┼─┼─────────────────┤
+//!    └────return─────┘ └────deadline─────┘
+//! ```
+//!
+//! It decides on order, displacement, deadlines and flushes only; time is an argument, and locking and waking are left to
+//! the caller.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use people::SkipReason;
 
@@ -17,39 +25,15 @@ pub enum Outcome<R> {
     Skipped(SkipReason),
 }
 
-/// An item that leaves the queue. `B` is a buffer, `E` an event, `R` a response.
+/// An item that leaves the queue. `F` is a frame, `E` an event, `R` a response.
 #[derive(Debug, PartialEq)]
-pub enum Item<B, E, R> {
+pub enum Item<F, E, R> {
     /// A frame and its result.
-    Frame(B, Outcome<R>),
+    Frame(F, Outcome<R>),
     /// A serialised event.
     Event(E),
     /// A serialised query, whose thread waits for its turn; the number is that of [`ReorderQueue::push_query`].
     Query(u64),
-}
-
-/// Decision on the next frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// Enters with a request.
-    Infer,
-    /// Enters; it needs no request.
-    Pass,
-    /// Enters without a request: too many are in flight, and the stream must not wait.
-    Skip,
-    /// Has to wait until an item leaves or a request ends.
-    Wait,
-}
-
-/// Maximum numbers of frames and requests.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Frames with requests in flight.
-    pub in_flight: usize,
-    /// Frames in the queue, including those without a request.
-    pub frames: usize,
-    /// At the maximum of `in_flight`: pass frames without inference (true) or wait (false).
-    pub skip: bool,
 }
 
 /// Identifies a frame. Responses to frames from before a flush are ignored.
@@ -70,33 +54,34 @@ pub enum Next<T> {
     Wait,
 }
 
-struct Entry<B, E, R> {
+struct Entry<F, E, R> {
     seq: u64,
+    arrived: Instant,
     deadline: Option<Instant>,
-    slot: Slot<B, E, R>,
+    slot: Slot<F, E, R>,
 }
 
-enum Slot<B, E, R> {
-    Pending(B),
-    Ready(Item<B, E, R>),
+enum Slot<F, E, R> {
+    /// A frame that has not been sent.
+    Waiting(F),
+    /// A frame whose requests are at the server.
+    Sent(F),
+    /// An item that leaves when it is at the front.
+    Ready(Item<F, E, R>),
 }
 
-/// The queue; see the [module](self). `B` is a buffer, `E` an event, `R` a response.
-pub struct ReorderQueue<B, E, R> {
-    entries: VecDeque<Entry<B, E, R>>,
-    frames: usize,
-    in_flight: usize,
+/// The queue; see the [module](self). `F` is a frame, `E` an event, `R` a response.
+pub struct ReorderQueue<F, E, R> {
+    entries: VecDeque<Entry<F, E, R>>,
     next_seq: u64,
     epoch: u64,
     late: u64,
 }
 
-impl<B, E, R> Default for ReorderQueue<B, E, R> {
+impl<F, E, R> Default for ReorderQueue<F, E, R> {
     fn default() -> Self {
         Self {
             entries: VecDeque::new(),
-            frames: 0,
-            in_flight: 0,
             next_seq: 0,
             epoch: 0,
             late: 0,
@@ -104,106 +89,135 @@ impl<B, E, R> Default for ReorderQueue<B, E, R> {
     }
 }
 
-impl<B, E, R> ReorderQueue<B, E, R> {
-    /// Whether and how the next frame may enter. `inferred`: it needs a request; a frame that does not need one is not
-    /// limited by the requests in flight.
-    pub fn admission(&self, limits: &Limits, inferred: bool) -> Admission {
-        if self.frames >= limits.frames {
-            Admission::Wait
-        } else if !inferred {
-            Admission::Pass
-        } else if self.in_flight < limits.in_flight {
-            Admission::Infer
-        } else if limits.skip {
-            Admission::Skip
-        } else {
-            Admission::Wait
-        }
+impl<F, E, R> ReorderQueue<F, E, R> {
+    /// Adds a frame that waits for its turn; after `deadline` it leaves without inference.
+    pub fn push_waiting(&mut self, frame: F, now: Instant, deadline: Option<Instant>) -> Ticket {
+        self.push(now, deadline, Slot::Waiting(frame))
     }
 
-    /// Adds a frame whose request is about to be sent; after `deadline` it leaves without the response.
-    pub fn push_pending(&mut self, buffer: B, deadline: Option<Instant>) -> Ticket {
-        self.in_flight += 1;
+    /// Adds a frame with its result.
+    pub fn push_ready(&mut self, frame: F, now: Instant, outcome: Outcome<R>) {
+        self.push(now, None, Slot::Ready(Item::Frame(frame, outcome)));
+    }
+
+    /// Adds a serialised event.
+    pub fn push_event(&mut self, event: E, now: Instant) {
+        self.push(now, None, Slot::Ready(Item::Event(event)));
+    }
+
+    /// Adds a serialised query; [`ReorderQueue::next`] returns its number when everything before it has left.
+    pub fn push_query(&mut self, now: Instant) -> u64 {
+        let id = self.next_seq;
+        self.push(now, None, Slot::Ready(Item::Query(id)));
+        id
+    }
+
+    fn push(&mut self, arrived: Instant, deadline: Option<Instant>, slot: Slot<F, E, R>) -> Ticket {
         let ticket = Ticket {
             epoch: self.epoch,
             seq: self.next_seq,
         };
-        self.frames += 1;
-        self.push(deadline, Slot::Pending(buffer));
-        ticket
-    }
-
-    /// Adds a frame without inference.
-    pub fn push_skipped(&mut self, buffer: B, reason: SkipReason) {
-        self.frames += 1;
-        self.push(None, Slot::Ready(Item::Frame(buffer, Outcome::Skipped(reason))));
-    }
-
-    /// Adds a serialised event.
-    pub fn push_event(&mut self, event: E) {
-        self.push(None, Slot::Ready(Item::Event(event)));
-    }
-
-    /// Adds a serialised query; [`ReorderQueue::next`] returns its number when everything before it has left.
-    pub fn push_query(&mut self) -> u64 {
-        let id = self.next_seq;
-        self.push(None, Slot::Ready(Item::Query(id)));
-        id
-    }
-
-    fn push(&mut self, deadline: Option<Instant>, slot: Slot<B, E, R>) {
         self.entries.push_back(Entry {
             seq: self.next_seq,
+            arrived,
             deadline,
             slot,
         });
         self.next_seq += 1;
+        ticket
     }
 
-    /// Records the end of a request; must be called for each ticket, even if its frame has left.
-    pub fn complete(&mut self, ticket: Ticket, outcome: Outcome<R>) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if ticket.epoch != self.epoch {
-            return;
-        }
-        let Ok(at) = self.entries.binary_search_by_key(&ticket.seq, |entry| entry.seq) else {
-            return;
-        };
-        let entry = &mut self.entries[at];
-        entry.slot = match std::mem::replace(&mut entry.slot, Slot::Ready(Item::Query(ticket.seq))) {
-            Slot::Pending(buffer) => Slot::Ready(Item::Frame(buffer, outcome)),
-            ready => ready,
-        };
+    /// Passes the waiting frames without inference, since a newer one takes their turn. Returns their number.
+    pub fn displace(&mut self, reason: SkipReason) -> usize {
+        self.skip(|slot| matches!(slot, Slot::Waiting(_)), usize::MAX, reason)
     }
 
-    /// Takes the next item. A pending frame past its deadline leaves as skipped because of overload.
-    pub fn next(&mut self, now: Instant) -> Next<Item<B, E, R>> {
-        let Some(first) = self.entries.front() else {
+    /// Passes the oldest frame without a result without inference; false if there is none.
+    pub fn skip_oldest(&mut self, reason: SkipReason) -> bool {
+        self.skip(Slot::is_pending, 1, reason) > 0
+    }
+
+    /// Passes all frames without a result without inference. Returns their number.
+    pub fn skip_all(&mut self, reason: SkipReason) -> usize {
+        self.skip(Slot::is_pending, usize::MAX, reason)
+    }
+
+    fn skip(&mut self, which: impl Fn(&Slot<F, E, R>) -> bool, most: usize, reason: SkipReason) -> usize {
+        let chosen = self.entries.iter_mut().filter(|entry| which(&entry.slot)).take(most);
+        chosen.map(|entry| entry.finish(Outcome::Skipped(reason))).count()
+    }
+
+    /// Takes the turn of the oldest waiting frame: its requests are about to be sent.
+    pub fn take_waiting(&mut self) -> Option<(Ticket, F)>
+    where
+        F: Clone,
+    {
+        let entry = self
+            .entries
+            .iter_mut()
+            .find(|entry| matches!(entry.slot, Slot::Waiting(_)))?;
+        let Slot::Waiting(frame) = entry.replace() else {
+            return None; // found by its slot
+        };
+        entry.slot = Slot::Sent(frame.clone());
+        let ticket = Ticket {
+            epoch: self.epoch,
+            seq: entry.seq,
+        };
+        Some((ticket, frame))
+    }
+
+    /// Returns a frame whose requests failed to its place among the waiting ones, changed by `change`; false if it has left.
+    pub fn return_waiting(&mut self, ticket: Ticket, change: impl FnOnce(&mut F)) -> bool {
+        let Some(entry) = self.entry(ticket) else {
+            return false;
+        };
+        let slot = entry.replace();
+        let (slot, returned) = match slot {
+            Slot::Sent(mut frame) => {
+                change(&mut frame);
+                (Slot::Waiting(frame), true)
+            }
+            slot => (slot, false),
+        };
+        entry.slot = slot;
+        returned
+    }
+
+    /// Records the result of a frame; false if it has left, or has a result.
+    pub fn complete(&mut self, ticket: Ticket, outcome: Outcome<R>) -> bool {
+        self.entry(ticket).is_some_and(|entry| entry.finish(outcome))
+    }
+
+    fn entry(&mut self, ticket: Ticket) -> Option<&mut Entry<F, E, R>> {
+        let at = self.entries.binary_search_by_key(&ticket.seq, |entry| entry.seq).ok();
+        at.filter(|_| ticket.epoch == self.epoch)
+            .map(|at| &mut self.entries[at])
+    }
+
+    /// Takes the next item. A frame past its deadline leaves as skipped because of overload.
+    pub fn next(&mut self, now: Instant) -> Next<Item<F, E, R>> {
+        let Some(first) = self.entries.front_mut() else {
             return Next::Wait;
         };
-        if let Slot::Pending(_) = first.slot {
+        if first.slot.is_pending() {
             match first.deadline {
                 None => return Next::Wait,
                 Some(deadline) if now < deadline => return Next::WaitUntil(deadline),
-                Some(_) => self.late += 1,
+                Some(_) => {
+                    first.finish(Outcome::Skipped(SkipReason::Overload));
+                    self.late += 1;
+                }
             }
         }
-        let Some(entry) = self.entries.pop_front() else {
-            return Next::Wait;
-        };
-        let item = match entry.slot {
-            Slot::Pending(buffer) => Item::Frame(buffer, Outcome::Skipped(SkipReason::Overload)),
-            Slot::Ready(item) => item,
-        };
-        if let Item::Frame(..) = item {
-            self.frames -= 1;
+        match self.entries.pop_front().map(|entry| entry.slot) {
+            Some(Slot::Ready(item)) => Next::Item(item),
+            _ => Next::Wait, // it was made ready above
         }
-        Next::Item(item)
     }
 
-    /// Removes all items and returns the events; requests in flight are counted until they end.
+    /// Removes all items and returns the events.
     pub fn flush(&mut self) -> Vec<E> {
-        self.frames = 0;
         self.epoch += 1;
         let events = self.entries.drain(..).filter_map(|entry| match entry.slot {
             Slot::Ready(Item::Event(event)) => Some(event),
@@ -216,12 +230,44 @@ impl<B, E, R> ReorderQueue<B, E, R> {
     pub fn drop_frames(&mut self) {
         self.entries
             .retain(|entry| matches!(entry.slot, Slot::Ready(Item::Event(_) | Item::Query(_))));
-        self.frames = 0;
     }
 
-    /// Number of frames with requests in flight.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
+    /// Number of frames.
+    pub fn frames(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.slot.is_frame()).count()
+    }
+
+    /// Number of frames without a result.
+    pub fn pending(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.slot.is_pending()).count()
+    }
+
+    /// The next frame that waits for its turn.
+    pub fn waiting(&self) -> Option<&F> {
+        self.entries.iter().find_map(|entry| match &entry.slot {
+            Slot::Waiting(frame) => Some(frame),
+            _ => None,
+        })
+    }
+
+    /// The sum of `size` over all frames.
+    pub fn size(&self, size: impl Fn(&F) -> usize) -> usize {
+        let frames = self.entries.iter().filter_map(|entry| match &entry.slot {
+            Slot::Waiting(frame) | Slot::Sent(frame) | Slot::Ready(Item::Frame(frame, _)) => Some(frame),
+            Slot::Ready(_) => None,
+        });
+        frames.map(size).sum()
+    }
+
+    /// Whether nothing is in the queue.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How long the oldest item has been in the queue.
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        let first = self.entries.front()?;
+        Some(now.saturating_duration_since(first.arrived))
     }
 
     /// Number of frames that left at their deadline, without the response.
@@ -230,19 +276,41 @@ impl<B, E, R> ReorderQueue<B, E, R> {
     }
 }
 
+impl<F, E, R> Entry<F, E, R> {
+    /// Takes the slot out, to put another in.
+    fn replace(&mut self) -> Slot<F, E, R> {
+        std::mem::replace(&mut self.slot, Slot::Ready(Item::Query(self.seq)))
+    }
+
+    /// Makes a frame without a result ready.
+    fn finish(&mut self, outcome: Outcome<R>) -> bool {
+        let (slot, finished) = match self.replace() {
+            Slot::Waiting(frame) | Slot::Sent(frame) => (Slot::Ready(Item::Frame(frame, outcome)), true),
+            ready => (ready, false),
+        };
+        self.slot = slot;
+        finished
+    }
+}
+
+impl<F, E, R> Slot<F, E, R> {
+    fn is_pending(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::Sent(_))
+    }
+
+    fn is_frame(&self) -> bool {
+        self.is_pending() || matches!(self, Self::Ready(Item::Frame(..)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     type TestQueue = ReorderQueue<&'static str, &'static str, u32>;
-    const LIMITS: Limits = Limits {
-        in_flight: 2,
-        frames: 3,
-        skip: false,
-    };
+    type TestItem = Item<&'static str, &'static str, u32>;
 
-    fn drain(queue: &mut TestQueue, now: Instant) -> Vec<Item<&'static str, &'static str, u32>> {
+    fn drain(queue: &mut TestQueue, now: Instant) -> Vec<TestItem> {
         std::iter::from_fn(|| match queue.next(now) {
             Next::Item(item) => Some(item),
             _ => None,
@@ -250,18 +318,31 @@ mod tests {
         .collect()
     }
 
+    /// Adds frames and sends them at once.
+    fn send(queue: &mut TestQueue, now: Instant, frames: &[&'static str]) -> Vec<Ticket> {
+        let sent = frames.iter().map(|frame| {
+            queue.push_waiting(frame, now, None);
+            queue.take_waiting().unwrap().0
+        });
+        sent.collect()
+    }
+
+    const fn overload(frame: &'static str) -> TestItem {
+        Item::Frame(frame, Outcome::Skipped(SkipReason::Overload))
+    }
+
     #[test]
     fn frames_leave_in_order_whatever_the_order_of_responses() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
-        queue.push_event("segment");
-        let a = queue.push_pending("a", None);
-        queue.push_event("tag");
-        let b = queue.push_pending("b", None);
-        queue.push_event("eos");
-        queue.complete(b, Outcome::Responded(2));
+        queue.push_event("segment", now);
+        let a = send(&mut queue, now, &["a"])[0];
+        queue.push_event("tag", now);
+        let b = send(&mut queue, now, &["b"])[0];
+        queue.push_event("eos", now);
+        assert!(queue.complete(b, Outcome::Responded(2)));
         assert_eq!(drain(&mut queue, now), [Item::Event("segment")]);
         assert_eq!(queue.next(now), Next::Wait);
-        queue.complete(a, Outcome::Responded(1));
+        assert!(queue.complete(a, Outcome::Responded(1)));
         assert_eq!(
             drain(&mut queue, now),
             [
@@ -274,62 +355,105 @@ mod tests {
     }
 
     #[test]
-    fn admission_depends_on_requests_in_flight_and_queued_frames() {
-        let mut queue = TestQueue::default();
-        assert_eq!(queue.admission(&LIMITS, true), Admission::Infer);
-        queue.push_pending("a", None);
-        queue.push_pending("b", None);
-        assert_eq!(queue.admission(&LIMITS, true), Admission::Wait);
-        let skip = Limits { skip: true, ..LIMITS };
-        assert_eq!(queue.admission(&skip, true), Admission::Skip);
-        queue.push_skipped("c", SkipReason::Overload);
-        // the queue is full, since downstream takes no frames
-        assert_eq!(queue.admission(&skip, true), Admission::Wait);
+    fn displaced_frames_leave_in_order_and_sent_ones_stay() {
+        let (mut queue, now) = (TestQueue::default(), Instant::now());
+        let a = send(&mut queue, now, &["a"])[0];
+        queue.push_waiting("b", now, None);
+        assert_eq!(queue.displace(SkipReason::Overload), 1);
+        queue.push_waiting("c", now, None);
+        assert_eq!(queue.next(now), Next::Wait, "b is behind a");
+        queue.complete(a, Outcome::Responded(1));
+        assert_eq!(
+            drain(&mut queue, now),
+            [Item::Frame("a", Outcome::Responded(1)), overload("b")]
+        );
+        assert_eq!(queue.take_waiting().map(|(_, frame)| frame), Some("c"));
     }
 
     #[test]
-    fn a_late_response_is_ignored_and_frees_its_slot() {
+    fn turns_are_taken_oldest_first_and_returned_to_their_position() {
+        let (mut queue, now) = (TestQueue::default(), Instant::now());
+        for frame in ["a", "b"] {
+            queue.push_waiting(frame, now, None);
+        }
+        let (a, _) = queue.take_waiting().unwrap();
+        let (b, frame) = queue.take_waiting().unwrap();
+        assert_eq!((frame, queue.take_waiting()), ("b", None));
+        assert!(queue.return_waiting(a, |frame| *frame = "a again"));
+        assert!(!queue.return_waiting(a, |_| unreachable!()));
+        assert!(queue.complete(b, Outcome::Responded(2)) && !queue.return_waiting(b, |_| unreachable!()));
+        assert_eq!(queue.waiting(), Some(&"a again"));
+        assert_eq!(queue.take_waiting().map(|(_, frame)| frame), Some("a again"));
+    }
+
+    #[test]
+    fn a_late_response_is_ignored() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
         let deadline = now + Duration::from_millis(100);
-        let a = queue.push_pending("a", Some(deadline));
+        queue.push_waiting("a", now, Some(deadline));
+        let (a, _) = queue.take_waiting().unwrap();
         assert_eq!(queue.next(now), Next::WaitUntil(deadline));
-        assert_eq!(
-            queue.next(deadline),
-            Next::Item(Item::Frame("a", Outcome::Skipped(SkipReason::Overload)))
-        );
-        assert_eq!((queue.late(), queue.in_flight()), (1, 1));
-        queue.complete(a, Outcome::Responded(1));
-        assert_eq!((queue.next(deadline), queue.in_flight()), (Next::Wait, 0));
+        assert_eq!(queue.next(deadline), Next::Item(overload("a")));
+        assert_eq!(queue.late(), 1);
+        assert!(!queue.complete(a, Outcome::Responded(1)));
+        assert!(queue.is_empty());
     }
 
     #[test]
-    fn a_flush_removes_frames_but_counts_their_requests() {
+    fn a_frame_that_never_got_its_turn_leaves_at_its_deadline() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
-        let old = queue.push_pending("old", None);
-        queue.push_event("tag");
+        queue.push_waiting("a", now, Some(now));
+        assert_eq!(queue.next(now), Next::Item(overload("a")));
+        assert_eq!(queue.take_waiting(), None);
+    }
+
+    #[test]
+    fn frames_without_a_result_can_be_passed_on_oldest_first_or_all() {
+        let (mut queue, now) = (TestQueue::default(), Instant::now());
+        let sent = send(&mut queue, now, &["a"]);
+        queue.push_waiting("b", now, None);
+        queue.push_waiting("c", now, None);
+        assert!(queue.skip_oldest(SkipReason::Overload));
+        assert_eq!(drain(&mut queue, now), [overload("a")]);
+        assert_eq!(queue.skip_all(SkipReason::Failed), 2);
+        assert_eq!((queue.pending(), queue.frames()), (0, 2));
+        assert!(!queue.skip_oldest(SkipReason::Failed));
+        assert!(!queue.complete(sent[0], Outcome::Responded(1)));
+    }
+
+    #[test]
+    fn a_flush_removes_frames_and_ignores_their_responses() {
+        let (mut queue, now) = (TestQueue::default(), Instant::now());
+        let old = send(&mut queue, now, &["old"])[0];
+        queue.push_event("tag", now);
         assert_eq!(queue.flush(), ["tag"]);
-        let new = queue.push_pending("new", None);
-        assert_eq!(queue.in_flight(), 2);
-        queue.complete(old, Outcome::Responded(1));
+        let new = send(&mut queue, now, &["new"])[0];
+        assert!(!queue.complete(old, Outcome::Responded(1)) && !queue.return_waiting(old, |_| unreachable!()));
         assert_eq!(queue.next(now), Next::Wait);
         queue.complete(new, Outcome::Responded(2));
         assert_eq!(drain(&mut queue, now), [Item::Frame("new", Outcome::Responded(2))]);
-        assert_eq!(queue.in_flight(), 0);
     }
 
     #[test]
     fn dropping_frames_keeps_events_and_queries() {
         let (mut queue, now) = (TestQueue::default(), Instant::now());
-        let a = queue.push_pending("a", None);
-        let query = queue.push_query();
-        queue.push_skipped("b", SkipReason::Interval);
-        queue.push_event("eos");
+        let a = send(&mut queue, now, &["a"])[0];
+        let query = queue.push_query(now);
+        queue.push_ready("b", now, Outcome::Skipped(SkipReason::Interval));
+        queue.push_event("eos", now);
         queue.drop_frames();
         assert_eq!(drain(&mut queue, now), [Item::Query(query), Item::Event("eos")]);
-        queue.complete(a, Outcome::Skipped(SkipReason::Failed));
-        assert_eq!(
-            (queue.next(now), queue.admission(&LIMITS, true)),
-            (Next::Wait, Admission::Infer)
-        );
+        assert!(!queue.complete(a, Outcome::Skipped(SkipReason::Failed)));
+        assert_eq!(queue.frames(), 0);
+    }
+
+    #[test]
+    fn the_age_is_that_of_the_oldest_item() {
+        let (mut queue, now) = (TestQueue::default(), Instant::now());
+        let later = now + Duration::from_millis(70);
+        assert_eq!(queue.age(now), None);
+        queue.push_waiting("a", now, None);
+        queue.push_event("tag", later);
+        assert_eq!(queue.age(later), Some(Duration::from_millis(70)));
     }
 }

@@ -1,15 +1,16 @@
 //! A session with a model: requests for regions of images, and their outputs.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use triton::{Input, Lease, Model, Request, Response};
+use triton::{Input, Lease, Model, OnRelease, Request, Response};
 use vision::image::Image;
 use vision::letterbox::{Letterbox, SampleError, Sampler};
 use vision::{ModelOutput, OutputTensor, Rect};
 
 use crate::Error;
 use crate::contract::{Contract, Task};
+use crate::scheduler::Place;
 
 /// An open model with its contract.
 pub struct Session {
@@ -18,10 +19,12 @@ pub struct Session {
 }
 
 /// Options of a frame's requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RequestOptions {
-    /// Time after which a request fails.
-    pub timeout: Duration,
+    /// Time after which the callback is invoked without a response; `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Time without a response after which a remote server is asked whether it is alive; `None`: never.
+    pub probe_after: Option<Duration>,
     /// Priority, 1 the highest; 0: the model's default.
     pub priority: u64,
 }
@@ -57,30 +60,14 @@ impl Session {
         Sampler::new(self.contract.image.format)
     }
 
-    /// Sends `requests` concurrent requests with an empty image; returns the time to the last response.
-    ///
-    /// # Errors
-    /// The first error of a request.
-    pub fn warm_up(&self, requests: usize, options: RequestOptions) -> Result<Duration, Error> {
-        let start = Instant::now();
-        let (sender, receiver) = mpsc::channel();
-        for _ in 0..requests.max(1) {
-            let sender = sender.clone();
-            let mut data = self.model.lease(self.contract.image.byte_size(1));
-            data.fill(0);
-            // Sending fails only if another request has failed, when the other responses are not needed.
-            self.infer(1, data, options, move |response| {
-                drop(sender.send(response.map(drop)));
-            });
-        }
-        drop(sender);
-        receiver.iter().collect::<Result<(), triton::Error>>()?;
-        Ok(start.elapsed())
+    /// The size of a request's inputs for one region, in bytes.
+    pub fn region_size(&self) -> usize {
+        self.contract.image.byte_size(1)
     }
 
     /// Sends the regions of a frame, in pixels of `image`, in as few requests as the model's batch size allows.
     /// `callback` is invoked once, with all outputs or with the first error. Without regions it is invoked at once,
-    /// with no outputs.
+    /// with no outputs. `place`, if any, is dropped when the server has released all requests.
     ///
     /// # Errors
     /// If a region cannot be sampled; then nothing is sent and `callback` is not invoked.
@@ -90,6 +77,7 @@ impl Session {
         image: &Image<'_>,
         regions: &[Rect],
         options: RequestOptions,
+        place: Option<Place>,
         callback: impl FnOnce(Result<RegionOutputs, Error>) + Send + 'static,
     ) -> Result<(), SampleError> {
         let mut parts = Vec::new();
@@ -102,17 +90,24 @@ impl Session {
             }
             parts.push((letterboxes, data));
         }
+        let place = place.map(Arc::new);
         let gather = Arc::new(Gather::new(parts.len(), callback));
         let output = self.output();
         for (part, (letterboxes, data)) in parts.into_iter().enumerate() {
             let (gather, output) = (gather.clone(), output.clone());
-            self.infer(letterboxes.len() as u32, data, options, move |response| {
-                let outputs = response.map_err(Error::from);
-                gather.part(
-                    part,
-                    outputs.and_then(|response| split(response, &letterboxes, &output)),
-                );
-            });
+            self.infer(
+                letterboxes.len() as u32,
+                data,
+                options,
+                place.as_ref(),
+                move |response| {
+                    let outputs = response.map_err(Error::from);
+                    gather.part(
+                        part,
+                        outputs.and_then(|response| split(response, &letterboxes, &output)),
+                    );
+                },
+            );
         }
         Ok(())
     }
@@ -139,6 +134,7 @@ impl Session {
         batch: u32,
         data: Lease,
         options: RequestOptions,
+        place: Option<&Arc<Place>>,
         callback: impl FnOnce(Result<Response, triton::Error>) + Send + 'static,
     ) {
         let image = &self.contract.image;
@@ -148,15 +144,29 @@ impl Session {
             shape: image.shape(batch),
             data,
         };
+        if let Some(place) = place {
+            place.sent();
+        }
+        let (held, answered) = (place.cloned(), place.map(Arc::downgrade));
         self.model.infer(
             Request {
                 inputs: vec![input],
-                timeout: Some(options.timeout),
-                probe_after: None,
-                on_release: None,
+                timeout: options.timeout,
+                probe_after: options.probe_after,
                 priority: options.priority,
+                on_release: held.map(|place| OnRelease::new(move || drop(place))),
             },
-            callback,
+            move |response| {
+                // A failed request says nothing about the latency, and a late one will when it is released.
+                if let Some(place) = answered.and_then(|place| place.upgrade()) {
+                    match &response {
+                        Ok(_) => place.answered(),
+                        Err(triton::Error::DeadlineExceeded) => {}
+                        Err(_) => place.failed(),
+                    }
+                }
+                callback(response);
+            },
         );
     }
 }
@@ -238,6 +248,8 @@ impl<F: FnOnce(Result<RegionOutputs, Error>)> Gather<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use bytes::Bytes;
 

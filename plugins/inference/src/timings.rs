@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use people::SkipReason;
 
 /// Frame counts and durations since the model was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Timings {
     /// All frames that left.
     pub frames: u64,
@@ -17,32 +18,74 @@ pub struct Timings {
     pub skipped_overload: u64,
     /// Frames without inference because a request failed or the frame could not be read.
     pub failed: u64,
+    /// Requests that were repeated because they failed.
+    pub retried: u64,
     /// Time from a frame's arrival to its response, including late responses.
     pub inference: Spread,
+    /// Time from a frame's arrival to its turn.
+    pub wait: Spread,
     /// Time to sample a frame and send its requests.
-    pub preprocess: Spread,
+    pub convert: Spread,
+    /// Time from sending a frame's requests to their last response.
+    pub request: Spread,
+    /// Time that downstream takes to accept a frame.
+    pub push: Spread,
 }
 
-/// Number, sum and maximum of durations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A distribution of durations.
+#[derive(Clone, Debug)]
 pub struct Spread {
-    count: u32,
+    /// In microseconds.
+    histogram: Histogram<u64>,
     total: Duration,
-    /// The maximum.
-    pub max: Duration,
+    max: Duration,
+}
+
+/// Longest duration that is told apart, in microseconds: an hour.
+const LONGEST: u64 = 3_600_000_000;
+
+/// Significant decimal digits of a quantile.
+const DIGITS: u8 = 2;
+
+impl Default for Spread {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST, DIGITS);
+        Self {
+            histogram: histogram.expect("the bounds are constant and valid"),
+            total: Duration::ZERO,
+            max: Duration::ZERO,
+        }
+    }
 }
 
 impl Spread {
     /// Adds a duration.
     pub fn add(&mut self, duration: Duration) {
-        self.count += 1;
-        self.total += duration;
+        self.total = self.total.saturating_add(duration);
         self.max = self.max.max(duration);
+        self.histogram
+            .saturating_record(u64::try_from(duration.as_micros()).unwrap_or(LONGEST));
+    }
+
+    /// Number of durations.
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
     }
 
     /// The mean; 0 if there are none.
     pub fn mean(&self) -> Duration {
-        self.total.checked_div(self.count).unwrap_or_default()
+        let count = u32::try_from(self.count()).unwrap_or(u32::MAX);
+        self.total.checked_div(count).unwrap_or_default()
+    }
+
+    /// The maximum; 0 if there are none.
+    pub fn max(&self) -> Duration {
+        self.max
+    }
+
+    /// The quantile, 0..1, to two significant digits; 0 if there are none.
+    pub fn quantile(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.histogram.value_at_quantile(quantile))
     }
 }
 
@@ -68,17 +111,39 @@ impl Timings {
 mod tests {
     use super::*;
 
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
     #[test]
     fn each_mean_is_over_its_own_samples() {
         let mut timings = Timings::default();
-        assert_eq!(timings.preprocess.mean(), Duration::ZERO);
-        for ms in [10, 30] {
-            timings.preprocess.add(Duration::from_millis(ms));
+        assert_eq!(timings.convert.mean(), Duration::ZERO);
+        timings.convert.add(ms(10));
+        timings.convert.add(ms(30));
+        timings.inference.add(ms(7)); // the other frame has no response yet
+        assert_eq!((timings.convert.mean(), timings.inference.mean()), (ms(20), ms(7)));
+        assert_eq!(timings.convert.max(), ms(30));
+    }
+
+    #[test]
+    fn quantiles_are_right_to_two_digits() {
+        let mut spread = Spread::default();
+        for n in 1..=1000 {
+            spread.add(ms(n));
         }
-        timings.inference.add(Duration::from_millis(7)); // the other frame has no response yet
-        assert_eq!(timings.preprocess.mean(), Duration::from_millis(20));
-        assert_eq!(timings.inference.mean(), Duration::from_millis(7));
-        assert_eq!(timings.preprocess.max, Duration::from_millis(30));
+        assert_eq!(spread.count(), 1000);
+        for (quantile, expected) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1000.0)] {
+            let found = spread.quantile(quantile).as_secs_f64() * 1000.0;
+            assert!((found / expected - 1.0).abs() < 0.01, "{quantile}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_duration_beyond_the_longest_counts_as_the_longest() {
+        let mut spread = Spread::default();
+        spread.add(Duration::from_secs(1 << 40));
+        assert!(spread.quantile(0.5) >= Duration::from_secs(3600));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod image;
 mod parameters;
 mod people;
 
+use std::fmt;
 use std::sync::Arc;
 
 use ::people::VestName;
@@ -29,6 +30,26 @@ pub struct Contract {
     pub image: ImageInput,
     /// The meaning of the outputs.
     pub task: Task,
+}
+
+impl fmt::Display for Contract {
+    /// Task and input, such as `people, input frame UINT8 [1, 480, 640, 3]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = match &self.task {
+            Task::Pose { .. } => "pose",
+            Task::Vest { .. } => "vest",
+            Task::People { .. } => "people",
+            Task::Tensors => "tensors",
+        };
+        let image = &self.image;
+        write!(
+            f,
+            "{task}, input {} {} {:?}",
+            image.name,
+            image.datatype(),
+            image.shape(1)
+        )
+    }
 }
 
 /// The task of a model, which defines the meaning of its outputs.

@@ -1,5 +1,6 @@
-//! Contracts of models, from tables of descriptions, and sessions on a scripted server.
+//! Contracts of models, from tables of descriptions, sessions and their scheduler on a scripted server.
 
 mod contract;
 mod contract_people;
+mod scheduler;
 mod session;

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use inference::reorder::{Admission, Item, Limits, Next, Outcome};
+use inference::reorder::{Item, Next, Outcome};
 use inference::{Error, LatencyEstimate, RegionOutputs, ReorderQueue, RequestOptions, Session};
 use triton::scripted::Scripted;
 use triton::{DataType, ModelDescription, Output, Request, Response, ResponseCallback, Server};
@@ -14,7 +14,8 @@ use vision::image::{Colorimetry, Image, PixelFormat, Plane};
 const SIZE: usize = 16;
 
 const OPTIONS: RequestOptions = RequestOptions {
-    timeout: Duration::from_secs(20),
+    timeout: Some(Duration::from_secs(20)),
+    probe_after: None,
     priority: 0,
 };
 
@@ -72,7 +73,7 @@ fn submit(
     let regions: Vec<Rect> = (0..regions).map(region).collect();
     let mut sampler = session.sampler().unwrap();
     session
-        .submit(&mut sampler, &image, &regions, OPTIONS, callback)
+        .submit(&mut sampler, &image, &regions, OPTIONS, None, callback)
         .unwrap();
 }
 
@@ -138,41 +139,20 @@ fn the_error_of_one_request_is_reported_once() {
 }
 
 #[test]
-fn a_warm_up_waits_for_all_its_requests() {
-    let (session, requests) = queued_session();
-    let server = std::thread::spawn(move || {
-        let all: Vec<_> = requests.iter().take(3).collect(); // all are in flight before the first response
-        for (request, callback) in all {
-            assert!(request.inputs[0].data.iter().all(|&byte| byte == 0));
-            callback(Ok(response(&request)));
-        }
-    });
-    assert!(session.warm_up(3, OPTIONS).unwrap() < OPTIONS.timeout);
-    server.join().unwrap();
-
-    let failing = self::session(|_, callback| callback(Err(triton::Error::ServerStopped)));
-    let error = failing.warm_up(2, OPTIONS).unwrap_err();
-    assert!(matches!(error, Error::Triton(triton::Error::ServerStopped)), "{error}");
-}
-
-#[test]
 fn a_loop_of_session_queue_and_estimate_keeps_the_order() {
     const FRAMES: u8 = 12;
-    let limits = Limits {
-        in_flight: 4,
-        frames: 8,
-        skip: false,
-    };
     let (session, requests) = queued_session();
     let mut queue = ReorderQueue::<u8, (), Result<RegionOutputs, Error>>::default();
-    let mut estimate = LatencyEstimate::measured(Duration::from_secs(60));
+    let mut estimate = LatencyEstimate::default();
     let (sender, completed) = mpsc::channel();
     let (mut sent, mut left) = (0, Vec::new());
     while left.len() < usize::from(FRAMES) {
-        while sent < FRAMES && queue.admission(&limits, true) == Admission::Infer {
-            let (ticket, sender, start) = (queue.push_pending(sent, None), sender.clone(), Instant::now());
-            submit(&session, &pixels(sent, 1), 1, move |result| {
-                sender.send((ticket, start.elapsed(), result)).unwrap();
+        while sent < FRAMES && queue.pending() < 4 {
+            queue.push_waiting(sent, Instant::now(), None);
+            let (ticket, frame) = queue.take_waiting().unwrap();
+            let (sender, start) = (sender.clone(), Instant::now());
+            submit(&session, &pixels(frame, 1), 1, move |result| {
+                sender.send((ticket, start, result)).unwrap();
             });
             sent += 1;
         }
@@ -180,8 +160,8 @@ fn a_loop_of_session_queue_and_estimate_keeps_the_order() {
         for (request, callback) in requests.try_iter().collect::<Vec<_>>().into_iter().rev() {
             callback(Ok(response(&request)));
         }
-        for (ticket, took, result) in completed.try_iter() {
-            assert!(!estimate.observe(took), "no response is late");
+        for (ticket, start, result) in completed.try_iter() {
+            estimate.observe(start, start.elapsed());
             queue.complete(ticket, Outcome::Responded(result));
         }
         while let Next::Item(item) = queue.next(Instant::now()) {
@@ -193,5 +173,6 @@ fn a_loop_of_session_queue_and_estimate_keeps_the_order() {
         }
     }
     assert!(left.iter().copied().eq(0..FRAMES), "{left:?}");
-    assert_eq!((queue.in_flight(), queue.late()), (0, 0));
+    assert!(estimate.latency().is_some());
+    assert_eq!((queue.pending(), queue.late()), (0, 0));
 }

@@ -1,0 +1,236 @@
+//! The number of requests that a model works on usefully at a time: from its configuration, corrected by measurement.
+
+use std::time::{Duration, Instant};
+
+/// Completions and time over which the rate of one number of places is measured.
+const WINDOW: (u32, Duration) = (16, Duration::from_secs(1));
+
+/// Gain in completions per second that justifies one more place, which makes each response later.
+const WORTHWHILE: f64 = 1.08;
+
+/// Loss in completions per second that is accepted for one place less, which makes each response sooner.
+const NEGLIGIBLE: f64 = 0.97;
+
+/// Maximum number of places, as a multiple of the configured one.
+const MOST: usize = 4;
+
+/// Time before the first experiment, and between one that failed and the next, which doubles up to the second value.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+
+/// Time between an experiment that succeeded and the next.
+const PAUSE_AFTER_GAIN: Duration = Duration::from_secs(3);
+
+/// Places of one model. While requests wait for places, one place more or less is tried now and then, between two
+/// measurements with the present number.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The present number, without the experiment.
+    number: usize,
+    max: usize,
+    phase: Phase,
+    window: Window,
+    next_experiment: Option<Instant>,
+    pause: Duration,
+    /// Whether the next experiment is with one place less.
+    fewer_next: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    /// The present number.
+    Present,
+    /// The number of the experiment; the rate before it.
+    Experiment { number: usize, before: f64 },
+    /// The present number again; the rates before and during the experiment.
+    Control { number: usize, before: f64, during: f64 },
+}
+
+/// Completions of one measurement.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    /// Completions to leave out: their requests were sent before the measurement.
+    ignored: usize,
+    first: Option<Instant>,
+    completions: u32,
+}
+
+impl Window {
+    /// The completions per second, once there are enough of them.
+    fn add(&mut self, now: Instant) -> Option<f64> {
+        if self.ignored > 0 {
+            self.ignored -= 1;
+            return None;
+        }
+        let Some(first) = self.first else {
+            self.first = Some(now);
+            return None;
+        };
+        self.completions += 1;
+        let span = now.saturating_duration_since(first);
+        let complete = self.completions >= WINDOW.0 && span >= WINDOW.1;
+        complete.then(|| f64::from(self.completions) / span.as_secs_f64())
+    }
+}
+
+impl Places {
+    /// Starts with the number that the configuration suggests.
+    pub fn new(configured: usize) -> Self {
+        let number = configured.max(1);
+        Self {
+            number,
+            max: number.saturating_mul(MOST),
+            phase: Phase::Present,
+            window: Window::default(),
+            next_experiment: None,
+            pause: PAUSE.0,
+            fewer_next: false,
+        }
+    }
+
+    /// The number of requests that may be in flight now.
+    pub fn number(&self) -> usize {
+        match self.phase {
+            Phase::Experiment { number, .. } => number,
+            Phase::Present | Phase::Control { .. } => self.number,
+        }
+    }
+
+    /// Records that a request ended. `contended`: others waited for its place, so the rate shows what the model can do.
+    pub fn completed(&mut self, now: Instant, contended: bool) {
+        let next_experiment = *self.next_experiment.get_or_insert(now + self.pause);
+        if !contended {
+            self.enter(Phase::Present);
+            return;
+        }
+        let Some(rate) = self.window.add(now) else {
+            return;
+        };
+        match self.phase {
+            Phase::Present if now >= next_experiment => {
+                let number = self.candidate();
+                self.enter(Phase::Experiment { number, before: rate });
+            }
+            Phase::Present => self.enter(Phase::Present),
+            Phase::Experiment { number, before } => self.enter(Phase::Control {
+                number,
+                before,
+                during: rate,
+            }),
+            Phase::Control { number, before, during } => {
+                // Compared with the better of the two, since the load of the machine changes, too.
+                self.decide(now, number, during / before.max(rate));
+                self.enter(Phase::Present);
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if self.phase == phase && self.window.completions == 0 {
+            return;
+        }
+        self.phase = phase;
+        self.window = Window {
+            ignored: self.number.max(self.number()),
+            ..Window::default()
+        };
+    }
+
+    /// The number to try: one more and one less in turn, within the limits.
+    fn candidate(&mut self) -> usize {
+        let fewer = (self.fewer_next && self.number > 1) || self.number == self.max;
+        self.fewer_next = !fewer;
+        if fewer {
+            (self.number - 1).max(1)
+        } else {
+            self.number + 1
+        }
+    }
+
+    /// Adopts the number of an experiment whose rate was `gain` times that of the present number, if it is better.
+    fn decide(&mut self, now: Instant, number: usize, gain: f64) {
+        let needed = if number > self.number { WORTHWHILE } else { NEGLIGIBLE };
+        let better = number != self.number && gain >= needed;
+        self.pause = match better {
+            true => PAUSE.0,
+            false => (self.pause * 2).min(PAUSE.1),
+        };
+        if better {
+            self.fewer_next = number < self.number;
+            self.number = number;
+        }
+        self.next_experiment = Some(now + if better { PAUSE_AFTER_GAIN } else { self.pause });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays `seconds` of a model that completes `rate(places)` requests a second, contended or not.
+    fn play(
+        places: &mut Places,
+        start: Instant,
+        seconds: f64,
+        contended: bool,
+        rate: impl Fn(usize) -> f64,
+    ) -> Instant {
+        let (mut now, end) = (start, start + Duration::from_secs_f64(seconds));
+        while now < end {
+            now += Duration::from_secs_f64(1.0 / rate(places.number()));
+            places.completed(now, contended);
+        }
+        now
+    }
+
+    /// The rate of a model with `instances`, each of `rate` requests a second.
+    fn instances(instances: usize, rate: f64) -> impl Fn(usize) -> f64 {
+        move |places| places.min(instances) as f64 * rate
+    }
+
+    #[test]
+    fn the_number_of_useful_places_is_found_from_any_configuration() {
+        for (configured, useful) in [(1, 1), (1, 2), (2, 2), (2, 5), (3, 2), (4, 2), (8, 6)] {
+            let mut places = Places::new(configured);
+            play(&mut places, Instant::now(), 3600.0, true, instances(useful, 20.0));
+            assert_eq!(places.number, useful, "from {configured}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_while_no_request_waits() {
+        let mut places = Places::new(2);
+        play(&mut places, Instant::now(), 600.0, false, |places| {
+            assert_eq!(places, 2);
+            50.0
+        });
+    }
+
+    #[test]
+    fn an_experiment_without_gain_is_repeated_ever_more_rarely() {
+        let (mut places, start) = (Places::new(2), Instant::now());
+        let mut during = 0;
+        let mut all = 0;
+        let mut now = start;
+        while now < start + Duration::from_secs(3600) {
+            let number = places.number();
+            now += Duration::from_secs_f64(1.0 / (number.min(2) as f64 * 20.0));
+            places.completed(now, true);
+            all += 1;
+            during += u32::from(number != 2);
+        }
+        assert!(during > 0 && during * 50 < all, "{during} of {all} completions");
+    }
+
+    #[test]
+    fn it_stays_between_one_and_four_times_the_configuration() {
+        let mut places = Places::new(1);
+        play(&mut places, Instant::now(), 3600.0, true, |places| {
+            assert!((1..=4).contains(&places), "{places}");
+            places as f64 * 10.0
+        });
+        assert_eq!(places.number, 4);
+        let mut places = Places::new(3);
+        play(&mut places, Instant::now(), 3600.0, true, |_| 10.0);
+        assert_eq!(places.number, 1);
+    }
+}
