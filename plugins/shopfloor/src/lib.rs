@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "the items of gst::plugin_define! have none")]
 
 mod activityzone;
+mod bounded_pool;
 mod exclusive;
 mod locate;
 mod overlay;

@@ -29,21 +29,23 @@ pub struct TritonInfer {
         builder(InferenceRegion::default()).blurb("Part of the frame to run inference on"))]
     #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
         default = Settings::default().inference_interval, blurb = "Number of frames from one inferred frame to the next; those between are marked as skipped (1 = every frame)")]
-    #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, minimum = 1, maximum = 64,
-        default = Settings::default().max_in_flight, blurb = "Maximum number of frames with requests in flight")]
+    #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, maximum = 64,
+        default = Settings::default().max_in_flight, blurb = "Maximum number of frames with requests in flight (0 = as many as the model works on at a time)")]
     #[property(name = "on-overload", type = OnOverload, get, set, member = on_overload, mutable_playing,
-        builder(OnOverload::default()).blurb("Action on a frame that arrives while max-in-flight frames are in flight"))]
+        builder(OnOverload::default()).blurb("Action on a frame that arrives while no request can be sent"))]
     #[property(name = "on-error", type = OnError, get, set, member = on_error, mutable_playing,
         builder(OnError::default()).blurb("Action on a failed request"))]
-    #[property(name = "timeout", type = u32, get, set, member = timeout, mutable_playing, minimum = 1,
-        default = Settings::default().timeout, blurb = "Timeout of a request, in milliseconds")]
+    #[property(name = "timeout", type = u32, get, set, member = timeout, mutable_playing,
+        default = Settings::default().timeout, blurb = "Timeout of a request, in milliseconds (0 = 5000 on a live stream, none on others)")]
     #[property(name = "priority", type = u32, get, set, member = priority, mutable_playing, blurb =
         "Priority of the requests, 1 the highest (0 = the model's default); only for models that declare priority levels")]
+    #[property(name = "weight", type = u32, get, set, member = weight, mutable_playing, minimum = 1,
+        default = Settings::default().weight, blurb = "Share of the model's inferences relative to other elements that use it")]
     #[property(name = "latency", type = u32, get, set, member = latency, mutable_ready, blurb =
-        "Maximum time that a live frame waits for its response, in milliseconds (0 = measured before PLAYING, raised when too short)")]
+        "Maximum time that a live frame waits for its response, in milliseconds (0 = measured)")]
     settings: Arc<Mutex<Settings>>,
     #[property(name = "status", type = String, get = Self::status, blurb =
-        "'closed', 'ready', or the reason why requests are failing")]
+        "'closed', 'ready', or 'connecting', 'degraded' or 'failed' and the reason")]
     core: TritonInferCore,
     chain: InputChain,
     sinkpad: gst::GhostPad,
@@ -90,6 +92,7 @@ impl ObjectImpl for TritonInfer {
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         self.derived_set_property(id, value, pspec);
+        self.core.imp().settings_changed();
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {

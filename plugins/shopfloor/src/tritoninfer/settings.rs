@@ -21,7 +21,7 @@ pub enum InferenceRegion {
     RoiList,
 }
 
-/// Action on a frame that arrives while `max-in-flight` frames are in flight.
+/// Action on a frame that arrives while no request can be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstShopfloorOnOverload")]
 pub enum OnOverload {
@@ -41,9 +41,13 @@ pub enum OnOverload {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstShopfloorOnError")]
 pub enum OnError {
-    /// `Fail` if the error is fatal, otherwise `Pass`.
+    /// Frames of a live stream pass without inference, others wait until the server responds. A contract that is wrong at the
+    /// start ends the stream.
     #[default]
-    #[enum_value(name = "Pass on server failures, fail on a broken contract", nick = "auto")]
+    #[enum_value(
+        name = "Pass frames of a live stream on without inference, hold others until the server responds",
+        nick = "auto"
+    )]
     Auto,
     /// Post a warning and pass frames without inference.
     #[enum_value(name = "Warn once and pass frames on without inference", nick = "pass")]
@@ -67,6 +71,7 @@ pub struct Settings {
     pub on_error: OnError,
     pub timeout: u32,
     pub priority: u32,
+    pub weight: u32,
     pub latency: u32,
 }
 
@@ -79,12 +84,28 @@ impl Default for Settings {
             model_version: 0,
             inference_region: InferenceRegion::default(),
             inference_interval: 1,
-            max_in_flight: 4,
+            max_in_flight: 0,
             on_overload: OnOverload::default(),
             on_error: OnError::default(),
-            timeout: 5000,
+            timeout: 0,
             priority: 0,
+            weight: 1,
             latency: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// These settings, with those that may change in READY only as they were `opened`.
+    pub fn while_open(&self, opened: Self) -> Self {
+        Self {
+            inference_interval: self.inference_interval,
+            on_overload: self.on_overload,
+            on_error: self.on_error,
+            timeout: self.timeout,
+            priority: self.priority,
+            weight: self.weight,
+            ..opened
         }
     }
 }

@@ -2,33 +2,54 @@
 
 use std::time::Duration;
 
-use inference::Timings;
-use triton::memory::MemoryUse;
+use inference::Spread;
+
+use super::core::Dispatcher;
 
 /// The fields of `stats`; durations in nanoseconds, sizes in bytes.
-pub fn structure(
-    timings: &Timings,
-    latency: Duration,
-    in_flight: usize,
-    late: u64,
-    memory: MemoryUse,
-    model_memory: u64,
-) -> gst::Structure {
+pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
     let nanoseconds = |duration: Duration| duration.as_nanos() as u64;
-    gst::Structure::builder("tritoninfer-stats")
+    let (pending, late) = dispatcher.queue.counts();
+    let open = dispatcher.connection.open_model();
+    let memory = open
+        .as_ref()
+        .map(|open| open.session.model().memory_use())
+        .unwrap_or_default();
+    let models: u64 = triton::loaded_models().iter().map(|model| model.memory).sum();
+    let (in_flight, places) = open
+        .as_ref()
+        .map_or((0, 0), |open| (open.seat.in_flight(), open.seat.places()));
+    let latency = open.map(|_| dispatcher.latency()).unwrap_or_default();
+    let timings = dispatcher.timings().clone();
+    let mut builder = gst::Structure::builder("tritoninfer-stats")
         .field("frames", timings.frames)
         .field("inferred", timings.inferred)
         .field("skipped-interval", timings.skipped_interval)
         .field("skipped-overload", timings.skipped_overload)
         .field("failed", timings.failed)
+        .field("retried", timings.retried)
         .field("late", late)
+        .field("pending", pending as u64)
         .field("in-flight", in_flight as u64)
+        .field("places", places as u64)
         .field("inference-latency-mean", nanoseconds(timings.inference.mean()))
-        .field("inference-latency-max", nanoseconds(timings.inference.max))
-        .field("preprocess-mean", nanoseconds(timings.preprocess.mean()))
+        .field("inference-latency-max", nanoseconds(timings.inference.max()))
+        .field("preprocess-mean", nanoseconds(timings.convert.mean()))
         .field("latency", nanoseconds(latency))
         .field("memory-in-flight", (memory.in_flight + memory.answered) as u64)
         .field("memory-quarantined", memory.quarantined as u64)
-        .field("memory-models", model_memory)
-        .build()
+        .field("memory-models", models);
+    let stages: [(&str, &Spread); 4] = [
+        ("wait", &timings.wait),
+        ("convert", &timings.convert),
+        ("request", &timings.request),
+        ("push", &timings.push),
+    ];
+    for (stage, spread) in stages {
+        builder = builder.field(format!("{stage}-count"), spread.count());
+        for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+            builder = builder.field(format!("{stage}-{name}"), nanoseconds(spread.quantile(quantile)));
+        }
+    }
+    builder.build()
 }

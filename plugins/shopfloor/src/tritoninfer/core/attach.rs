@@ -1,18 +1,28 @@
-//! Attaching a response to its frame: people, vests, or the outputs themselves.
+//! What a response means, and attaching it to its frame: people, vests, or the outputs themselves.
+
+use std::time::Duration;
 
 use inference::{Error, RegionOutputs, Session, Task, scene};
-use people::{Inference, Scene, SkipReason};
+use people::{Inference, Person, Scene, SkipReason, VestScores};
 use vision::decode::DecodeError;
 
 use crate::tritoninfer::settings::InferenceRegion;
 
-/// Attaches a frame's outputs to its buffer, according to the model's task.
-pub fn attach(
-    buffer: &mut gst::BufferRef,
-    session: &Session,
-    region: InferenceRegion,
-    outputs: RegionOutputs,
-) -> Result<(), Error> {
+/// A decoded response.
+pub enum Decoded {
+    /// The people in the frame, with their vests.
+    People(Vec<Person>),
+    /// The vests of the frame's people, in the order of their regions.
+    Vests(Vec<Option<VestScores>>),
+    /// The outputs of a model whose outputs other elements decode.
+    Outputs(RegionOutputs),
+}
+
+/// Decodes a frame's outputs, according to the model's task.
+///
+/// # Errors
+/// [`Error::Decode`] if the outputs are not those of the contract.
+pub fn decode(session: &Session, region: InferenceRegion, outputs: RegionOutputs) -> Result<Decoded, Error> {
     let contract = session.contract();
     let undecodable = |reason: DecodeError| Error::Decode {
         model: contract.model.clone(),
@@ -21,39 +31,64 @@ pub fn attach(
     match (&contract.task, region) {
         (Task::Vest { labels, output }, InferenceRegion::People) => {
             let vests = scene::vests(&outputs, output, labels).map_err(undecodable)?;
+            Ok(Decoded::Vests(vests))
+        }
+        (Task::People { labels }, _) => Ok(Decoded::People(scene::people(&outputs, labels).map_err(undecodable)?)),
+        _ => Ok(Decoded::Outputs(outputs)),
+    }
+}
+
+/// Attaches a response to its frame. `period`: the time between inferred frames.
+pub fn attach(buffer: &mut gst::BufferRef, decoded: Decoded, period: Option<Duration>) {
+    match decoded {
+        Decoded::Vests(vests) => {
             // The people are in the order of the request, since the buffer has not left this element.
             people_meta::scene_mut(buffer, |scene| {
+                scene.vest_inference = Some(Inference::Done);
+                scene.inference_period = scene.inference_period.max(period);
                 for (person, vest) in scene.people.iter_mut().zip(vests) {
                     person.vest = vest;
                 }
             });
         }
-        (Task::People { labels }, _) => {
+        Decoded::People(people) => {
             let scene = Scene {
-                people: scene::people(&outputs, labels).map_err(undecodable)?,
+                vest_inference: Some(Inference::Done),
+                inference_period: period,
+                people,
                 ..Scene::default()
             };
             people_meta::set_scene(buffer, scene);
         }
-        _ => {
-            for output in outputs {
+        Decoded::Outputs(outputs) => {
+            for mut output in outputs {
+                output.inference_period = period;
                 people_meta::add_model_output(buffer, output);
             }
         }
     }
-    Ok(())
 }
 
 /// Marks a frame that passes without inference, to distinguish it from a frame without people. A frame that already has
-/// a scene keeps it, since its people were detected by an earlier element.
-pub fn mark_skipped(buffer: &mut gst::BufferRef, region: InferenceRegion, reason: SkipReason) {
-    if region != InferenceRegion::People && people_meta::scene(buffer).is_none() {
-        people_meta::set_scene(
-            buffer,
-            Scene {
-                inference: Inference::Skipped(reason),
-                ..Scene::default()
-            },
-        );
+/// a scene keeps it, since its people were detected by an earlier element; then only their vests are marked.
+pub fn mark_skipped(
+    buffer: &mut gst::BufferRef,
+    region: InferenceRegion,
+    reason: SkipReason,
+    period: Option<Duration>,
+) {
+    let skipped = Inference::Skipped(reason);
+    if region == InferenceRegion::People {
+        people_meta::scene_mut(buffer, |scene| {
+            scene.vest_inference = Some(skipped);
+            scene.inference_period = scene.inference_period.max(period);
+        });
+    } else if people_meta::scene(buffer).is_none() {
+        let scene = Scene {
+            inference: skipped,
+            inference_period: period,
+            ..Scene::default()
+        };
+        people_meta::set_scene(buffer, scene);
     }
 }

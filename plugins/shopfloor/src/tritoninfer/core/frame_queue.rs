@@ -1,17 +1,45 @@
 //! The reorder queue with its lock: the streaming thread adds frames, the source pad's task takes them, responses
 //! arrive on the server's threads. Nothing is pushed, posted or requested under the lock.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use inference::reorder::{Admission, Item, Limits, Next, Outcome, ReorderQueue, Ticket};
-use inference::{Error, RegionOutputs};
+use inference::reorder::{Item, Next, Outcome, ReorderQueue, Ticket};
 use people::SkipReason;
+use vision::Rect;
 
-/// The outputs of a frame's regions, or the error of its requests.
-pub type FrameResult = Result<RegionOutputs, Error>;
+use super::attach::Decoded;
+
 /// An item that leaves the element.
-pub type Leaving = Item<gst::Buffer, gst::Event, FrameResult>;
+pub type Leaving = Item<Frame, gst::Event, Decoded>;
+
+/// A frame in the queue.
+#[derive(Clone)]
+pub struct Frame {
+    pub buffer: gst::Buffer,
+    /// The format of its stream, which may have changed since.
+    pub info: Arc<gst_video::VideoInfo>,
+    /// The regions to infer on, in frame pixels.
+    pub regions: Arc<[Rect]>,
+    pub arrived: Instant,
+    /// Number of inferences that the frame has had in earlier elements.
+    pub stage: u32,
+    /// Number of attempts that the server answered with an error.
+    pub refusals: u32,
+}
+
+/// When a frame has to wait before it enters.
+#[derive(Clone, Copy, Debug)]
+pub enum Limits {
+    /// While this many frames have no result, or [`SLACK`] more are in the queue: the stream waits for the server.
+    Frames(usize),
+    /// Only while downstream accepts no frames: the oldest item has been in the queue for longer than this time, after which
+    /// every frame has a result. Frames in excess of this many bytes pass without inference.
+    Age { longest: Duration, bytes: usize },
+}
+
+/// Frames that may be in the element in addition to those that wait for responses, to allow for jitter.
+pub const SLACK: usize = 4;
 
 /// A locked queue with the flow's state; shared with the callbacks of requests in flight.
 pub struct FrameQueue {
@@ -20,7 +48,7 @@ pub struct FrameQueue {
 }
 
 struct State {
-    queue: ReorderQueue<gst::Buffer, gst::Event, FrameResult>,
+    queue: ReorderQueue<Frame, gst::Event, Decoded>,
     /// From deactivation or FLUSH_START until activation or FLUSH_STOP.
     flushing: bool,
     /// EOS has arrived; upstream does not get the flow return any more.
@@ -47,6 +75,17 @@ impl Default for FrameQueue {
     }
 }
 
+impl State {
+    /// The flow return for upstream.
+    fn flow(&self) -> Result<(), gst::FlowError> {
+        if self.flushing {
+            return Err(gst::FlowError::Flushing);
+        }
+        self.flow?;
+        if self.eos { Err(gst::FlowError::Eos) } else { Ok(()) }
+    }
+}
+
 impl FrameQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,6 +93,13 @@ impl FrameQueue {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the queue and wakes the threads that wait for changes.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.wake.notify_all();
+        result
     }
 
     /// Accepts items, with an empty queue and its state reset.
@@ -68,51 +114,62 @@ impl FrameQueue {
 
     /// Removes everything, wakes every waiting thread, and returns the events that have not left.
     pub fn close(&self) -> Vec<gst::Event> {
-        let mut state = self.lock();
-        state.flushing = true;
-        self.wake.notify_all();
-        state.queue.flush()
+        self.change(|state| {
+            state.flushing = true;
+            state.queue.flush()
+        })
     }
 
-    /// Waits until a frame may enter; `inferred`: it needs a request. False: it enters without one.
-    pub fn admit(&self, limits: &Limits, inferred: bool) -> Result<bool, gst::FlowError> {
+    // ---- the streaming thread
+
+    /// Waits until a frame may enter.
+    pub fn admit(&self, limits: Limits) -> Result<(), gst::FlowError> {
         let mut state = self.lock();
         loop {
-            if state.flushing {
-                return Err(gst::FlowError::Flushing);
+            state.flow()?;
+            let queue = &mut state.queue;
+            match limits {
+                Limits::Frames(most) => {
+                    if queue.pending() < most && queue.frames() < most + SLACK {
+                        return Ok(());
+                    }
+                }
+                Limits::Age { longest, bytes } => {
+                    let now = Instant::now();
+                    let blocked = queue.frames() > SLACK && queue.age(now).is_some_and(|age| age > longest);
+                    if !blocked && queue.size(|frame| frame.buffer.size()) <= bytes {
+                        return Ok(());
+                    }
+                    if queue.skip_oldest(SkipReason::Overload) {
+                        self.wake.notify_all();
+                    }
+                }
             }
-            state.flow?;
-            if state.eos {
-                return Err(gst::FlowError::Eos);
-            }
-            match state.queue.admission(limits, inferred) {
-                Admission::Infer => return Ok(true),
-                Admission::Pass | Admission::Skip => return Ok(false),
-                Admission::Wait => state = self.wait(state),
-            }
+            state = self.wait(state);
         }
     }
 
-    /// Adds a frame that will be [completed](FrameQueue::complete).
-    pub fn push_pending(&self, buffer: gst::Buffer, deadline: Option<Instant>) -> Ticket {
-        let ticket = self.lock().queue.push_pending(buffer, deadline);
-        self.wake.notify_all();
-        ticket
+    /// Adds a frame that waits for its turn; it takes the turn of those that wait already if `newest`. After `deadline` it
+    /// leaves without inference.
+    pub fn push_waiting(&self, frame: Frame, newest: bool, deadline: Option<Instant>) {
+        self.change(|state| {
+            if newest {
+                state.queue.displace(SkipReason::Overload);
+            }
+            let now = frame.arrived;
+            state.queue.push_waiting(frame, now, deadline);
+        });
     }
 
-    /// Adds a frame without inference.
-    pub fn push_skipped(&self, buffer: gst::Buffer, reason: SkipReason) {
-        self.lock().queue.push_skipped(buffer, reason);
-        self.wake.notify_all();
+    /// Adds a frame that needs no request.
+    pub fn push_ready(&self, frame: Frame, outcome: Outcome<Decoded>) {
+        self.change(|state| {
+            let now = frame.arrived;
+            state.queue.push_ready(frame, now, outcome);
+        });
     }
 
-    /// Records the end of a frame's requests.
-    pub fn complete(&self, ticket: Ticket, outcome: Outcome<FrameResult>) {
-        self.lock().queue.complete(ticket, outcome);
-        self.wake.notify_all();
-    }
-
-    /// Adds a serialised event; false if the stream does not accept it.
+    /// Adds a serialised event. False if the stream is flushed or failed.
     pub fn push_event(&self, event: gst::Event) -> bool {
         use gst::EventType;
         let mut state = self.lock();
@@ -132,7 +189,7 @@ impl FrameQueue {
             EventType::StreamStart => state.eos = false,
             _ => {}
         }
-        state.queue.push_event(event);
+        state.queue.push_event(event, Instant::now());
         self.wake.notify_all();
         true
     }
@@ -143,7 +200,7 @@ impl FrameQueue {
         if state.flushing || state.flow.is_err() {
             return false;
         }
-        let id = state.queue.push_query();
+        let id = state.queue.push_query(Instant::now());
         self.wake.notify_all();
         loop {
             if state.query_turn == Some(id) {
@@ -155,6 +212,49 @@ impl FrameQueue {
             state = self.wait(state);
         }
     }
+
+    // ---- turns and responses
+
+    /// The oldest waiting frame, whose turn has come.
+    pub fn take_waiting(&self) -> Option<(Ticket, Frame)> {
+        self.lock().queue.take_waiting()
+    }
+
+    /// Returns a frame to its place among the waiting ones; false if it has left.
+    pub fn return_waiting(&self, ticket: Ticket, refusals: u32) -> bool {
+        self.change(|state| {
+            let change = |frame: &mut Frame| frame.refusals = refusals;
+            state.queue.return_waiting(ticket, change)
+        })
+    }
+
+    /// The stage of the next frame that waits for its turn; `None` if none does.
+    pub fn waiting_stage(&self) -> Option<u32> {
+        self.lock().queue.waiting().map(|frame| frame.stage)
+    }
+
+    /// Records the result of a frame; false if it has left.
+    pub fn complete(&self, ticket: Ticket, outcome: Outcome<Decoded>) -> bool {
+        self.change(|state| state.queue.complete(ticket, outcome))
+    }
+
+    /// Passes all frames without a result on without inference.
+    pub fn skip_all(&self, reason: SkipReason) {
+        self.change(|state| state.queue.skip_all(reason));
+    }
+
+    /// Ends the stream with EOS: later frames get `error`, and those that have not left are dropped.
+    pub fn fail(&self, error: gst::FlowError) {
+        self.change(|state| {
+            if !state.flushing && state.flow.is_ok() {
+                state.flow = Err(error);
+                state.queue.flush();
+                state.queue.push_event(gst::event::Eos::new(), Instant::now());
+            }
+        });
+    }
+
+    // ---- the source pad's task
 
     /// Waits for the next item; `None` if the queue is closed.
     pub fn next(&self) -> Option<Leaving> {
@@ -188,23 +288,37 @@ impl FrameQueue {
 
     /// Records that downstream refused a frame. True if upstream does not get the flow return because it has sent EOS.
     pub fn refuse(&self, error: gst::FlowError) -> bool {
-        let mut state = self.lock();
-        if state.flushing {
-            return false;
-        }
-        state.flow = Err(error);
-        if error == gst::FlowError::Eos {
-            state.queue.drop_frames();
-        } else {
-            state.queue.flush();
-        }
-        self.wake.notify_all();
-        state.eos
+        self.change(|state| {
+            if state.flushing {
+                return false;
+            }
+            state.flow = Err(error);
+            if error == gst::FlowError::Eos {
+                state.queue.drop_frames();
+            } else {
+                state.queue.flush();
+            }
+            state.eos
+        })
     }
 
-    /// Numbers of frames with requests in flight and of frames that left without their response.
+    /// Downstream may accept frames again, as after it has been linked. As in `queue`, an error of the stream itself stays.
+    pub fn accept_again(&self) {
+        self.change(|state| {
+            if matches!(state.flow, Err(gst::FlowError::NotLinked | gst::FlowError::Eos)) {
+                state.flow = Ok(gst::FlowSuccess::Ok);
+            }
+        });
+    }
+
+    /// Number of frames in the element.
+    pub fn frames(&self) -> usize {
+        self.lock().queue.frames()
+    }
+
+    /// Numbers of frames without a result, and of frames that left at their deadline.
     pub fn counts(&self) -> (usize, u64) {
         let state = self.lock();
-        (state.queue.in_flight(), state.queue.late())
+        (state.queue.pending(), state.queue.late())
     }
 }

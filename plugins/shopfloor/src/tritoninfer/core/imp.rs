@@ -1,23 +1,23 @@
 //! The GObject of the core: pads, states, events, queries, the source pad's task, and the open model. Frames are
 //! processed in [`super::stream`]; the properties are those of the bin around it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use inference::reorder::Item;
-use inference::{Error, LatencyEstimate, RequestOptions};
+use inference::Period;
+use inference::reorder::{Item, Outcome};
 use triton::ServerPool;
 
 use super::CAT;
-use super::frame_queue::FrameQueue;
-use super::open_model::OpenModel;
-use super::queries;
-use super::report::{self, Reporter};
-use super::stream::{self, Entrance, SLACK, StreamFormat};
+use super::attach::Decoded;
+use super::dispatcher::Dispatcher;
+use super::frame_queue::{Frame, SLACK};
+use super::queries::{self, Downstream};
+use super::report;
+use super::stream::{self, StreamFormat};
 use crate::exclusive::Exclusive;
 use crate::tritoninfer::settings::Settings;
 use crate::tritoninfer::stats;
@@ -25,17 +25,15 @@ use crate::{pool, video};
 
 /// The element inside the bin.
 pub struct TritonInferCore {
-    /// The bin's properties. Those that may change in READY only are copied when the model is opened.
-    settings: Arc<Mutex<Settings>>,
+    dispatcher: Arc<Dispatcher>,
     /// The application's pool, used instead of the process's.
     pool: Mutex<Option<ServerPool>>,
-    reporter: Reporter,
-    open: Mutex<Option<Arc<OpenModel>>>,
-    queue: Arc<FrameQueue>,
     /// Taken out by the streaming thread while in use.
     format: Exclusive<Option<StreamFormat>>,
-    /// A warm-up is running.
-    measuring: AtomicBool,
+    /// What downstream has answered to the latest ALLOCATION query.
+    downstream: Mutex<Downstream>,
+    /// Measures the time between inferred frames; used by the source pad's task.
+    period: Mutex<Period>,
     sinkpad: gst::Pad,
     srcpad: gst::Pad,
 }
@@ -61,6 +59,9 @@ impl ObjectSubclass for TritonInferCore {
             .flags(gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION)
             .build();
         let srcpad = gst::Pad::builder_from_template(&template("src"))
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
+            })
             .query_function(|pad, parent, query| {
                 Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
             })
@@ -74,13 +75,11 @@ impl ObjectSubclass for TritonInferCore {
             .flags(gst::PadFlags::PROXY_CAPS)
             .build();
         Self {
-            settings: Arc::default(),
+            dispatcher: Arc::default(),
             pool: Mutex::default(),
-            reporter: Reporter::default(),
-            open: Mutex::default(),
-            queue: Arc::default(),
             format: Exclusive::default(),
-            measuring: AtomicBool::new(false),
+            downstream: Mutex::default(),
+            period: Mutex::default(),
             sinkpad,
             srcpad,
         }
@@ -91,6 +90,7 @@ impl ObjectImpl for TritonInferCore {
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
+        self.dispatcher.set_element(obj.upcast_ref());
         for pad in [&self.sinkpad, &self.srcpad] {
             obj.add_pad(pad).expect("a new element has no pads yet");
         }
@@ -107,7 +107,9 @@ impl ElementImpl for TritonInferCore {
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::NullToReady {
-            self.open_model().map_err(|error| {
+            self.dispatcher.reset();
+            let opened = self.dispatcher.connection.open(&self.dispatcher, self.server_pool());
+            opened.map_err(|error| {
                 report::post_error(self.obj().upcast_ref(), &error);
                 gst::StateChangeError
             })?;
@@ -115,11 +117,7 @@ impl ElementImpl for TritonInferCore {
         let success = self.parent_change_state(transition)?;
         match transition {
             gst::StateChange::PausedToReady => *self.format.take() = None,
-            gst::StateChange::ReadyToNull => {
-                // Dropped after the lock is released, since the last user of a server waits for its requests.
-                let open = self.open.lock().unwrap().take();
-                drop(open);
-            }
+            gst::StateChange::ReadyToNull => self.dispatcher.connection.close(),
             _ => {}
         }
         Ok(success)
@@ -136,7 +134,12 @@ impl ElementImpl for TritonInferCore {
 impl TritonInferCore {
     /// The settings, which are the properties of the bin.
     pub fn settings(&self) -> &Arc<Mutex<Settings>> {
-        &self.settings
+        &self.dispatcher.properties
+    }
+
+    /// The settings have changed.
+    pub fn settings_changed(&self) {
+        self.dispatcher.settings_changed();
     }
 
     /// The sink pad, to which the bin links decoders and converters.
@@ -149,41 +152,17 @@ impl TritonInferCore {
         &self.srcpad
     }
 
-    /// `closed`, `ready`, or the reason why requests are failing.
+    /// `closed`, `ready`, or `connecting`, `degraded` or `failed` with the reason.
     pub fn status(&self) -> String {
-        match (self.open(), self.reporter.failure()) {
-            (None, _) => "closed".into(),
-            (Some(_), None) => "ready".into(),
-            (Some(_), Some(failure)) => failure,
+        match self.obj().current_state() {
+            gst::State::Null => "closed".into(),
+            _ => self.dispatcher.reporter.status(),
         }
     }
 
     /// The property `stats`.
     pub fn stats(&self) -> gst::Structure {
-        let (in_flight, late) = self.queue.counts();
-        let open = self.open();
-        let timings = open.as_ref().map(|open| open.timings()).unwrap_or_default();
-        let latency = open.as_ref().and_then(|open| open.latency()).unwrap_or_default();
-        let memory = open
-            .as_ref()
-            .map(|open| open.session.model().memory_use())
-            .unwrap_or_default();
-        let models = triton::loaded_models().iter().map(|model| model.memory).sum();
-        stats::structure(&timings, latency, in_flight, late, memory, models)
-    }
-
-    // ---- states
-
-    fn open_model(&self) -> Result<(), Error> {
-        let settings = self.settings.lock().unwrap().clone();
-        let open = OpenModel::open(&settings, &self.server_pool())?;
-        self.reporter.reset();
-        *self.open.lock().unwrap() = Some(Arc::new(open));
-        Ok(())
-    }
-
-    fn open(&self) -> Option<Arc<OpenModel>> {
-        self.open.lock().unwrap().clone()
+        stats::structure(&self.dispatcher)
     }
 
     /// The pool set by the application, also in reply to NEED_CONTEXT, otherwise the process's.
@@ -201,32 +180,36 @@ impl TritonInferCore {
     // ---- the streaming thread
 
     fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let settings = self.settings.lock().unwrap().clone();
-        let Some(open) = self.open() else {
-            return Err(gst::FlowError::Flushing);
-        };
         // Taken out so that the lock is not held while this thread waits and posts.
         let mut format = self.format.take();
         let Some(format) = &mut *format else {
-            gst::element_imp_error!(self, gst::CoreError::Negotiation, ("A buffer arrived before its caps"));
+            gst::element_imp_error!(
+                self,
+                gst::CoreError::Negotiation,
+                ("A buffer arrived before its caps: put decodebin, or caps such as video/x-raw, before tritoninfer")
+            );
             return Err(gst::FlowError::NotNegotiated);
         };
-        let element = self.obj();
-        let entrance = Entrance {
-            element: element.upcast_ref(),
-            settings: &settings,
-            open: &open,
-            queue: &self.queue,
-            reporter: &self.reporter,
-        };
-        stream::enter(&entrance, format, buffer)
+        if format.live.is_none() {
+            // The query failed before, since upstream was not linked completely.
+            format.live = self.query_live();
+        }
+        stream::enter(&self.dispatcher, self.obj().upcast_ref(), format, buffer)
+    }
+
+    /// Whether the stream is live, if upstream knows.
+    fn query_live(&self) -> Option<bool> {
+        let mut latency = gst::query::Latency::new();
+        let live = self.sinkpad.peer_query(&mut latency).then(|| latency.result().0);
+        self.dispatcher.set_live(live.unwrap_or(true));
+        live
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         gst::log!(CAT, obj = pad, "{event:?}");
         match event.view() {
             gst::EventView::FlushStart(_) => {
-                let events = self.queue.close();
+                let events = self.dispatcher.queue.close();
                 self.keep_sticky(&events);
                 let handled = self.srcpad.push_event(event);
                 let _ = self.srcpad.pause_task();
@@ -234,11 +217,15 @@ impl TritonInferCore {
             }
             gst::EventView::FlushStop(_) => {
                 let handled = self.srcpad.push_event(event);
-                self.queue.open();
+                // A pad that has been deactivated meanwhile must not get a task again.
+                if !self.srcpad.is_active() {
+                    return handled;
+                }
+                self.open_queue();
                 self.start_task().is_ok() && handled
             }
             gst::EventView::Caps(caps) if !self.configure(caps.caps()) => false,
-            _ if event.is_serialized() => self.queue.push_event(event),
+            _ if event.is_serialized() => self.dispatcher.queue.push_event(event),
             _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
         }
     }
@@ -254,7 +241,6 @@ impl TritonInferCore {
 
     /// Applies new caps. Queued frames keep the old ones, since the event leaves after them.
     fn configure(&self, caps: &gst::CapsRef) -> bool {
-        let Some(open) = self.open() else { return false };
         let info = match gst_video::VideoInfo::from_caps(caps) {
             Ok(info) if video::pixel_format(info.format()).is_some() => info,
             _ => {
@@ -269,25 +255,33 @@ impl TritonInferCore {
                 return false;
             }
         };
-        let sampler = match open.session.sampler() {
-            Ok(sampler) => sampler,
-            Err(error) => {
-                gst::element_imp_error!(self, gst::StreamError::Format, ("{error}"));
-                return false;
-            }
-        };
         // Queried without the lock, since the query passes through other elements.
-        let mut latency = gst::query::Latency::new();
-        let live = self.sinkpad.peer_query(&mut latency) && latency.result().0;
+        let live = self.query_live();
         let mut format = self.format.take();
-        let frames = format.as_ref().map_or(0, |format| format.frames);
+        let old = format.take();
         *format = Some(StreamFormat {
-            info,
-            sampler,
+            info: Arc::new(info),
             live,
-            frames,
+            frames: old.as_ref().map_or(0, |old| old.frames),
+            interval: old.map(|old| old.interval).unwrap_or_default(),
         });
         true
+    }
+
+    fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        match event.type_() {
+            // As in `queue`: downstream has been linked again.
+            gst::EventType::Reconfigure => {
+                self.dispatcher.queue.accept_again();
+                if self.srcpad.is_active() && self.start_task().is_err() {
+                    return false;
+                }
+                gst::Pad::event_default(pad, Some(&*self.obj()), event)
+            }
+            // A late sink must not make a decoder drop frames of a file, each of which is to be inferred.
+            gst::EventType::Qos if self.dispatcher.is_file() => true,
+            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
+        }
     }
 
     // ---- queries
@@ -296,15 +290,32 @@ impl TritonInferCore {
         if !query.is_serialized() {
             return gst::Pad::query_default(pad, Some(&*self.obj()), query);
         }
-        if !self.queue.pass_query() {
+        let held = self.held();
+        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            && !self.dispatcher.is_file()
+        {
+            // A live source does not wait for the frames before the query.
+            self.downstream().answer(allocation, held);
+            return true;
+        }
+        if !self.dispatcher.queue.pass_query() {
             return false;
         }
         let handled = gst::Pad::query_default(pad, Some(&*self.obj()), query);
-        if handled && let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
-            let held = self.settings.lock().unwrap().max_in_flight + SLACK as u32;
-            queries::ask_for_buffers(allocation, held);
+        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
+            queries::complete(allocation, held);
+            return true;
         }
         handled
+    }
+
+    fn downstream(&self) -> std::sync::MutexGuard<'_, Downstream> {
+        self.downstream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of buffers that the element holds at most.
+    fn held(&self) -> u32 {
+        self.dispatcher.held() as u32 + SLACK as u32
     }
 
     fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
@@ -316,56 +327,34 @@ impl TritonInferCore {
             return false;
         }
         let (live, min, max) = upstream.result();
-        let own = if live { self.own_latency() } else { Duration::ZERO };
+        let own = if live {
+            self.dispatcher.latency()
+        } else {
+            Duration::ZERO
+        };
         let own = gst::ClockTime::try_from(own).unwrap_or(gst::ClockTime::ZERO);
         // The element can buffer as much as it delays, so minimum and maximum increase alike.
         latency.set(live, min + own, max.map(|max| max + own));
         true
     }
 
-    /// The latency that the element adds to a live stream. The first query waits for the measurement; a concurrent
-    /// query gets 0 and is repeated after the LATENCY message that follows the measurement.
-    fn own_latency(&self) -> Duration {
-        let Some(open) = self.open() else {
-            return Duration::ZERO;
-        };
-        if let Some(latency) = open.latency() {
-            return latency;
-        }
-        if self.measuring.swap(true, Ordering::AcqRel) {
-            return Duration::ZERO;
-        }
-        let settings = self.settings.lock().unwrap().clone();
-        let timeout = Duration::from_millis(settings.timeout.into());
-        let options = RequestOptions { timeout, priority: 0 };
-        let estimate = match open.session.warm_up(open.max_in_flight, options) {
-            Ok(slowest) => LatencyEstimate::measured(slowest),
-            Err(error) => {
-                // Reported to the user by the first frame's request, depending on on-error.
-                gst::warning!(CAT, imp = self, "the warm-up failed: {error}");
-                LatencyEstimate::fixed(timeout)
-            }
-        };
-        gst::info!(CAT, imp = self, "{}: {estimate:?}", open.session.contract().model);
-        open.set_estimate(estimate);
-        self.measuring.store(false, Ordering::Release);
-        let obj = self.obj();
-        let _ = obj.post_message(gst::message::Latency::builder().src(&*obj).build());
-        estimate.latency().unwrap_or_default()
-    }
-
     // ---- the source pad's task
 
     fn activate(&self, active: bool) -> Result<(), gst::LoggableError> {
         if active {
-            self.queue.open();
+            self.open_queue();
             self.start_task().map_err(|error| gst::loggable_error!(CAT, "{error}"))
         } else {
-            drop(self.queue.close());
+            drop(self.dispatcher.queue.close());
             self.srcpad
                 .stop_task()
                 .map_err(|error| gst::loggable_error!(CAT, "{error}"))
         }
+    }
+
+    fn open_queue(&self) {
+        *self.period.lock().unwrap_or_else(PoisonError::into_inner) = Period::default();
+        self.dispatcher.queue.open();
     }
 
     fn start_task(&self) -> Result<(), glib::BoolError> {
@@ -378,37 +367,48 @@ impl TritonInferCore {
     }
 
     fn iterate(&self) {
-        match self.queue.next() {
+        match self.dispatcher.queue.next() {
             None => drop(self.srcpad.pause_task()),
-            Some(Item::Event(event)) => drop(self.srcpad.push_event(event)),
+            Some(Item::Event(event)) => self.push_event(event),
             Some(Item::Query(_)) => {} // handled by the queue
-            Some(Item::Frame(buffer, outcome)) => {
-                let Some(open) = self.open() else { return };
-                let on_error = self.settings.lock().unwrap().on_error;
-                let element = self.obj();
-                let finished = stream::finish(element.upcast_ref(), &open, &self.reporter, on_error, buffer, outcome);
-                if let Err(error) = finished.and_then(|buffer| self.srcpad.push(buffer)) {
-                    self.refused(error);
-                }
-            }
+            Some(Item::Frame(frame, outcome)) => self.push(frame, outcome),
+        }
+    }
+
+    fn push_event(&self, event: gst::Event) {
+        let caps = match event.view() {
+            gst::EventView::Caps(caps) => Some(caps.caps_owned()),
+            _ => None,
+        };
+        self.srcpad.push_event(event);
+        if let Some(caps) = caps.filter(|_| !self.dispatcher.is_file()) {
+            // For the source's next ALLOCATION query, which is answered without waiting.
+            let answer = Downstream::ask(&self.srcpad, &caps);
+            *self.downstream() = answer;
+        }
+    }
+
+    fn push(&self, frame: Frame, outcome: Outcome<Decoded>) {
+        let buffer = {
+            let mut period = self.period.lock().unwrap_or_else(PoisonError::into_inner);
+            stream::finish(&self.dispatcher, &mut period, frame, outcome)
+        };
+        let start = std::time::Instant::now();
+        let pushed = self.srcpad.push(buffer);
+        self.dispatcher.timings().push.add(start.elapsed());
+        if let Err(error) = pushed {
+            self.refused(error);
         }
     }
 
     /// Downstream refused a frame, or its error ends the stream.
     fn refused(&self, error: gst::FlowError) {
         gst::debug!(CAT, imp = self, "downstream: {error:?}");
-        let unreported = self.queue.refuse(error);
-        match error {
-            gst::FlowError::Flushing | gst::FlowError::Eos => {}
-            // The element's own error has been posted already.
-            gst::FlowError::Error => drop(self.srcpad.push_event(gst::event::Eos::new())),
-            error => {
-                // As `queue` does: after EOS, upstream does not get the flow return, so no other element reports it.
-                if unreported {
-                    gst::element_imp_error!(self, gst::StreamError::Failed, ("Internal data stream error: {error}"));
-                }
-                self.srcpad.push_event(gst::event::Eos::new());
-            }
+        let unreported = self.dispatcher.queue.refuse(error);
+        // As `queue` does: after EOS, upstream does not get the flow return, so no other element reports it.
+        if unreported && !matches!(error, gst::FlowError::Flushing | gst::FlowError::Eos) {
+            gst::element_imp_error!(self, gst::StreamError::Failed, ("Internal data stream error: {error}"));
+            self.srcpad.push_event(gst::event::Eos::new());
         }
     }
 }

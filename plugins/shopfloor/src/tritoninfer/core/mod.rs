@@ -1,20 +1,26 @@
 //! The element inside the bin: runs inference on raw video and keeps everything in order.
 //!
-//! Entry points: [`stream::enter`] (a frame arrives), [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a
-//! frame leaves), [`attach::attach`] (attaches a response).
+//! Entry points: [`stream::enter`] (a frame arrives), [`dispatcher::Dispatcher`] (turns, requests and their failures),
+//! [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a frame leaves), [`connection::Connection`] (opening the model).
+//! What the settings mean is in [`policy`].
 //!
-//! Locks, none held across a push, a post or a call of the server, and none taken under another: `settings`, `pool` and
-//! `open` (in `imp`, where one thread at a time takes `format`), the estimate and the timings (in `open_model`), the last
-//! failure (in `report`), the queue's own.
+//! Locks, none held across a push, a post or a call of the server, and none taken under another: `pool`, `downstream` and
+//! `period` (in `imp`, where one thread at a time takes `format`); `settings`, `interval` and `timings` (in `dispatcher`); the
+//! state of `connection`; the health (in `report`); the samplers (in `open_model`); the queue's own.
 
 mod attach;
+mod connection;
+mod dispatcher;
 mod frame_queue;
 mod imp;
 mod open_model;
+mod policy;
 mod queries;
 mod regions;
 mod report;
 mod stream;
+
+pub(super) use dispatcher::Dispatcher;
 
 use std::sync::LazyLock;
 

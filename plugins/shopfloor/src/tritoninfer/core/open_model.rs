@@ -1,11 +1,13 @@
-//! The state from READY on: the model, the settings that are fixed while it is open, latency estimate and timings.
+//! An open model: its session, its seat at the server's scheduler, and the settings that are fixed while it is open.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use inference::{Error, LatencyEstimate, Session, Timings};
-use triton::{Endpoint, ServerPool};
+use inference::scheduler::{self, Scheduler, Seat};
+use inference::{Error, Session};
+use triton::{Endpoint, ModelDescription, Server, ServerPool};
+use vision::letterbox::{SampleError, Sampler};
 
 use super::regions;
 use crate::locate;
@@ -14,68 +16,104 @@ use crate::tritoninfer::settings::{InferenceRegion, Settings};
 /// An open model and how this element uses it.
 pub struct OpenModel {
     pub session: Session,
-    /// The settings that are fixed while the model is open.
+    pub seat: Seat,
+    /// Part of the frame to run inference on.
     pub region: InferenceRegion,
-    pub max_in_flight: usize,
-    estimate: Mutex<LatencyEstimate>,
-    timings: Mutex<Timings>,
+    /// Samplers that no thread uses at present.
+    samplers: Mutex<Vec<Sampler>>,
 }
 
 impl OpenModel {
     /// Connects, loads the model and reads its contract. Takes as long as the server takes to load the model.
-    pub fn open(settings: &Settings, pool: &ServerPool) -> Result<Self, Error> {
-        let (name, version) = (settings.model.as_deref().unwrap_or_default(), settings.model_version);
-        let server = pool.open(&endpoint(settings)?)?;
-        let session = Session::new(server.model(name, Some(version).filter(|version| *version > 0))?)?;
+    pub fn open(settings: &Settings, server: &Arc<Server>, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
+        let name = settings.model.as_deref().unwrap_or_default();
+        let version = Some(settings.model_version).filter(|version| *version > 0);
+        let session = Session::new(server.model(name, version)?)?;
+        Self::new(settings, session, client)
+    }
+
+    /// The same model, after the server has been asked again what it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn reopen(&self, settings: &Settings, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
+        let old = self.session.model();
+        let session = Session::new(old.server().reopen(&old.description().model, old.version())?)?;
+        Self::new(settings, session, client)
+    }
+
+    fn new(settings: &Settings, session: Session, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
         regions::check_task(session.contract(), settings.inference_region)?;
-        let estimate = match settings.latency {
-            0 => LatencyEstimate::default(),
-            latency => LatencyEstimate::fixed(Duration::from_millis(latency.into())),
-        };
+        session.sampler()?; // fails if the normalisation is not finite
+        let server = session.model().server();
+        let seat = Scheduler::of(server).join(
+            client,
+            scheduler::Terms {
+                model: session.contract().model.clone(),
+                places: useful_places(server, session.model().description(), settings.inference_region),
+                weight: settings.weight,
+                max_in_flight: match settings.max_in_flight {
+                    0 => usize::MAX,
+                    most => most as usize,
+                },
+                bytes: session.region_size(),
+            },
+        );
         Ok(Self {
             session,
+            seat,
             region: settings.inference_region,
-            max_in_flight: settings.max_in_flight as usize,
-            estimate: Mutex::new(estimate),
-            timings: Mutex::default(),
+            samplers: Mutex::default(),
         })
     }
 
-    /// The latency of live frames; `None` before the measurement.
-    pub fn latency(&self) -> Option<Duration> {
-        self.estimate().latency()
+    /// Takes a sampler, or makes one if all are in use.
+    pub fn with_sampler<T>(&self, sample: impl FnOnce(&mut Sampler) -> T) -> Result<T, SampleError> {
+        let lock = || self.samplers.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = lock().pop();
+        let mut sampler = free.map_or_else(|| self.session.sampler(), Ok)?;
+        let result = sample(&mut sampler);
+        lock().push(sampler);
+        Ok(result)
     }
 
-    /// A copy of the estimate.
-    pub fn estimate(&self) -> LatencyEstimate {
-        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sets the estimate after the warm-up.
-    pub fn set_estimate(&self, estimate: LatencyEstimate) {
-        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner) = estimate;
-    }
-
-    /// Records that a response took `took`; true if the estimate changed.
-    pub fn observe(&self, took: Duration) -> bool {
-        self.estimate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .observe(took)
-    }
-
-    /// Updates the timings.
-    pub fn count(&self, change: impl FnOnce(&mut Timings)) {
-        change(&mut self.timings.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// A copy of the timings.
-    pub fn timings(&self) -> Timings {
-        *self.timings.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the model has changed in a way that its outputs or inputs are used.
+    pub fn has_changed(&self, other: &Self) -> bool {
+        self.session.model().description() != other.session.model().description()
     }
 }
 
-fn endpoint(settings: &Settings) -> Result<Endpoint, triton::Error> {
+/// Number of people of a frame that is assumed where a model classifies each of them.
+const PEOPLE: usize = 4;
+
+/// Number of requests that the model works on at a time according to its configuration: instances × preferred batch size;
+/// of an ensemble, those of its slowest step, which the others wait for.
+fn useful_places(server: &Server, description: &ModelDescription, region: InferenceRegion) -> usize {
+    let entries = match region {
+        InferenceRegion::FullFrame => 1,
+        _ => PEOPLE,
+    };
+    let places = |description: &ModelDescription, entries: usize| {
+        description.instances as usize * (description.preferred_batch as usize).div_ceil(entries)
+    };
+    let step = |name: &String| {
+        let step = server.describe(name).ok()?;
+        let executed = server.statistics(name).unwrap_or_default();
+        let time: Duration = executed.iter().map(|version| version.compute_infer.time).sum();
+        // A step gets the people of a frame, too. Before the first inference all times are 0; then the step with the most
+        // instances is the likeliest.
+        Some((
+            time / step.instances,
+            step.instances,
+            places(&step, PEOPLE.max(entries)),
+        ))
+    };
+    let slowest = description.steps.iter().filter_map(step).max();
+    slowest.map_or_else(|| places(description, entries), |(_, _, places)| places)
+}
+
+/// The server that the settings or the environment name.
+pub fn endpoint(settings: &Settings) -> Result<Endpoint, triton::Error> {
     let server = settings
         .server
         .clone()
@@ -87,4 +125,9 @@ fn endpoint(settings: &Settings) -> Result<Endpoint, triton::Error> {
     let repository = repository.or_else(locate::model_repository).unwrap_or_default();
     let install_dir = locate::triton_install_dir().unwrap_or_default();
     Endpoint::parse(server.as_deref().unwrap_or("inprocess:"), &repository, &install_dir)
+}
+
+/// The server at `endpoint`, which other elements may use, too.
+pub fn server(endpoint: &Endpoint, pool: &ServerPool) -> Result<Arc<Server>, Error> {
+    Ok(pool.open(endpoint)?)
 }

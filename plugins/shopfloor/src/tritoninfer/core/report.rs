@@ -1,82 +1,111 @@
-//! Messages about failures: each condition is posted once when it begins; the end of failing requests is posted, too.
+//! Messages about conditions: each is posted once when it begins; the end of failing requests is posted, too.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use inference::Error;
-use people::SkipReason;
+use gst::prelude::*;
+use inference::failure::OnFailure;
+use inference::{Error, Health, State};
 
-use crate::tritoninfer::settings::OnError;
+use crate::exclusive::Exclusive;
 
 /// The present conditions.
 #[derive(Default)]
 pub struct Reporter {
-    /// The reason why requests are failing.
-    failure: Mutex<Option<String>>,
+    conditions: Mutex<Conditions>,
+    /// Taken while notices are posted, so that they are posted in order.
+    posting: Exclusive<()>,
     /// Frames cannot be read.
     unreadable: AtomicBool,
     /// Frames have no people to infer on.
     no_people: AtomicBool,
 }
 
+#[derive(Default)]
+struct Conditions {
+    health: Health,
+    /// Changes that have not been posted.
+    notices: VecDeque<Notice>,
+}
+
+/// A change to post.
+#[derive(Debug)]
+enum Notice {
+    /// Requests fail from now on.
+    Failing {
+        state: State,
+        reason: String,
+        policy: OnFailure,
+    },
+    /// Requests succeed again, after this reason.
+    Recovered { reason: String },
+}
+
 impl Reporter {
-    /// The reason why requests are failing, if they are.
-    pub fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn lock(&self) -> MutexGuard<'_, Conditions> {
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Clears all conditions; called when the model is opened.
+    /// The state, followed by the reason if it is not ready.
+    pub fn status(&self) -> String {
+        let health = &self.lock().health;
+        match health.reason() {
+            Some(reason) => format!("{}: {reason}", health.state().name()),
+            None => health.state().name().to_owned(),
+        }
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.lock().health.state()
+    }
+
+    /// Clears all conditions; called when the element leaves NULL.
     pub fn reset(&self) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.lock() = Conditions::default();
         self.unreadable.store(false, Ordering::Relaxed);
         self.no_people.store(false, Ordering::Relaxed);
     }
 
-    /// Reports a failed request: posts an error, or one warning until a request succeeds.
-    ///
-    /// # Errors
-    /// [`gst::FlowError::Error`] if the stream is to end.
-    pub fn failed(
-        &self,
-        element: &gst::Element,
-        error: &Error,
-        on_error: OnError,
-    ) -> Result<SkipReason, gst::FlowError> {
-        let ends = match on_error {
-            OnError::Fail => true,
-            OnError::Pass => false,
-            OnError::Auto => error.is_fatal(),
-        };
-        if ends {
-            post_error(element, error);
-            return Err(gst::FlowError::Error);
+    /// Records a failure that does not end the stream. True if there is something to [`post`](Self::post).
+    pub fn failed(&self, error: &Error, policy: OnFailure) -> bool {
+        let reason = error.to_string();
+        let mut conditions = self.lock();
+        let edge = conditions.health.failed(Instant::now(), &reason);
+        if edge {
+            let state = conditions.health.state();
+            conditions.notices.push_back(Notice::Failing { state, reason, policy });
         }
-        let earlier = self
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(error.to_string());
-        if earlier.is_none() {
-            gst::element_warning!(
-                element,
-                gst::ResourceError::Failed,
-                ("{error}. Frames pass through without inference until the server responds.")
-            );
-        }
-        Ok(SkipReason::Failed)
+        edge
     }
 
-    /// Reports a successful request: posts the end of a failure.
-    pub fn succeeded(&self, element: &gst::Element) {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(failure) = failure {
-            gst::element_info!(
-                element,
-                gst::ResourceError::Failed,
-                ("The server responds again, after: {failure}"),
-                // gst-launch-1.0 shows only the debug text of an INFO
-                ["The server responds again, after: {failure}"]
-            );
+    /// Records that a request succeeded. True if there is something to [`post`](Self::post).
+    pub fn succeeded(&self) -> bool {
+        let mut conditions = self.lock();
+        let recovered = conditions.health.succeeded(Instant::now());
+        let edge = recovered.is_some();
+        conditions
+            .notices
+            .extend(recovered.map(|reason| Notice::Recovered { reason }));
+        edge
+    }
+
+    /// Posts what has changed, in order: on a thread that may run the application's message handlers.
+    pub fn post(&self, element: &gst::Element) {
+        let _turn = self.posting.take();
+        let next = || self.lock().notices.pop_front();
+        while let Some(notice) = next() {
+            notice.post(element);
+        }
+    }
+
+    /// Posts an error, which ends the stream, once.
+    pub fn end(&self, element: &gst::Element, error: &Error) {
+        if self.lock().health.ended(&error.to_string()) {
+            post_error(element, error);
+            post_state(element, State::Failed, Some(&error.to_string()));
         }
     }
 
@@ -105,6 +134,39 @@ impl Reporter {
             );
         }
     }
+}
+
+impl Notice {
+    fn post(self, element: &gst::Element) {
+        match self {
+            Self::Failing { state, reason, policy } => {
+                let consequence = match policy {
+                    OnFailure::Hold => "The stream waits until the server responds.",
+                    _ => "Frames pass through without inference until the server responds.",
+                };
+                gst::element_warning!(element, gst::ResourceError::Failed, ("{reason}. {consequence}"));
+                post_state(element, state, Some(&reason));
+            }
+            Self::Recovered { reason } => {
+                let text = format!("The server responds again, after: {reason}");
+                // gst-launch-1.0 shows only the debug text of an INFO
+                gst::element_info!(element, gst::ResourceError::Failed, ("{text}"), ["{text}"]);
+                post_state(element, State::Ready, None);
+            }
+        }
+    }
+}
+
+/// The name of the element message about the state.
+const STATE_MESSAGE: &str = "shopfloor-inference";
+
+fn post_state(element: &gst::Element, state: State, reason: Option<&str>) {
+    let structure = gst::Structure::builder(STATE_MESSAGE)
+        .field("state", state.name())
+        .field_if_some("reason", reason)
+        .build();
+    // An error means that there is no bus.
+    let _ = element.post_message(gst::message::Element::builder(structure).src(element).build());
 }
 
 /// Posts an error, whose text names what failed, where, and the remedy.

@@ -1,161 +1,149 @@
-//! Processing of frames: a frame enters the queue, with a request or without; before it leaves, its response is
-//! attached.
+//! Processing of frames: a frame enters the queue; before it leaves, its response is attached.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use gst::prelude::*;
-use inference::reorder::{Limits, Outcome};
-use inference::{Error, RegionOutputs, RequestOptions};
-use people::SkipReason;
-use vision::letterbox::Sampler;
+use inference::Period;
+use inference::reorder::Outcome;
+use people::{Inference, SkipReason};
 
-use super::frame_queue::{FrameQueue, FrameResult};
+use super::attach::{self, Decoded};
+use super::dispatcher::Dispatcher;
+use super::frame_queue::Frame;
 use super::open_model::OpenModel;
-use super::report::Reporter;
-use super::{attach, regions};
-use crate::tritoninfer::settings::{OnError, OnOverload, Settings};
-use crate::video;
+use super::{policy, regions};
+use crate::bounded_pool;
+use crate::tritoninfer::settings::InferenceRegion;
 
-/// Frames that may be in the element in addition to those that wait for responses, to allow for jitter.
-pub const SLACK: usize = 4;
+/// Buffers that a bounded pool keeps for the element that owns it.
+const LEFT_IN_POOL: usize = 3;
 
-/// The format and state of the stream.
+/// The format and state of the stream that arrives.
 pub struct StreamFormat {
-    pub info: gst_video::VideoInfo,
-    pub sampler: Sampler,
-    pub live: bool,
+    pub info: Arc<gst_video::VideoInfo>,
+    /// `None`: not known yet; then the stream is treated as a live one, which must not be blocked.
+    pub live: Option<bool>,
     /// Number of frames so far.
     pub frames: u64,
+    /// Time between frames.
+    pub interval: Period,
 }
 
-/// The context of [`enter`].
-pub struct Entrance<'a> {
-    pub element: &'a gst::Element,
-    pub settings: &'a Settings,
-    pub open: &'a Arc<OpenModel>,
-    pub queue: &'a Arc<FrameQueue>,
-    pub reporter: &'a Reporter,
+impl StreamFormat {
+    /// Whether the stream must not be blocked.
+    pub fn is_live(&self) -> bool {
+        self.live.unwrap_or(true)
+    }
 }
 
-/// A frame arrives: it enters the queue with a request, or is marked as skipped.
+/// A frame arrives: it enters the queue, with a request if it needs one and can be sent.
+///
+/// # Errors
+/// The flow return for upstream.
 pub fn enter(
-    entrance: &Entrance,
+    dispatcher: &Arc<Dispatcher>,
+    element: &gst::Element,
     format: &mut StreamFormat,
     buffer: gst::Buffer,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let settings = dispatcher.settings();
     let index = format.frames;
     format.frames += 1;
-    let inferred = index.is_multiple_of(entrance.settings.inference_interval.into());
-    let limits = limits(entrance, format);
-    let admitted = entrance.queue.admit(&limits, inferred)?;
-    if !inferred {
-        entrance.queue.push_skipped(buffer, SkipReason::Interval);
-    } else if admitted {
-        request(entrance, format, buffer, limits.skip);
-    } else {
-        entrance.queue.push_skipped(buffer, SkipReason::Overload);
+    if let Some(time) = buffer.pts() {
+        format.interval.add(time.into());
+    }
+    dispatcher.set_interval(policy::interval(format.interval.get(), format.info.fps()));
+    let newest_only = policy::newest_only(&settings, format.is_live());
+    let (open, latency) = (dispatcher.connection.open_model(), dispatcher.latency());
+    let places = open.as_ref().map_or(1, |open| open.seat.places());
+    let queue = &dispatcher.queue;
+    queue.admit(policy::limits(&settings, newest_only, latency, places))?;
+
+    let mut frame = Frame {
+        buffer: unless_pool_is_short(buffer, queue.frames()),
+        info: format.info.clone(),
+        regions: Arc::default(),
+        arrived: Instant::now(),
+        stage: 0,
+        refusals: 0,
+    };
+    if !index.is_multiple_of(settings.inference_interval.into()) {
+        queue.push_ready(frame, Outcome::Skipped(SkipReason::Interval));
+        return Ok(gst::FlowSuccess::Ok);
+    }
+    let (width, height) = (format.info.width(), format.info.height());
+    match regions::select(&frame.buffer, width, height, settings.inference_region) {
+        None => {
+            dispatcher.reporter.no_people(element);
+            queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
+        }
+        Some(regions) if regions.is_empty() => {
+            let outcome = without_regions(&frame.buffer, open.as_deref(), settings.inference_region);
+            queue.push_ready(frame, outcome);
+        }
+        Some(_) if !dispatcher.is_sendable(open.as_deref()) => {
+            queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
+        }
+        Some(regions) => {
+            frame.regions = regions.into();
+            frame.stage = stage(&frame.buffer);
+            let deadline = policy::deadline(newest_only, frame.arrived, latency);
+            queue.push_waiting(frame, newest_only, deadline);
+            if let Some(open) = dispatcher.connection.open_model() {
+                dispatcher.offer(&open);
+            }
+        }
     }
     Ok(gst::FlowSuccess::Ok)
 }
 
-fn limits(entrance: &Entrance, format: &StreamFormat) -> Limits {
-    let in_flight = entrance.open.max_in_flight;
-    let skip = match entrance.settings.on_overload {
-        OnOverload::Auto => format.live,
-        OnOverload::Block => false,
-        OnOverload::Skip => true,
-    };
-    let fps = format.info.fps();
-    let fps = f64::from(fps.numer()) / f64::from(fps.denom().max(1));
-    let latency = entrance.open.latency().unwrap_or_default();
-    let waiting = (latency.as_secs_f64() * fps).ceil() as usize;
-    Limits {
-        in_flight,
-        frames: in_flight.max(waiting) + SLACK,
-        skip,
-    }
-}
-
-/// Samples the frame and sends its requests. `has_deadline`: the frame leaves without a late response. A frame that
-/// cannot be read leaves marked as failed.
-fn request(entrance: &Entrance, format: &mut StreamFormat, buffer: gst::Buffer, has_deadline: bool) {
-    let Entrance { open, queue, .. } = *entrance;
-    let arrived = Instant::now();
-    let deadline = open.latency().filter(|_| has_deadline).map(|latency| arrived + latency);
-    let (width, height) = (format.info.width(), format.info.height());
-    let Some(regions) = regions::select(&buffer, width, height, open.region) else {
-        entrance.reporter.no_people(entrance.element);
-        return queue.push_skipped(buffer, SkipReason::Failed);
-    };
-    let ticket = queue.push_pending(buffer.clone(), deadline);
-    let callback = {
-        let (queue, open, element) = (queue.clone(), open.clone(), entrance.element.downgrade());
-        move |result: Result<RegionOutputs, Error>| {
-            let took = arrived.elapsed();
-            open.count(|timings| timings.inference.add(took));
-            let changed = has_deadline && result.is_ok() && open.observe(took);
-            drop(open); // before the stream continues, so that the element's stop is the last use of the model
-            queue.complete(ticket, Outcome::Responded(result));
-            if changed && let Some(element) = element.upgrade() {
-                let _ = element.post_message(gst::message::Latency::builder().src(&element).build());
-            }
-        }
-    };
-    let options = RequestOptions {
-        timeout: Duration::from_millis(entrance.settings.timeout.into()),
-        priority: entrance.settings.priority.into(),
-    };
-    let sent = gst_video::VideoFrameRef::from_buffer_ref_readable(&buffer, &format.info)
-        .map_err(|error| error.to_string())
-        .and_then(|frame| {
-            let image = video::image(&frame).map_err(|error| error.to_string())?;
-            open.session
-                .submit(&mut format.sampler, &image, &regions, options, callback)
-                .map_err(|error| error.to_string())
-        });
-    if sent.is_ok() {
-        open.count(|timings| timings.preprocess.add(arrived.elapsed()));
+/// The frame, or a copy of it if its pool would run out of buffers while this element holds `held` of them.
+fn unless_pool_is_short(buffer: gst::Buffer, held: usize) -> gst::Buffer {
+    let short = bounded_pool::size(&buffer).is_some_and(|size| held + LEFT_IN_POOL >= size);
+    if short {
+        buffer.copy_deep().unwrap_or(buffer)
     } else {
-        queue.complete(ticket, Outcome::Skipped(SkipReason::Failed));
+        buffer
     }
-    entrance
-        .reporter
-        .readable(entrance.element, sent.as_ref().copied().map_err(String::as_str));
 }
 
-/// Attaches the result of a frame's requests before it leaves.
-///
-/// # Errors
-/// [`gst::FlowError::Error`] if the stream is to end.
-pub fn finish(
-    element: &gst::Element,
-    open: &OpenModel,
-    reporter: &Reporter,
-    on_error: OnError,
-    mut buffer: gst::Buffer,
-    outcome: Outcome<FrameResult>,
-) -> Result<gst::Buffer, gst::FlowError> {
-    let skipped = match outcome {
-        Outcome::Skipped(reason) => Some(reason),
-        Outcome::Responded(result) => {
-            let attached =
-                result.and_then(|outputs| attach::attach(buffer.make_mut(), &open.session, open.region, outputs));
-            match attached {
-                Ok(()) => {
-                    reporter.succeeded(element);
-                    None
-                }
-                Err(error) => Some(reporter.failed(element, &error, on_error)?),
+/// The result of a frame without regions: there was nothing to infer on, unless the element that finds the regions was
+/// skipped.
+fn without_regions(buffer: &gst::BufferRef, open: Option<&OpenModel>, region: InferenceRegion) -> Outcome<Decoded> {
+    if let Some(scene) = people_meta::scene(buffer)
+        && let Inference::Skipped(reason) = scene.inference
+    {
+        return Outcome::Skipped(reason);
+    }
+    match open.map(|open| attach::decode(&open.session, region, Vec::new())) {
+        Some(Ok(nothing)) => Outcome::Responded(nothing),
+        _ => Outcome::Responded(Decoded::Outputs(Vec::new())),
+    }
+}
+
+/// Number of inferences that earlier elements have made on the frame.
+fn stage(buffer: &gst::BufferRef) -> u32 {
+    let scene = people_meta::scene(buffer).is_some_and(|scene| scene.inference == Inference::Done);
+    let outputs = !people_meta::model_outputs(buffer).is_empty();
+    u32::from(scene) + u32::from(outputs)
+}
+
+/// Attaches the result of a frame's requests before it leaves. `period` measures the time between inferred frames.
+pub fn finish(dispatcher: &Dispatcher, period: &mut Period, frame: Frame, outcome: Outcome<Decoded>) -> gst::Buffer {
+    let region = dispatcher.settings().inference_region;
+    let mut buffer = frame.buffer;
+    match outcome {
+        Outcome::Responded(decoded) => {
+            if let Some(time) = buffer.pts() {
+                period.add(time.into());
             }
+            dispatcher.timings().inferred();
+            attach::attach(buffer.make_mut(), decoded, period.get());
         }
-    };
-    match skipped {
-        None => open.count(inference::Timings::inferred),
-        Some(reason) => {
-            open.count(|timings| timings.skipped(reason));
-            attach::mark_skipped(buffer.make_mut(), open.region, reason);
+        Outcome::Skipped(reason) => {
+            dispatcher.timings().skipped(reason);
+            attach::mark_skipped(buffer.make_mut(), region, reason, period.get());
         }
     }
-    Ok(buffer)
+    buffer
 }

@@ -4,7 +4,7 @@ use gst::prelude::*;
 use people::{Inference, SkipReason};
 use triton::{Code, Error};
 
-use super::script::{Texts, element, frame, frame_of_people, tensors, texts, vests};
+use super::script::{Texts, element, frame, frame_of_people, tensors, texts, texts_until, vests};
 
 fn broken_contract() -> Error {
     Error::Infer {
@@ -36,7 +36,7 @@ fn a_failure_posts_one_warning_and_its_end_one_info() {
             "frame {n}"
         );
     }
-    let Texts { warnings, infos, .. } = texts(&bus);
+    let Texts { warnings, infos, .. } = texts_until(&bus, |texts| !texts.infos.is_empty());
     assert_eq!((warnings.len(), infos.len()), (1, 1), "{warnings:?} {infos:?}");
     assert!(
         warnings[0].contains("timeout") && warnings[0].contains("without inference"),
@@ -71,7 +71,7 @@ fn a_broken_contract_ends_the_stream_with_one_error() {
         .for_each(|pending| pending.fail(broken_contract()));
     let eos = std::iter::from_fn(|| harness.pull_event().ok()).find(|event| event.type_() == gst::EventType::Eos);
     assert!(eos.is_some());
-    let errors = texts(&bus).errors;
+    let errors = texts_until(&bus, |texts| !texts.errors.is_empty()).errors;
     assert!(
         errors.len() == 1 && errors[0].contains("unexpected shape"),
         "{errors:?}"
@@ -92,7 +92,7 @@ fn on_error_decides_what_an_error_does() {
     script.take(1).remove(0).fail(Error::DeadlineExceeded);
     let eos = std::iter::from_fn(|| harness.pull_event().ok()).find(|event| event.type_() == gst::EventType::Eos);
     assert!(eos.is_some());
-    assert_eq!(texts(&bus).errors.len(), 1);
+    assert_eq!(texts_until(&bus, |texts| !texts.errors.is_empty()).errors.len(), 1);
 }
 
 #[test]

@@ -106,9 +106,10 @@ fn a_flush_frees_a_waiting_source() {
     let mut harness = harness;
     harness.push(frame(0)).unwrap();
     let pending = script.take(1);
+    harness.push(frame(1)).unwrap(); // waits for its turn
     let waiting = thread::spawn({
         let sink = sink.clone();
-        move || sink.chain(frame(1))
+        move || sink.chain(frame(2))
     });
     // both orders of chain and flush must end alike: the flush is seen before, or while it waits
     sink.send_event(gst::event::FlushStart::new());
@@ -136,15 +137,17 @@ fn a_source_waits_while_all_requests_are_in_flight() {
     harness.push(frame(0)).unwrap();
     harness.push(frame(1)).unwrap();
     let sink = harness.element().unwrap().static_pad("sink").unwrap();
-    let third = thread::spawn(move || sink.chain(frame(2)));
+    harness.push(frame(2)).unwrap(); // waits for its turn
+    let fourth = thread::spawn(move || sink.chain(frame(3)));
     let mut pending = script.take(2);
     assert_eq!(script.waiting(), 0);
     pending.remove(0).respond();
-    third.join().unwrap().unwrap();
+    fourth.join().unwrap().unwrap();
     pending.remove(0).respond();
     script.take(1).remove(0).respond();
-    let order: Vec<u64> = (0..3).map(|_| number(&harness.pull().unwrap())).collect();
-    assert_eq!(order, [0, 1, 2]);
+    script.take(1).remove(0).respond();
+    let order: Vec<u64> = (0..4).map(|_| number(&harness.pull().unwrap())).collect();
+    assert_eq!(order, [0, 1, 2, 3]);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! A scripted model and an element that uses it.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use gst::prelude::*;
 use people::{Person, Scene};
 use triton::scripted::Scripted;
-use triton::{DataType, Error, ModelDescription, Output, Request, Response, ResponseCallback, Server, ServerPool};
+use triton::{
+    DataType, Error, ModelDescription, OnRelease, Output, Request, Response, ResponseCallback, Server, ServerPool,
+};
 use vision::Rect;
 
 use crate::pool;
@@ -22,6 +25,7 @@ pub struct Script(Arc<(Mutex<State>, Condvar)>);
 #[derive(Default)]
 struct State {
     holding: bool,
+    away: bool,
     pending: Vec<PendingRequest>,
 }
 
@@ -29,8 +33,13 @@ struct State {
 pub struct PendingRequest {
     /// The first byte of each region's image.
     pub firsts: Vec<u8>,
+    /// The request's limits.
+    pub timeout: Option<Duration>,
+    pub probe_after: Option<Duration>,
     batch: usize,
     callback: ResponseCallback,
+    /// Invoked after the response, as by a server that then releases the request.
+    on_release: Option<OnRelease>,
 }
 
 impl PendingRequest {
@@ -50,11 +59,19 @@ impl PendingRequest {
             data: data.into(),
         };
         (self.callback)(Ok(Response { outputs: vec![output] }));
+        drop(self.on_release);
     }
 
     /// Responds with an error.
     pub fn fail(self, error: Error) {
         (self.callback)(Err(error));
+        drop(self.on_release);
+    }
+
+    /// The deadline passes: the caller gets an error, and the request goes on until the result is dropped.
+    pub fn expire(self) -> Option<OnRelease> {
+        (self.callback)(Err(Error::DeadlineExceeded));
+        self.on_release
     }
 }
 
@@ -67,6 +84,11 @@ impl Script {
     /// Responds to later requests at once.
     pub fn release(&self) {
         self.0.0.lock().unwrap().holding = false;
+    }
+
+    /// The server is away: requests fail at once. Or it is back.
+    pub fn set_away(&self, away: bool) {
+        self.0.0.lock().unwrap().away = away;
     }
 
     /// Waits until `count` requests are pending, and takes them in the order in which they arrived.
@@ -95,12 +117,19 @@ impl Script {
         let metadata = r#"{"name": "scripted", "versions": ["1"], "platform": "script",
             "inputs": [{"name": "in", "datatype": "UINT8", "shape": [-1, 16, 16, 3]}],
             "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, 2]}]}"#;
-        let config = r#"{"name": "scripted", "max_batch_size": 2,
+        let config = r#"{"name": "scripted", "max_batch_size": 2, "instance_group": [{"count": 8}],
             "input": [{"name": "in", "data_type": "TYPE_UINT8", "format": "FORMAT_NHWC", "dims": [16, 16, 3]}],
             "output": [{"name": "out", "data_type": "TYPE_FP32", "dims": [2]}], "parameters": {PARAMETERS}}"#;
         let description = ModelDescription::from_json(metadata, &config.replace("PARAMETERS", parameters)).unwrap();
         let script = self.clone();
-        Scripted::new(description, move |request, callback| script.receive(request, callback))
+        let state = self.clone();
+        Scripted::new(description, move |request, callback| script.receive(request, callback)).available_if(move || {
+            if state.0.0.lock().unwrap().away {
+                Err(away())
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn receive(&self, request: Request, callback: ResponseCallback) {
@@ -113,18 +142,32 @@ impl Script {
             .collect();
         let pending = PendingRequest {
             firsts,
+            timeout: request.timeout,
+            probe_after: request.probe_after,
             batch,
             callback,
+            on_release: request.on_release,
         };
         let (state, wake) = &*self.0;
         let mut state = state.lock().unwrap();
-        if state.holding {
+        if state.away {
+            drop(state);
+            pending.fail(away());
+        } else if state.holding {
             state.pending.push(pending);
             wake.notify_all();
         } else {
             drop(state);
             pending.respond();
         }
+    }
+}
+
+/// The error of a server that is away.
+pub fn away() -> Error {
+    Error::Unreachable {
+        endpoint: "scripted".into(),
+        reason: "connection refused".into(),
     }
 }
 
@@ -146,6 +189,96 @@ fn start(properties: &str, parameters: &str) -> (gst_check::Harness, gst::Bus, S
     harness.play();
     script.hold();
     (harness, bus, script)
+}
+
+/// A stream that is not live, with its element in PLAYING: what [`gst_check::Harness`] cannot be.
+pub struct File {
+    pub element: TritonInfer,
+    pub bus: gst::Bus,
+    pub source: gst::Pad,
+    buffers: mpsc::Receiver<gst::Buffer>,
+    /// Events that have arrived upstream.
+    pub upstream: mpsc::Receiver<gst::Event>,
+    _sink: gst::Pad,
+}
+
+/// An element on a scripted model of tensors, in a stream that is not live.
+pub fn file(properties: &str) -> (File, Script) {
+    let (element, bus, script) = element(properties, "");
+    let (sender, buffers) = mpsc::channel();
+    let (events, upstream) = mpsc::channel();
+    let source = gst::Pad::builder(gst::PadDirection::Src)
+        .query_function(|_, _, query| match query.view_mut() {
+            gst::QueryViewMut::Latency(latency) => {
+                latency.set(false, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                true
+            }
+            _ => false,
+        })
+        .event_function(move |_, _, event| events.send(event).is_ok())
+        .build();
+    let sink = gst::Pad::builder(gst::PadDirection::Sink)
+        .chain_function(move |_, _, buffer| {
+            sender.send(buffer).unwrap();
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .event_function(|_, _, _| true)
+        .build();
+    source.set_active(true).unwrap();
+    sink.set_active(true).unwrap();
+    source.link(&element.static_pad("sink").unwrap()).unwrap();
+    element.static_pad("src").unwrap().link(&sink).unwrap();
+    element.set_state(gst::State::Playing).unwrap();
+    script.hold();
+    let file = File {
+        element,
+        bus,
+        source,
+        buffers,
+        upstream,
+        _sink: sink,
+    };
+    file.begin();
+    (file, script)
+}
+
+impl File {
+    /// The events at the start of a stream.
+    pub fn begin(&self) {
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        self.source.push_event(gst::event::StreamStart::new("file"));
+        self.source.push_event(gst::event::Caps::new(&caps(SIZE)));
+        self.source.push_event(gst::event::Segment::new(&segment));
+    }
+
+    /// Pushes frames on a thread, which waits as the element demands; returns the last flow return.
+    pub fn push(&self, frames: std::ops::Range<u8>) -> thread::JoinHandle<Result<gst::FlowSuccess, gst::FlowError>> {
+        let source = self.source.clone();
+        thread::spawn(move || {
+            for n in frames {
+                source.push(frame(n))?;
+            }
+            Ok(gst::FlowSuccess::Ok)
+        })
+    }
+
+    /// The next frame that leaves.
+    pub fn pull(&self) -> gst::Buffer {
+        self.buffers
+            .recv_timeout(Duration::from_secs(20))
+            .expect("no frame leaves")
+    }
+
+    /// Whether a frame has left that has not been pulled.
+    pub fn try_pull(&self) -> Option<gst::Buffer> {
+        self.buffers.try_recv().ok()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = self.element.set_state(gst::State::Null);
+    }
 }
 
 /// The element alone, in NULL.
@@ -215,15 +348,32 @@ pub struct Texts {
     pub infos: Vec<String>,
 }
 
+impl Texts {
+    fn add(&mut self, message: &gst::Message) {
+        match message.view() {
+            gst::MessageView::Error(error) => self.errors.push(error.error().to_string()),
+            gst::MessageView::Warning(warning) => self.warnings.push(warning.error().to_string()),
+            gst::MessageView::Info(info) => self.infos.push(info.error().to_string()),
+            _ => {}
+        }
+    }
+}
+
+/// The texts so far.
 pub fn texts(bus: &gst::Bus) -> Texts {
     let mut texts = Texts::default();
     while let Some(message) = bus.pop() {
-        match message.view() {
-            gst::MessageView::Error(error) => texts.errors.push(error.error().to_string()),
-            gst::MessageView::Warning(warning) => texts.warnings.push(warning.error().to_string()),
-            gst::MessageView::Info(info) => texts.infos.push(info.error().to_string()),
-            _ => {}
-        }
+        texts.add(&message);
+    }
+    texts
+}
+
+/// The texts until there are enough of them: messages about requests are posted on threads of the scheduler.
+pub fn texts_until(bus: &gst::Bus, enough: impl Fn(&Texts) -> bool) -> Texts {
+    let mut texts = texts(bus);
+    while !enough(&texts) {
+        let message = bus.timed_pop(gst::ClockTime::from_seconds(20));
+        texts.add(&message.expect("a message is missing"));
     }
     texts
 }

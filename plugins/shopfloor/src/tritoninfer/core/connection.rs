@@ -1,0 +1,255 @@
+//! Opening the model, in the background if the server is remote, and reading its contract again after it has changed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use inference::failure::OnFailure;
+use inference::scheduler::Client;
+use inference::{Contract, Error};
+use triton::{Endpoint, FailureKind, ServerPool};
+
+use super::CAT;
+use super::dispatcher::Dispatcher;
+use super::open_model::{self, OpenModel};
+use crate::tritoninfer::settings::Settings;
+
+/// Time between attempts to open a model, or to read its contract: it doubles up to the second value.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// The open model, or the way to it.
+#[derive(Default)]
+pub struct Connection {
+    state: Mutex<State>,
+    /// One thread reads the model's contract again.
+    rereading: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Incremented when the element leaves or enters NULL, so that threads of earlier times end.
+    generation: u64,
+    model: Option<Arc<OpenModel>>,
+}
+
+impl Connection {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open model; `None` while closed or connecting.
+    pub fn open_model(&self) -> Option<Arc<OpenModel>> {
+        self.lock().model.clone()
+    }
+
+    /// Whether the model's contract is being read again.
+    pub fn is_rereading(&self) -> bool {
+        self.rereading.load(Ordering::Acquire)
+    }
+
+    /// Opens the model: at once if the server is in this process, otherwise in the background, since the network must not
+    /// hold a change of state.
+    ///
+    /// # Errors
+    /// If the settings are invalid or, for a server in this process, the model cannot be opened.
+    pub fn open(&self, dispatcher: &Arc<Dispatcher>, pool: ServerPool) -> Result<(), Error> {
+        let settings = dispatcher.settings();
+        let endpoint = open_model::endpoint(&settings)?;
+        let generation = {
+            let mut state = self.lock();
+            state.generation += 1;
+            state.generation
+        };
+        let opening = Opening {
+            dispatcher: Arc::downgrade(dispatcher),
+            generation,
+            settings,
+            pool,
+        };
+        match endpoint {
+            Endpoint::Grpc(_) => {
+                in_background("triton-open", move || opening.retry(&endpoint));
+                Ok(())
+            }
+            _ => opening.attempt(&endpoint),
+        }
+    }
+
+    /// Closes the model. Does not wait for threads that are opening it.
+    pub fn close(&self) {
+        let model = {
+            let mut state = self.lock();
+            state.generation += 1;
+            state.model.take()
+        };
+        drop(model); // after the lock is released, since the last user of a server closes it
+    }
+
+    fn is_current(&self, generation: u64) -> bool {
+        self.lock().generation == generation
+    }
+
+    /// Reads the model's contract again in the background, until the server has it: after the model has refused a request or
+    /// was not there.
+    pub fn reread(&self, dispatcher: &Arc<Dispatcher>, open: &Arc<OpenModel>) {
+        if self.rereading.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let rereading = Rereading {
+            dispatcher: Arc::downgrade(dispatcher),
+            generation: self.lock().generation,
+            settings: dispatcher.settings(),
+            old: Arc::downgrade(open),
+        };
+        in_background("triton-reread", move || rereading.retry());
+    }
+}
+
+/// Runs `work` on a thread of its own, which may wait for the network.
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = thread::Builder::new().name(name.into()).spawn(work) {
+        gst::error!(CAT, "cannot start the thread {name}: {error}");
+    }
+}
+
+/// Delays between attempts, with jitter, without end.
+fn delays() -> impl Iterator<Item = Duration> {
+    let delays = ExponentialBuilder::default()
+        .with_min_delay(DELAYS.0)
+        .with_max_delay(DELAYS.1)
+        .with_jitter()
+        .without_max_times();
+    delays.build()
+}
+
+/// A model that is being opened.
+struct Opening {
+    dispatcher: Weak<Dispatcher>,
+    generation: u64,
+    settings: Settings,
+    pool: ServerPool,
+}
+
+impl Opening {
+    /// Attempts to open the model until it is open, cannot be used, or is no longer needed.
+    fn retry(&self, endpoint: &Endpoint) {
+        for delay in delays() {
+            let Err(error) = self.attempt(endpoint) else {
+                return;
+            };
+            let Some(dispatcher) = self.current() else {
+                return;
+            };
+            let (policy, element) = (dispatcher.policy(), dispatcher.element());
+            let waits = error.failure_kind() == FailureKind::ServerAway && policy != OnFailure::Fail;
+            let Some(element) = element else { return };
+            if !waits {
+                dispatcher.reporter.end(&element, &error);
+                dispatcher.queue.fail(gst::FlowError::Error);
+                return;
+            }
+            if dispatcher.reporter.failed(&error, policy) {
+                dispatcher.reporter.post(&element);
+            }
+            drop((dispatcher, element)); // they are not kept alive by a server that is away
+            thread::sleep(delay);
+        }
+    }
+
+    fn attempt(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let server = open_model::server(endpoint, &self.pool)?;
+        let model = OpenModel::open(&self.settings, &server, client(&self.dispatcher))?;
+        if let Some(dispatcher) = self.current() {
+            dispatcher.opened(self.generation, model);
+        }
+        Ok(())
+    }
+
+    /// The element, if it still needs the model.
+    fn current(&self) -> Option<Arc<Dispatcher>> {
+        let dispatcher = self.dispatcher.upgrade()?;
+        dispatcher.connection.is_current(self.generation).then_some(dispatcher)
+    }
+}
+
+/// A model whose contract is being read again.
+struct Rereading {
+    dispatcher: Weak<Dispatcher>,
+    generation: u64,
+    settings: Settings,
+    old: Weak<OpenModel>,
+}
+
+impl Rereading {
+    fn retry(&self) {
+        for delay in delays() {
+            if self.attempt() {
+                break;
+            }
+            thread::sleep(delay);
+        }
+        if let Some(dispatcher) = self.dispatcher.upgrade() {
+            dispatcher.connection.rereading.store(false, Ordering::Release);
+        }
+    }
+
+    /// True if there is nothing more to do.
+    fn attempt(&self) -> bool {
+        let (Some(dispatcher), Some(old)) = (self.dispatcher.upgrade(), self.old.upgrade()) else {
+            return true;
+        };
+        if !dispatcher.connection.is_current(self.generation) {
+            return true;
+        }
+        match old.reopen(&self.settings, client(&self.dispatcher)) {
+            Ok(new) if !old.has_changed(&new) => true,
+            Ok(new) if is_same_task(old.session.contract(), new.session.contract()) => {
+                gst::info!(CAT, "{}: the model has changed", new.session.contract().model);
+                dispatcher.opened(self.generation, new);
+                true
+            }
+            Ok(new) => {
+                let (old_contract, contract) = (old.session.contract(), new.session.contract());
+                let error = Error::ModelChanged {
+                    model: contract.model.clone(),
+                    before: old_contract.to_string(),
+                    now: contract.to_string(),
+                };
+                dispatcher.end(&old, error);
+                true
+            }
+            Err(error) => !matches!(
+                error.failure_kind(),
+                FailureKind::ServerAway | FailureKind::ModelAway | FailureKind::Late
+            ),
+        }
+    }
+}
+
+/// Whether elements downstream can use the outputs of both.
+fn is_same_task(old: &Contract, new: &Contract) -> bool {
+    std::mem::discriminant(&old.task) == std::mem::discriminant(&new.task)
+}
+
+fn client(dispatcher: &Weak<Dispatcher>) -> Weak<dyn Client> {
+    dispatcher.clone()
+}
+
+impl Dispatcher {
+    /// Frames go to `model` from now on.
+    fn opened(self: &Arc<Self>, generation: u64, model: OpenModel) {
+        let model = Arc::new(model);
+        let replaced = {
+            let mut state = self.connection.lock();
+            if state.generation != generation {
+                return;
+            }
+            state.model.replace(Arc::clone(&model))
+        };
+        drop(replaced);
+        self.notify(&model, self.reporter.succeeded());
+        self.offer(&model); // frames that have waited for it
+    }
+}

@@ -1,0 +1,357 @@
+//! From a waiting frame to its result: the element's turns at the scheduler, its requests, and what becomes of those that fail.
+//!
+//! It is shared by the streaming thread, the source pad's task, the scheduler's threads and the callbacks of requests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+use inference::failure::{Action, Attempt, OnFailure};
+use inference::reorder::{Outcome, Ticket};
+use inference::scheduler::{Client, Place};
+use inference::{Error, RegionOutputs, Timings};
+use people::SkipReason;
+use triton::FailureKind;
+
+use super::CAT;
+use super::attach;
+use super::connection::Connection;
+use super::frame_queue::FrameQueue;
+use super::open_model::OpenModel;
+use super::policy;
+use super::report::Reporter;
+use crate::tritoninfer::settings::Settings;
+use crate::video;
+
+/// Time between looks whether a server that does not respond is available again; costs no network access.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The element's frames, requests and their outcomes.
+#[derive(Default)]
+pub struct Dispatcher {
+    /// The core, once it exists.
+    element: glib::WeakRef<gst::Element>,
+    /// The properties, which are those of the bin.
+    pub properties: Arc<Mutex<Settings>>,
+    /// The properties when the element left NULL: those that may change in READY only are taken from here.
+    opened_with: Mutex<Settings>,
+    pub queue: FrameQueue,
+    pub reporter: Reporter,
+    pub connection: Connection,
+    /// The stream is not live, so it may be blocked.
+    file: AtomicBool,
+    /// A request has succeeded since the model was opened.
+    has_worked: AtomicBool,
+    /// Waiting frames do not ask for a turn: the server or the model is away.
+    holding: AtomicBool,
+    /// Time between frames, as reported in the latency.
+    interval: Mutex<Duration>,
+    timings: Mutex<Timings>,
+}
+
+impl Dispatcher {
+    /// Sets the element that messages come from.
+    pub fn set_element(&self, element: &gst::Element) {
+        self.element.set(Some(element));
+    }
+
+    /// The element, while it exists.
+    pub fn element(&self) -> Option<gst::Element> {
+        self.element.upgrade()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Settings {
+        let opened_with = self.opened_with.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let present = self.properties.lock().unwrap_or_else(PoisonError::into_inner);
+        present.while_open(opened_with)
+    }
+
+    /// Records whether the stream is live.
+    pub fn set_live(&self, live: bool) {
+        self.file.store(!live, Ordering::Relaxed);
+    }
+
+    /// Whether the stream is known not to be live.
+    pub fn is_file(&self) -> bool {
+        self.file.load(Ordering::Relaxed)
+    }
+
+    /// Number of frames that the element holds at most.
+    pub fn held(&self) -> usize {
+        let places = self.connection.open_model().map_or(1, |open| open.seat.places());
+        let during_latency = self.latency().as_secs_f64() / self.interval().as_secs_f64().max(0.001);
+        if self.is_file() {
+            places + 1
+        } else {
+            during_latency.ceil() as usize
+        }
+    }
+
+    /// How the stream treats failures.
+    pub fn policy(&self) -> OnFailure {
+        policy::on_failure(&self.settings(), !self.is_file())
+    }
+
+    /// The timings, locked.
+    pub fn timings(&self) -> MutexGuard<'_, Timings> {
+        self.timings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins anew with a model that is about to be opened.
+    pub fn reset(&self) {
+        let properties = self.properties.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.opened_with.lock().unwrap_or_else(PoisonError::into_inner) = properties;
+        self.reporter.reset();
+        self.has_worked.store(false, Ordering::Relaxed);
+        self.holding.store(false, Ordering::Relaxed);
+        *self.interval() = policy::UNKNOWN_INTERVAL;
+        *self.timings() = Timings::default();
+    }
+
+    fn interval(&self) -> MutexGuard<'_, Duration> {
+        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the time between frames, which is a part of the latency.
+    pub fn set_interval(&self, interval: Duration) {
+        let is_new = policy::is_new_interval(*self.interval(), interval);
+        if is_new {
+            *self.interval() = interval;
+            self.post_latency();
+        }
+    }
+
+    /// The latency that the element adds to a live stream.
+    pub fn latency(&self) -> Duration {
+        let response = self.connection.open_model().and_then(|open| open.seat.latency());
+        policy::latency(&self.settings(), response, *self.interval())
+    }
+
+    fn post_latency(&self) {
+        if let Some(element) = self.element() {
+            // An error means that there is no bus.
+            let _ = element.post_message(gst::message::Latency::builder().src(&element).build());
+        }
+    }
+
+    /// Whether frames can be sent, or wait until they can. Otherwise they pass without inference, which is reported.
+    pub fn is_sendable(self: &Arc<Self>, open: Option<&OpenModel>) -> bool {
+        let policy = self.policy();
+        let Some(open) = open else {
+            return policy == OnFailure::Hold;
+        };
+        match open.session.model().server().available() {
+            Err(error) if policy != OnFailure::Hold => {
+                self.notify(open, self.reporter.failed(&error.into(), policy));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    // ---- turns
+
+    /// Sends the oldest waiting frame at once if a place is free, otherwise asks for a turn.
+    pub fn offer(self: &Arc<Self>, open: &Arc<OpenModel>) {
+        if self.holding.load(Ordering::Relaxed) {
+            return;
+        }
+        match open.seat.take() {
+            Some(place) => self.send(open, place),
+            None => self.ask_for_turn(open),
+        }
+    }
+
+    fn ask_for_turn(&self, open: &OpenModel) {
+        if !self.holding.load(Ordering::Relaxed)
+            && let Some(stage) = self.queue.waiting_stage()
+        {
+            open.seat.wait(stage);
+        }
+    }
+
+    /// Samples the oldest waiting frame and sends its requests; asks for another turn if more frames wait.
+    fn send(self: &Arc<Self>, open: &Arc<OpenModel>, place: Place) {
+        let Some((ticket, frame)) = self.queue.take_waiting() else {
+            return;
+        };
+        let turn = Instant::now();
+        self.timings().wait.add(turn.saturating_duration_since(frame.arrived));
+        let settings = self.settings();
+        let options = policy::options(&settings, self.policy(), open.seat.latency());
+        let callback = {
+            let (this, open) = (Arc::clone(self), Arc::downgrade(open));
+            let attempt = (
+                frame.arrived,
+                frame.refusals,
+                options.timeout.is_some() && settings.timeout > 0,
+            );
+            move |result: Result<RegionOutputs, Error>| this.responded(&open, ticket, attempt, turn, result)
+        };
+        let sent = gst_video::VideoFrameRef::from_buffer_ref_readable(&frame.buffer, &frame.info)
+            .map_err(|error| error.to_string())
+            .and_then(|mapped| {
+                let image = video::image(&mapped).map_err(|error| error.to_string())?;
+                let submit = |sampler: &mut _| {
+                    open.session
+                        .submit(sampler, &image, &frame.regions, options, Some(place), callback)
+                };
+                let submitted = open.with_sampler(submit).and_then(|submitted| submitted);
+                submitted.map_err(|error| error.to_string())
+            });
+        match &sent {
+            Ok(()) => self.timings().convert.add(turn.elapsed()),
+            Err(_) => drop(self.queue.complete(ticket, Outcome::Skipped(SkipReason::Failed))),
+        }
+        if let Some(element) = self.element() {
+            self.reporter
+                .readable(&element, sent.as_ref().copied().map_err(String::as_str));
+        }
+        self.ask_for_turn(open);
+    }
+
+    // ---- responses, on threads of the server
+
+    /// The response to a frame's requests, or the first error.
+    fn responded(
+        self: &Arc<Self>,
+        open: &Weak<OpenModel>,
+        ticket: Ticket,
+        (arrived, refusals, is_limited): (Instant, u32, bool),
+        sent: Instant,
+        result: Result<RegionOutputs, Error>,
+    ) {
+        let mut timings = self.timings();
+        timings.inference.add(arrived.elapsed());
+        timings.request.add(sent.elapsed());
+        drop(timings);
+        let Some(open) = open.upgrade() else {
+            return; // the element has been stopped
+        };
+        let decoded = result.and_then(|outputs| attach::decode(&open.session, open.region, outputs));
+        match decoded {
+            Ok(decoded) => {
+                self.has_worked.store(true, Ordering::Relaxed);
+                self.notify(&open, self.reporter.succeeded());
+                self.queue.complete(ticket, Outcome::Responded(decoded));
+            }
+            Err(error) => {
+                gst::debug!(CAT, "{error}");
+                let attempt = Attempt {
+                    kind: error.failure_kind(),
+                    refusals,
+                    has_worked: self.has_worked.load(Ordering::Relaxed),
+                    is_limited,
+                };
+                self.failed(&open, ticket, attempt, error);
+            }
+        }
+    }
+
+    fn failed(self: &Arc<Self>, open: &Arc<OpenModel>, ticket: Ticket, attempt: Attempt, error: Error) {
+        let policy = self.policy();
+        let changed = matches!(attempt.kind, FailureKind::ModelAway | FailureKind::Refused);
+        match attempt.action(policy) {
+            Action::End => return self.end(open, error),
+            Action::Pass => {
+                self.notify(open, self.reporter.failed(&error, policy));
+                self.queue.complete(ticket, Outcome::Skipped(SkipReason::Failed));
+            }
+            Action::Hold => {
+                self.notify(open, self.reporter.failed(&error, policy));
+                self.hold(open, ticket, attempt.refusals);
+            }
+            Action::Retry => {
+                self.timings().retried += 1;
+                self.hold(open, ticket, attempt.refusals + 1);
+            }
+        }
+        if changed {
+            self.connection.reread(self, open);
+        }
+    }
+
+    /// Ends the stream with an error.
+    pub fn end(self: &Arc<Self>, open: &OpenModel, error: Error) {
+        let this = Arc::clone(self);
+        open.seat.run(move || {
+            if let Some(element) = this.element() {
+                this.reporter.end(&element, &error);
+            }
+            this.queue.fail(gst::FlowError::Error);
+        });
+    }
+
+    /// Posts what the reporter has recorded, if `changed`.
+    pub fn notify(self: &Arc<Self>, open: &OpenModel, changed: bool) {
+        if changed {
+            let this = Arc::clone(self);
+            open.seat.run(move || {
+                if let Some(element) = this.element() {
+                    this.reporter.post(&element);
+                }
+            });
+        }
+    }
+
+    // ---- frames that wait for the server
+
+    /// Returns a frame to the queue, to be sent again once the server is available.
+    fn hold(self: &Arc<Self>, open: &Arc<OpenModel>, ticket: Ticket, refusals: u32) {
+        self.queue.return_waiting(ticket, refusals);
+        if !self.holding.swap(true, Ordering::Relaxed) {
+            self.look_again(open);
+        }
+    }
+
+    fn look_again(self: &Arc<Self>, open: &Arc<OpenModel>) {
+        let (this, weak) = (Arc::downgrade(self), Arc::downgrade(open));
+        open.seat.run_after(LOOK, move || {
+            if let (Some(this), Some(open)) = (this.upgrade(), weak.upgrade()) {
+                this.resume(&open);
+            }
+        });
+    }
+
+    /// Sends held frames if the server is available and the model is not being asked what it is.
+    fn resume(self: &Arc<Self>, open: &Arc<OpenModel>) {
+        let is_available = open.session.model().server().available().is_ok();
+        let ready = is_available && !self.connection.is_rereading();
+        if !ready && self.policy() == OnFailure::Hold {
+            return self.look_again(open);
+        }
+        self.holding.store(false, Ordering::Relaxed);
+        // The model may have been opened anew.
+        self.offer(&self.connection.open_model().unwrap_or_else(|| Arc::clone(open)));
+    }
+
+    /// The settings have changed while frames may be held.
+    pub fn settings_changed(&self) {
+        let settings = self.settings();
+        if let Some(open) = self.connection.open_model() {
+            open.seat.set_weight(settings.weight);
+        }
+        let stuck = self.reporter.state() != inference::State::Ready;
+        if stuck && self.policy() != OnFailure::Hold {
+            self.holding.store(false, Ordering::Relaxed);
+            self.queue.skip_all(SkipReason::Failed);
+        }
+    }
+}
+
+impl Client for Dispatcher {
+    fn turn(self: Arc<Self>, place: Place) {
+        if !self.holding.load(Ordering::Relaxed)
+            && let Some(open) = self.connection.open_model()
+        {
+            self.send(&open, place);
+        }
+    }
+
+    fn latency_changed(&self) {
+        self.post_latency();
+    }
+}
