@@ -254,6 +254,12 @@ impl Seat {
         self.with_model(|model| model.places.number()).unwrap_or(1)
     }
 
+    /// Corrects the number of places that the model's configuration suggests, unless measurements have changed it.
+    pub fn configure_places(&self, places: usize) {
+        self.with_model(|model| model.places.configure(places));
+        self.scheduler.dispatch();
+    }
+
     /// Number of the client's requests that the server has not released.
     pub fn in_flight(&self) -> usize {
         self.with_model(|model| model.turns.in_flight(self.client))

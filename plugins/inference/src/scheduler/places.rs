@@ -24,9 +24,10 @@ const PAUSE_AFTER_GAIN: Duration = Duration::from_secs(3);
 /// measurements with the present number.
 #[derive(Clone, Debug)]
 pub struct Places {
+    /// The number that the configuration suggests.
+    configured: usize,
     /// The present number, without the experiment.
     number: usize,
-    max: usize,
     phase: Phase,
     window: Window,
     next_experiment: Option<Instant>,
@@ -77,13 +78,21 @@ impl Places {
     pub fn new(configured: usize) -> Self {
         let number = configured.max(1);
         Self {
+            configured: number,
             number,
-            max: number.saturating_mul(MOST),
             phase: Phase::Present,
             window: Window::default(),
             next_experiment: None,
             pause: PAUSE.0,
             fewer_next: false,
+        }
+    }
+
+    /// Starts again from another configuration, unless measurements have led away from the present one.
+    pub fn configure(&mut self, configured: usize) {
+        let untouched = self.number == self.configured && self.phase == Phase::Present;
+        if untouched && configured.max(1) != self.configured {
+            *self = Self::new(configured);
         }
     }
 
@@ -137,7 +146,8 @@ impl Places {
 
     /// The number to try: one more and one less in turn, within the limits.
     fn candidate(&mut self) -> usize {
-        let fewer = (self.fewer_next && self.number > 1) || self.number == self.max;
+        let max = self.configured.saturating_mul(MOST);
+        let fewer = (self.fewer_next && self.number > 1) || self.number >= max;
         self.fewer_next = !fewer;
         if fewer {
             (self.number - 1).max(1)
@@ -219,6 +229,16 @@ mod tests {
             during += u32::from(number != 2);
         }
         assert!(during > 0 && during * 50 < all, "{during} of {all} completions");
+    }
+
+    #[test]
+    fn another_configuration_counts_until_measurements_have_shown_better() {
+        let mut places = Places::new(1);
+        places.configure(2);
+        assert_eq!(places.number(), 2);
+        play(&mut places, Instant::now(), 600.0, true, instances(3, 20.0));
+        places.configure(1);
+        assert_eq!(places.number, 3);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct TritonInfer {
         default = Settings::default().weight, blurb = "Share of the model's inferences relative to other elements that use it")]
     #[property(name = "latency", type = u32, get, set, member = latency, mutable_ready, blurb =
         "Maximum time that a live frame waits for its response, in milliseconds (0 = measured)")]
+    #[property(name = "stats-interval", type = u32, get, set, member = stats_interval, mutable_playing, blurb =
+        "Time between element messages with the statistics, in milliseconds (0 = none)")]
     settings: Arc<Mutex<Settings>>,
     #[property(name = "status", type = String, get = Self::status, blurb =
         "'closed', 'ready', or 'connecting', 'degraded' or 'failed' and the reason")]
@@ -177,6 +179,10 @@ impl BinImpl for TritonInfer {
                 .debug_if_some(info.debug().as_deref())
                 .src(&*obj)
                 .build(),
+            gst::MessageView::Element(element) => match element.structure() {
+                Some(structure) => gst::message::Element::builder(structure.to_owned()).src(&*obj).build(),
+                None => message,
+            },
             _ => message,
         };
         self.parent_handle_message(ours);

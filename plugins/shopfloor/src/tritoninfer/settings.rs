@@ -73,6 +73,7 @@ pub struct Settings {
     pub priority: u32,
     pub weight: u32,
     pub latency: u32,
+    pub stats_interval: u32,
 }
 
 impl Default for Settings {
@@ -91,6 +92,7 @@ impl Default for Settings {
             priority: 0,
             weight: 1,
             latency: 0,
+            stats_interval: 0,
         }
     }
 }
@@ -105,6 +107,7 @@ impl Settings {
             timeout: self.timeout,
             priority: self.priority,
             weight: self.weight,
+            stats_interval: self.stats_interval,
             ..opened
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use inference::Spread;
+use triton::StatisticDuration;
 
 use super::core::Dispatcher;
 
@@ -11,6 +12,10 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
     let nanoseconds = |duration: Duration| duration.as_nanos() as u64;
     let (pending, late) = dispatcher.queue.counts();
     let open = dispatcher.connection.open_model();
+    if let Some(open) = &open {
+        dispatcher.server_times.refresh(open);
+    }
+    let server = dispatcher.server_times.get();
     let memory = open
         .as_ref()
         .map(|open| open.session.model().memory_use())
@@ -51,5 +56,21 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
             builder = builder.field(format!("{stage}-{name}"), nanoseconds(spread.quantile(quantile)));
         }
     }
-    builder.build()
+    let (queue, compute) = (mean(server.queue), mean(server.compute));
+    builder
+        .field("queue-count", server.queue.count)
+        .field("queue-mean", nanoseconds(queue))
+        .field("compute-count", server.compute.count)
+        .field("compute-mean", nanoseconds(compute))
+        .field(
+            "wire-mean",
+            nanoseconds(timings.request.mean().saturating_sub(queue + compute)),
+        )
+        .build()
+}
+
+/// The server reports sums, so there are means and no quantiles.
+fn mean(total: StatisticDuration) -> Duration {
+    let count = u32::try_from(total.count).unwrap_or(u32::MAX);
+    total.time.checked_div(count).unwrap_or_default()
 }

@@ -19,6 +19,9 @@ use crate::tritoninfer::settings::Settings;
 /// Time between attempts to open a model, or to read its contract: it doubles up to the second value.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// Time after which the server's statistics tell which step of an ensemble is the slowest.
+const MEASURED_AFTER: Duration = Duration::from_secs(3);
+
 /// The open model, or the way to it.
 #[derive(Default)]
 pub struct Connection {
@@ -108,7 +111,7 @@ impl Connection {
 }
 
 /// Runs `work` on a thread of its own, which may wait for the network.
-fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
+pub fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
     if let Err(error) = thread::Builder::new().name(name.into()).spawn(work) {
         gst::error!(CAT, "cannot start the thread {name}: {error}");
     }
@@ -249,7 +252,16 @@ impl Dispatcher {
             state.model.replace(Arc::clone(&model))
         };
         drop(replaced);
+        let weak = Arc::downgrade(&model);
+        model.seat.run_after(MEASURED_AFTER, move || {
+            in_background("triton-statistics", move || {
+                if let Some(model) = weak.upgrade() {
+                    model.measure_places();
+                }
+            });
+        });
         self.notify(&model, self.reporter.succeeded());
+        self.post_stats_later(&model);
         self.offer(&model); // frames that have waited for it
     }
 }

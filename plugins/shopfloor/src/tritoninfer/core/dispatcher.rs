@@ -22,7 +22,9 @@ use super::frame_queue::FrameQueue;
 use super::open_model::OpenModel;
 use super::policy;
 use super::report::Reporter;
+use super::server_times::ServerTimes;
 use crate::tritoninfer::settings::Settings;
+use crate::tritoninfer::stats;
 use crate::video;
 
 /// Time between looks whether a server that does not respond is available again; costs no network access.
@@ -49,6 +51,9 @@ pub struct Dispatcher {
     /// Time between frames, as reported in the latency.
     interval: Mutex<Duration>,
     timings: Mutex<Timings>,
+    pub server_times: Arc<ServerTimes>,
+    /// Statistics are being posted at intervals.
+    posting: AtomicBool,
 }
 
 impl Dispatcher {
@@ -109,6 +114,7 @@ impl Dispatcher {
         self.holding.store(false, Ordering::Relaxed);
         *self.interval() = policy::UNKNOWN_INTERVAL;
         *self.timings() = Timings::default();
+        self.server_times.reset();
     }
 
     fn interval(&self) -> MutexGuard<'_, Duration> {
@@ -328,17 +334,39 @@ impl Dispatcher {
         self.offer(&self.connection.open_model().unwrap_or_else(|| Arc::clone(open)));
     }
 
-    /// The settings have changed while frames may be held.
-    pub fn settings_changed(&self) {
+    /// The settings have changed; frames may be held.
+    pub fn settings_changed(self: &Arc<Self>) {
         let settings = self.settings();
         if let Some(open) = self.connection.open_model() {
             open.seat.set_weight(settings.weight);
+            self.post_stats_later(&open);
         }
         let stuck = self.reporter.state() != inference::State::Ready;
         if stuck && self.policy() != OnFailure::Hold {
             self.holding.store(false, Ordering::Relaxed);
             self.queue.skip_all(SkipReason::Failed);
         }
+    }
+}
+
+impl Dispatcher {
+    /// Posts the statistics at the interval that the settings name, as long as the model is open.
+    pub fn post_stats_later(self: &Arc<Self>, open: &Arc<OpenModel>) {
+        let interval = self.settings().stats_interval;
+        if interval == 0 || self.posting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (this, weak) = (Arc::downgrade(self), Arc::downgrade(open));
+        open.seat.run_after(Duration::from_millis(interval.into()), move || {
+            let Some(this) = this.upgrade() else { return };
+            this.posting.store(false, Ordering::Release);
+            if let (Some(open), Some(element)) = (weak.upgrade(), this.element()) {
+                let stats = stats::structure(&this);
+                // An error means that there is no bus.
+                let _ = element.post_message(gst::message::Element::builder(stats).src(&element).build());
+                this.post_stats_later(&open);
+            }
+        });
     }
 }
 

@@ -18,6 +18,7 @@ mod policy;
 mod queries;
 mod regions;
 mod report;
+mod server_times;
 mod stream;
 
 pub(super) use dispatcher::Dispatcher;

@@ -67,6 +67,15 @@ impl OpenModel {
         })
     }
 
+    /// Corrects the number of places of an ensemble once it is known which of its steps is the slowest. Waits for the server.
+    pub fn measure_places(&self) {
+        let model = self.session.model();
+        if !model.description().steps.is_empty() {
+            let places = useful_places(model.server(), model.description(), self.region);
+            self.seat.configure_places(places);
+        }
+    }
+
     /// Takes a sampler, or makes one if all are in use.
     pub fn with_sampler<T>(&self, sample: impl FnOnce(&mut Sampler) -> T) -> Result<T, SampleError> {
         let lock = || self.samplers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -130,9 +130,9 @@ type End = fn(&super::script::File);
 fn a_stop_or_a_flush_ends_a_hold_promptly() {
     let ends: [(&str, End); 3] = [
         ("NULL", |file| _ = file.element.set_state(gst::State::Null)),
-        ("READY", |file| drop(file.element.set_state(gst::State::Ready))),
+        ("READY", |file| _ = file.element.set_state(gst::State::Ready)),
         ("FLUSH", |file| {
-            drop(file.source.push_event(gst::event::FlushStart::new()))
+            _ = file.source.push_event(gst::event::FlushStart::new())
         }),
     ];
     for (name, end) in ends {

@@ -204,3 +204,19 @@ fn a_flush_that_ends_after_a_stop_leaves_no_task() {
     sink.send_event(gst::event::FlushStop::new(true));
     assert_eq!(source.task_state(), gst::TaskState::Stopped);
 }
+
+#[test]
+fn statistics_are_posted_at_intervals() {
+    let (mut harness, bus, script) = tensors("stats-interval=10");
+    script.release();
+    harness.push_and_pull(frame(0)).unwrap();
+    let stats = std::iter::from_fn(|| bus.timed_pop(gst::ClockTime::from_seconds(20)))
+        .filter_map(|message| Some((message.src().cloned(), message.structure()?.to_owned())))
+        .find(|(_, stats)| stats.name() == "tritoninfer-stats" && stats.get::<u64>("inferred") == Ok(1));
+    let (source, stats) = stats.expect("the next message has the frame");
+    assert_eq!(source, Some(harness.element().unwrap().upcast()));
+    for stage in ["wait", "convert", "request", "push"] {
+        assert_eq!(stats.get::<u64>(format!("{stage}-count")), Ok(1), "{stage}");
+        assert!(stats.get::<u64>(format!("{stage}-p99")).unwrap() >= stats.get::<u64>(format!("{stage}-p50")).unwrap());
+    }
+}
