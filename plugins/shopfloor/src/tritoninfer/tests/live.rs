@@ -220,3 +220,26 @@ fn statistics_are_posted_at_intervals() {
         assert!(stats.get::<u64>(format!("{stage}-p99")).unwrap() >= stats.get::<u64>(format!("{stage}-p50")).unwrap());
     }
 }
+
+#[test]
+fn a_small_pool_never_runs_dry() {
+    let (mut harness, _bus, script) = tensors(ONE_PLACE);
+    let (caps, size) = (super::script::caps(16), frame(0).size() as u32);
+    let pool = gst::BufferPool::new();
+    let mut config = pool.config();
+    config.set_params(Some(&caps), size, 0, 6);
+    pool.set_config(config).unwrap();
+    pool.set_active(true).unwrap();
+    for n in 0..30 {
+        let at_once = gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT);
+        let mut buffer = pool.acquire_buffer(Some(&at_once)).expect("a buffer is free");
+        buffer.get_mut().unwrap().set_pts(super::script::FRAME * n);
+        harness.push(buffer).unwrap();
+    }
+    script.take(1).remove(0).respond();
+    script.take(1).remove(0).respond();
+    for n in 0..30 {
+        assert_eq!(number(&harness.pull().unwrap()), n);
+    }
+    pool.set_active(false).unwrap();
+}
