@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use tonic::{Response as GrpcResponse, Status};
 
+use super::channel::ServerClient;
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
     SystemSharedMemoryUnregisterRequest,
 };
 use super::runtime::Runtime;
-use super::servers::{ServerClient, Servers};
+use super::servers::Servers;
 use super::status::Failure;
 use super::{describe, message};
 use crate::memory::{BufferPool, Lease, MemoryUse};

@@ -2,6 +2,7 @@
 //!
 //! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
+mod channel;
 mod client;
 mod describe;
 #[rustfmt::skip]

@@ -6,30 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::{timeout, timeout_at};
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-use super::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
+use super::channel::{ServerClient, client};
 use super::inference::{ModelInferRequest, ModelInferResponse, ServerReadyRequest};
 use super::status::{Failure, is_unavailable, reason};
-use crate::{Address, Grpc};
-
-/// Maximum time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::Grpc;
 
 /// Maximum time of a call other than inference.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Interval of HTTP/2 pings while requests are waiting, and maximum time of the reply. gRPC servers close connections
-/// with three pings in a row without data; at this interval that is longer than any inference.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Maximum message size: that of protobuf, which is also Triton's limit.
-const MAX_MESSAGE: usize = i32::MAX as usize;
-
-/// A client of one server. It connects at the first call and reconnects after a failure.
-pub(super) type ServerClient = GrpcInferenceServiceClient<Channel>;
 
 /// The servers of an endpoint.
 pub(super) struct Servers {
@@ -124,19 +109,6 @@ impl Servers {
     fn described(&self, index: usize, status: &Status) -> String {
         format!("{}: {}", self.endpoint.addresses[index], reason(status))
     }
-}
-
-fn client(address: &Address) -> Result<ServerClient, String> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"));
-    let endpoint = endpoint.map_err(|error| format!("{address}: {error}"))?;
-    let channel = endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .connect_lazy();
-    Ok(ServerClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE))
 }
 
 /// The call, limited to [`CALL_TIMEOUT`]; after that the server counts as unavailable.
