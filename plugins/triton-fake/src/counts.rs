@@ -12,7 +12,9 @@ pub struct Counts {
     pub connections: usize,
     /// Connections that are open now.
     pub open: usize,
-    /// Inference requests.
+    /// ServerReady requests.
+    pub ready: usize,
+    /// Inference requests, including those that were refused.
     pub inferences: usize,
     /// Inference requests that the client cancelled before they were answered.
     pub cancelled: usize,

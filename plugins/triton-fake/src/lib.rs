@@ -1,5 +1,6 @@
 //! A KServe v2 server inside the test process: scripted models, answers at any time and in any order, counted connections
-//! and requests, stop and restart on the same port.
+//! and requests, stop and restart on the same port, and the faults of servers and networks: a server that hangs, refuses,
+//! stops, or has other models.
 //!
 //! ```
 //! use triton_fake::{Model, Server, Tensor};
@@ -18,8 +19,11 @@
 //! Its protocol code is generated from Triton's published definition in `proto/`, not from the client's.
 #![forbid(unsafe_code)]
 
+mod black_hole;
 mod connection;
 mod counts;
+mod faults;
+mod hold;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
 mod inference;
@@ -27,8 +31,10 @@ mod model;
 mod server;
 mod service;
 
+pub use black_hole::BlackHole;
 pub use counts::Counts;
-pub use model::{Call, Hold, Model, Tensor};
+pub use hold::Hold;
+pub use model::{Call, Model, Tensor};
 pub use server::Server;
 pub use tonic::Code;
 

@@ -1,17 +1,17 @@
 //! Scripted models, and the calls that the scripts answer.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
+use crate::hold::Hold;
 use crate::inference::model_input::Format;
 use crate::inference::model_metadata_response::TensorMetadata;
 use crate::inference::{ModelConfig, ModelInput, ModelMetadataResponse, ModelParameter, ModelTransactionPolicy};
-use crate::lock;
 
 type Script = dyn Fn(Call) + Send + Sync;
 
@@ -112,39 +112,9 @@ impl Model {
     /// Holds the response to `ModelConfig` back until [`Hold::release`]: a server that takes its time to describe a model.
     #[must_use]
     pub fn held(mut self) -> (Self, Arc<Hold>) {
-        let hold = Arc::new(Hold {
-            asked: (Mutex::new(false), Condvar::new()),
-            released: Semaphore::new(0),
-        });
+        let hold = Arc::new(Hold::default());
         self.hold = Some(Arc::clone(&hold));
         (self, hold)
-    }
-}
-
-/// A held response to `ModelConfig`.
-#[derive(Debug)]
-pub struct Hold {
-    asked: (Mutex<bool>, Condvar),
-    released: Semaphore,
-}
-
-impl Hold {
-    /// Waits until a client has asked, at most `limit`, and returns whether one has.
-    pub fn wait(&self, limit: Duration) -> bool {
-        let (asked, changed) = &self.asked;
-        let waited = changed.wait_timeout_while(lock(asked), limit, |asked| !*asked);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    /// Responds to this and all later calls.
-    pub fn release(&self) {
-        self.released.close();
-    }
-
-    pub(crate) async fn pass(&self) {
-        *lock(&self.asked.0) = true;
-        self.asked.1.notify_all();
-        let _closed = self.released.acquire().await;
     }
 }
 
@@ -193,8 +163,10 @@ pub struct Call {
     pub inputs: Vec<Tensor>,
     /// The parameter `priority` of the request, if it is an `int64`.
     pub priority: Option<i64>,
-    /// The client's deadline, measured from the start of the call, if it set one.
-    pub timeout: Option<Duration>,
+    /// The parameter `timeout` of the request, in microseconds, if it is an `int64`.
+    pub timeout: Option<i64>,
+    /// The client's gRPC deadline, measured from the start of the call, if it set one.
+    pub deadline: Option<Duration>,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -202,6 +174,11 @@ impl Call {
     /// Answers with `outputs`.
     pub fn answer(self, outputs: Vec<Tensor>) {
         let _ = self.answer.send(Ok(outputs)); // the client may have cancelled
+    }
+
+    /// Whether the client no longer waits for the answer. Triton from 2.74 on drops such a request before it is executed.
+    pub fn is_cancelled(&self) -> bool {
+        self.answer.is_closed()
     }
 
     /// Answers with an error.

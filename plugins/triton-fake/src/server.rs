@@ -2,20 +2,21 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_stream::StreamExt;
 use tonic::transport::server::TcpIncoming;
 
 use crate::connection::Connection;
 use crate::counts::{Counter, Counts};
+use crate::hold::Hold;
 use crate::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
+use crate::lock;
 use crate::model::Model;
 use crate::service::{Service, State};
 
@@ -26,10 +27,13 @@ pub struct Server {
     _reserved: TcpSocket,
     state: Arc<State>,
     running: Option<Running>,
+    /// Dropped to thaw the thread.
+    frozen: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 /// The thread that serves.
 struct Running {
+    handle: Handle,
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -46,6 +50,7 @@ impl Server {
             _reserved: reserved,
             state: Arc::new(State::new(models)),
             running: None,
+            frozen: Mutex::default(),
         };
         server.restart()?;
         Ok(server)
@@ -58,8 +63,9 @@ impl Server {
 
     /// Closes all connections, drops all calls, and stops listening.
     pub fn stop(&mut self) {
-        if let Some(Running { end, thread }) = self.running.take() {
+        if let Some(Running { end, thread, .. }) = self.running.take() {
             drop(end);
+            self.thaw();
             let _ = thread.join(); // a panic of the thread shows in the test's output
         }
     }
@@ -76,18 +82,78 @@ impl Server {
             bound(self.address)?.listen(64)?
         };
         let (end, ended) = oneshot::channel();
+        let handle = runtime.handle().clone();
         let state = Arc::clone(&self.state);
         let thread = thread::Builder::new().name("triton-fake".into()).spawn(move || {
             runtime.spawn(serve(listener, state));
             let _dropped_sender = runtime.block_on(ended);
         })?;
-        self.running = Some(Running { end, thread });
+        self.running = Some(Running { handle, end, thread });
         Ok(())
+    }
+
+    /// Freezes the server until [`Self::thaw`] or [`Self::stop`], as SIGSTOP does a process: the kernel goes on accepting
+    /// connections, and nothing is answered. On return, the server is frozen.
+    pub fn freeze(&self) {
+        let Some(running) = &self.running else { return };
+        let ((thaw, thawed), (begin, begun)) = (mpsc::channel::<()>(), mpsc::channel());
+        running.handle.spawn(async move {
+            drop(begin);
+            let _dropped_sender = thawed.recv(); // blocks the thread
+        });
+        let _dropped_sender = begun.recv() as Result<(), _>;
+        *lock(&self.frozen) = Some(thaw);
+    }
+
+    /// Goes on after [`Self::freeze`].
+    pub fn thaw(&self) {
+        lock(&self.frozen).take();
     }
 
     /// Sets the response to `ServerReady`, true by default.
     pub fn set_ready(&self, ready: bool) {
-        self.state.ready.store(ready, Ordering::Relaxed);
+        self.state.faults().ready = ready;
+    }
+
+    /// Refuses inference requests and ServerReady as a Triton that is stopping, or accepts them again. Requests that are
+    /// waiting for an answer go on.
+    pub fn set_stopping(&self, stopping: bool) {
+        self.state.faults().stopping = stopping;
+    }
+
+    /// Refuses the registration of shared memory, as Triton from 2.68 on without `--allow-client-shm=true`.
+    pub fn refuse_shared_memory(&self) {
+        self.state.faults().refuses_shared_memory = true;
+    }
+
+    /// Holds the responses to ServerReady until [`Hold::release`]; other calls are answered.
+    pub fn hold_ready(&self) -> Arc<Hold> {
+        let hold = Arc::<Hold>::default();
+        self.state.faults().ready_hold = Some(Arc::clone(&hold));
+        hold
+    }
+
+    /// Holds the responses to all calls but inference until [`Self::release_calls`]: a server that accepts HTTP/2 and
+    /// answers nothing, if its models do not answer, either.
+    pub fn hold_calls(&self) {
+        self.state.faults().hold = Some(Arc::default());
+    }
+
+    /// Responds to held and later calls.
+    pub fn release_calls(&self) {
+        if let Some(hold) = self.state.faults().hold.take() {
+            hold.release();
+        }
+    }
+
+    /// Loads a model, or replaces the one of its name: a version that the new one does not have is unloaded.
+    pub fn load(&self, model: Model) {
+        self.state.load(model);
+    }
+
+    /// Unloads a model.
+    pub fn unload(&self, model: &str) {
+        self.state.unload(model);
     }
 
     /// The counts so far.

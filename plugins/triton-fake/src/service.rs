@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use crate::counts::Counter;
+use crate::faults::Faults;
 use crate::inference::grpc_inference_service_server::GrpcInferenceService;
 use crate::inference::infer_parameter::ParameterChoice;
 use crate::inference::model_infer_response::InferOutputTensor;
@@ -26,8 +26,8 @@ use crate::model::{Answer, Call, Model, Tensor};
 
 /// The state of a server, kept while it is stopped.
 pub(crate) struct State {
-    models: BTreeMap<String, Model>,
-    pub(crate) ready: AtomicBool,
+    models: Mutex<BTreeMap<String, Arc<Model>>>,
+    faults: Mutex<Faults>,
     pub(crate) counter: Arc<Counter>,
     /// Inference requests by model.
     requests: Mutex<BTreeMap<String, u64>>,
@@ -37,13 +37,40 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(models: impl IntoIterator<Item = Model>) -> Self {
-        let named = models.into_iter().map(|model| (model.metadata.name.clone(), model));
+        let named = models
+            .into_iter()
+            .map(|model| (model.metadata.name.clone(), Arc::new(model)));
         Self {
-            models: named.collect(),
-            ready: AtomicBool::new(true),
+            models: Mutex::new(named.collect()),
+            faults: Mutex::default(),
             counter: Arc::default(),
             requests: Mutex::default(),
             regions: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.faults)
+    }
+
+    pub(crate) fn load(&self, model: Model) {
+        self.unload(&model.metadata.name);
+        lock(&self.models).insert(model.metadata.name.clone(), Arc::new(model));
+    }
+
+    pub(crate) fn unload(&self, model: &str) {
+        if let Some(model) = lock(&self.models).remove(model) {
+            let versions = model.metadata.versions.iter();
+            let entries = versions.map(|version| format!("{}/{version}", model.metadata.name));
+            self.faults().unloaded.extend(entries);
+        }
+    }
+
+    /// Waits while the test holds the calls.
+    async fn pass(&self) {
+        let hold = self.faults().hold.clone();
+        if let Some(hold) = hold {
+            hold.pass().await;
         }
     }
 
@@ -58,17 +85,12 @@ impl State {
     }
 
     /// The model, or the status with which Triton rejects an unknown one.
-    fn model(&self, name: &str, version: &str) -> Result<&Model, Status> {
-        let model = self
-            .models
-            .get(name)
-            .ok_or_else(|| Status::not_found(format!("Request for unknown model: '{name}' is not found")))?;
-        if version.is_empty() || model.metadata.versions.iter().any(|served| served == version) {
-            return Ok(model);
-        }
-        Err(Status::not_found(format!(
-            "Request for unknown model: '{name}' version {version} is not found"
-        )))
+    fn model(&self, name: &str, version: &str) -> Result<Arc<Model>, Status> {
+        let model = lock(&self.models).get(name).cloned();
+        let serves = |model: &Arc<Model>| version.is_empty() || model.metadata.versions.iter().any(|v| v == version);
+        model
+            .filter(serves)
+            .ok_or_else(|| self.faults().not_loaded(name, version))
     }
 }
 
@@ -78,12 +100,19 @@ pub(crate) struct Service(pub(crate) Arc<State>);
 #[tonic::async_trait]
 impl GrpcInferenceService for Service {
     async fn server_ready(&self, _: Request<ServerReadyRequest>) -> Result<Response<ServerReadyResponse>, Status> {
-        let ready = self.0.ready.load(Ordering::Relaxed);
+        self.0.counter.change(|counts| counts.ready += 1);
+        self.0.pass().await;
+        let hold = self.0.faults().ready_hold.clone();
+        if let Some(hold) = hold {
+            hold.pass().await;
+        }
+        let ready = self.0.faults().server_ready()?;
         Ok(Response::new(ServerReadyResponse { ready }))
     }
 
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Result<Response<ModelReadyResponse>, Status> {
         let ModelReadyRequest { name, version } = request.into_inner();
+        self.0.pass().await;
         let ready = self.0.model(&name, &version).is_ok();
         Ok(Response::new(ModelReadyResponse { ready }))
     }
@@ -93,6 +122,7 @@ impl GrpcInferenceService for Service {
         request: Request<ModelMetadataRequest>,
     ) -> Result<Response<ModelMetadataResponse>, Status> {
         let ModelMetadataRequest { name, version } = request.into_inner();
+        self.0.pass().await;
         let model = self.0.model(&name, &version)?;
         Ok(Response::new(model.metadata.clone()))
     }
@@ -102,6 +132,7 @@ impl GrpcInferenceService for Service {
         request: Request<ModelConfigRequest>,
     ) -> Result<Response<ModelConfigResponse>, Status> {
         let ModelConfigRequest { name, version } = request.into_inner();
+        self.0.pass().await;
         let model = self.0.model(&name, &version)?;
         if let Some(hold) = &model.hold {
             hold.pass().await;
@@ -115,11 +146,10 @@ impl GrpcInferenceService for Service {
         request: Request<ModelStatisticsRequest>,
     ) -> Result<Response<ModelStatisticsResponse>, Status> {
         let selected = request.into_inner().name;
-        let models = self.0.models.values().filter(|model| {
-            let name = &model.metadata.name;
-            selected.is_empty() || *name == selected
-        });
-        let entries = models.flat_map(|model| {
+        self.0.pass().await;
+        let mut models: Vec<_> = lock(&self.0.models).values().cloned().collect();
+        models.retain(|model| selected.is_empty() || model.metadata.name == selected);
+        let entries = models.iter().flat_map(|model| {
             model.metadata.versions.iter().map(|version| ModelStatistics {
                 name: model.metadata.name.clone(),
                 version: version.clone(),
@@ -135,6 +165,7 @@ impl GrpcInferenceService for Service {
         request: Request<SystemSharedMemoryStatusRequest>,
     ) -> Result<Response<SystemSharedMemoryStatusResponse>, Status> {
         let selected = request.into_inner().name;
+        self.0.pass().await;
         let mut regions = lock(&self.0.regions).clone();
         regions.retain(|name, _| selected.is_empty() || *name == selected);
         let regions = regions.into_iter().collect();
@@ -151,6 +182,8 @@ impl GrpcInferenceService for Service {
             offset,
             byte_size,
         } = request.into_inner();
+        self.0.pass().await;
+        self.0.faults().check_shared_memory()?;
         match lock(&self.0.regions).entry(name.clone()) {
             Entry::Occupied(_) => Err(Status::already_exists(format!(
                 "shared memory region '{name}' already in manager"
@@ -172,18 +205,22 @@ impl GrpcInferenceService for Service {
         request: Request<SystemSharedMemoryUnregisterRequest>,
     ) -> Result<Response<SystemSharedMemoryUnregisterResponse>, Status> {
         let selected = request.into_inner().name;
+        self.0.pass().await;
+        self.0.faults().check_shared_memory()?;
         lock(&self.0.regions).retain(|name, _| !selected.is_empty() && *name != selected);
         Ok(Response::new(SystemSharedMemoryUnregisterResponse {}))
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        let timeout = timeout(&request);
+        self.0.counter.change(|counts| counts.inferences += 1);
+        self.0.faults().check_accepting()?;
+        let deadline = deadline(&request);
         let message = request.into_inner();
         let script = Arc::clone(&self.0.model(&message.model_name, &message.model_version)?.script);
         let (answer, answered) = oneshot::channel::<Answer>();
         let mut in_flight = InFlightRequest::start(&self.0.counter);
         *lock(&self.0.requests).entry(message.model_name.clone()).or_default() += 1;
-        script(call(message, timeout, answer));
+        script(call(message, deadline, answer));
         let outputs = answered.await;
         in_flight.answered = true;
         let outputs = outputs.map_err(|_| Status::internal("the call was dropped"))??;
@@ -199,7 +236,6 @@ struct InFlightRequest {
 
 impl InFlightRequest {
     fn start(counter: &Arc<Counter>) -> Self {
-        counter.change(|counts| counts.inferences += 1);
         Self {
             counter: Arc::clone(counter),
             answered: false,
@@ -215,12 +251,12 @@ impl Drop for InFlightRequest {
     }
 }
 
-fn call(message: ModelInferRequest, timeout: Option<Duration>, answer: oneshot::Sender<Answer>) -> Call {
-    let priority = message.parameters.get("priority");
-    let priority = match priority.and_then(|parameter| parameter.parameter_choice.as_ref()) {
-        Some(ParameterChoice::Int64Param(priority)) => Some(*priority),
+fn call(message: ModelInferRequest, deadline: Option<Duration>, answer: oneshot::Sender<Answer>) -> Call {
+    let parameter = |name: &str| match message.parameters.get(name)?.parameter_choice {
+        Some(ParameterChoice::Int64Param(value)) => Some(value),
         _ => None,
     };
+    let (priority, timeout) = (parameter("priority"), parameter("timeout"));
     let inputs = message.inputs.into_iter().zip(message.raw_input_contents);
     let inputs = inputs.map(|(input, data)| Tensor::new(&input.name, &input.datatype, &input.shape, data));
     Call {
@@ -228,6 +264,7 @@ fn call(message: ModelInferRequest, timeout: Option<Duration>, answer: oneshot::
         inputs: inputs.collect(),
         priority,
         timeout,
+        deadline,
         answer,
     }
 }
@@ -253,7 +290,7 @@ fn response(outputs: Vec<Tensor>) -> ModelInferResponse {
 }
 
 /// The duration in the header `grpc-timeout`: up to eight digits and a unit.
-fn timeout<T>(request: &Request<T>) -> Option<Duration> {
+fn deadline<T>(request: &Request<T>) -> Option<Duration> {
     let header = request.metadata().get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
     let value = digits.parse().ok()?;

@@ -154,10 +154,49 @@ pub enum FailureKind {
     Refused,
     /// The model failed to execute this request.
     Failed,
-    /// The deadline passed without a response.
+    /// The deadline passed without a response, or the server dropped the request because it had waited too long or too
+    /// many others were waiting.
     Late,
     /// The address, the library or the model repository has to be corrected first.
     SetUp,
+}
+
+/// Parts of what Triton answers with UNAVAILABLE, and what they mean.
+const UNAVAILABLE: [(&str, FailureKind); 10] = [
+    // The server is stopping or starting.
+    ("Server is stopping", FailureKind::ServerAway),
+    ("Server exiting", FailureKind::ServerAway),
+    ("Server not ready", FailureKind::ServerAway),
+    // The connection has ended, in the words of gRPC's own clients.
+    ("Stream removed", FailureKind::ServerAway),
+    ("Socket closed", FailureKind::ServerAway),
+    // A proxy has no server.
+    ("upstream", FailureKind::ServerAway),
+    ("HTTP status code", FailureKind::ServerAway),
+    // The queue policy of the model.
+    ("Request timeout expired", FailureKind::Late),
+    ("Exceeds maximum queue size", FailureKind::Late),
+    (
+        "timeout of the corresponding sequence has been expired",
+        FailureKind::Late,
+    ),
+];
+
+impl FailureKind {
+    /// The kind of an error that the server or library answered a request with.
+    pub(crate) fn of_status(code: Code, message: &str) -> Self {
+        match code {
+            Code::Unavailable => {
+                let known = UNAVAILABLE.iter().find(|(text, _)| message.contains(text));
+                known.map_or(Self::ModelAway, |(_, kind)| *kind)
+            }
+            // A region that a restarted server has forgotten says nothing about the model.
+            Code::NotFound if message.contains("shared memory region") => Self::Failed,
+            Code::NotFound => Self::ModelAway,
+            Code::InvalidArg | Code::Unsupported => Self::Refused,
+            Code::Unknown | Code::Internal | Code::AlreadyExists | Code::Cancelled => Self::Failed,
+        }
+    }
 }
 
 impl Error {
@@ -167,19 +206,16 @@ impl Error {
             Self::DeadlineExceeded => FailureKind::Late,
             Self::Unreachable { .. } | Self::ServerStopped => FailureKind::ServerAway,
             Self::ModelNotFound { .. } | Self::VersionNotFound { .. } => FailureKind::ModelAway,
-            Self::Infer { code, .. } => match code {
-                Code::NotFound | Code::Unavailable => FailureKind::ModelAway,
-                Code::InvalidArg | Code::Unsupported => FailureKind::Refused,
-                _ => FailureKind::Failed,
-            },
+            Self::Infer { code, message, .. } => FailureKind::of_status(*code, message),
             _ => FailureKind::SetUp,
         }
     }
 
-    /// Whether a retry is pointless: the set-up, the model or the request has to be corrected first.
+    /// Whether a user who has just set a server and a model has to correct something: the endpoint, the model or the
+    /// request. `false`: the failure is temporary (the server is unreachable, late, stopping or out of resources).
     ///
-    /// `false`: the failure is temporary (the server is unreachable, late, stopping or out of resources), and a later
-    /// request may succeed.
+    /// Only for the first time that a model is opened. What has worked once may fail with any of these errors while a
+    /// server restarts or a model is replaced: [`Self::failure_kind`] tells what to expect of later requests.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::DeadlineExceeded | Self::ServerStopped | Self::Unreachable { .. } => false,
@@ -278,6 +314,55 @@ mod tests {
             }
             .is_fatal()
         );
+    }
+
+    #[test]
+    fn errors_say_what_to_expect_of_later_requests() {
+        let check = |code: Code, message: &str, expected: FailureKind| {
+            let error = Error::Infer {
+                model: "m".into(),
+                code,
+                message: message.into(),
+            };
+            assert_eq!(error.failure_kind(), expected, "{error}");
+        };
+        let stopping =
+            "[request id: 7] Server is stopping, scheduler for model has stopped accepting new inference requests";
+        for (message, expected) in [
+            (stopping, FailureKind::ServerAway),
+            ("Server exiting", FailureKind::ServerAway),
+            ("Server not ready", FailureKind::ServerAway),
+            ("Stream removed (Socket closed)", FailureKind::ServerAway),
+            (
+                "upstream connect error or disconnect/reset before headers",
+                FailureKind::ServerAway,
+            ),
+            ("no healthy upstream", FailureKind::ServerAway),
+            ("'m' version 1 is not at ready state", FailureKind::ModelAway),
+            ("the model's own words", FailureKind::ModelAway),
+            ("Request timeout expired", FailureKind::Late),
+            ("[request id: 7] Exceeds maximum queue size", FailureKind::Late),
+        ] {
+            check(Code::Unavailable, message, expected);
+        }
+        for message in [
+            "Request for unknown model: 'm' is not found",
+            "Request for unknown model: 'm' version 7 is not found",
+            "Request for unknown model: 'm' has no available versions",
+        ] {
+            check(Code::NotFound, message, FailureKind::ModelAway);
+        }
+        check(
+            Code::NotFound,
+            "Unable to find shared memory region: 'frames'",
+            FailureKind::Failed,
+        );
+        check(Code::InvalidArg, "unexpected shape for input 'x'", FailureKind::Refused);
+        check(Code::Unsupported, "no decoupled models", FailureKind::Refused);
+        check(Code::Internal, "Failed to process the request(s)", FailureKind::Failed);
+        check(Code::Cancelled, "", FailureKind::Failed);
+        assert_eq!(Error::DeadlineExceeded.failure_kind(), FailureKind::Late);
+        assert_eq!(Error::ServerStopped.failure_kind(), FailureKind::ServerAway);
     }
 
     #[test]

@@ -16,8 +16,9 @@ pub struct Request {
     /// Time after which the caller gets [`crate::Error::DeadlineExceeded`]; `None`: no limit. The server may go on working
     /// on the request: it has ended when `on_release` is invoked.
     pub timeout: Option<Duration>,
-    /// Time without a response after which a remote server is asked whether it is alive; one that does not reply counts as
-    /// hung, and the request fails with [`crate::Error::Unreachable`]. `None`: never.
+    /// Time without a response after which a remote server is asked whether it is alive, and is asked again each time it has
+    /// passed once more; one that does not reply counts as hung, and the request fails with [`crate::Error::Unreachable`].
+    /// `None`: at `timeout`.
     pub probe_after: Option<Duration>,
     /// Priority, 1 the highest; 0: the model's default. Only effective for models with `priority_levels`.
     pub priority: u64,

@@ -141,6 +141,15 @@ impl Server {
         self.transport().available()
     }
 
+    /// Asks the server whether it is ready, and waits for the response: a few seconds for each address at most. Models of a
+    /// server that is not ready may be usable: Triton is ready only once all of its models are.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] with the reason of each address.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.transport().ready()
+    }
+
     /// A value that all users of the server share, such as a scheduler of their requests; made by `init` at the first call.
     ///
     /// # Panics
@@ -160,7 +169,7 @@ impl Server {
     }
 
     /// Registers a region of POSIX shared memory, which requests can then refer to. The server must be on the same
-    /// machine, since it maps the region; if the endpoint has several servers, only the one that responded last
+    /// machine, since it maps the region; if the endpoint has several servers, only the first one that is available
     /// registers it. The region stays registered until [`Self::unregister_shared_memory`] is called or the server
     /// exits.
     ///

@@ -17,6 +17,14 @@ pub trait Transport: Send + Sync {
     /// The error that a request would fail with at once, because no server of the endpoint responds at present.
     fn available(&self) -> Result<(), Error>;
 
+    /// Waits until the server says that it is ready, or does not respond in time.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if no server of the endpoint is ready.
+    fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Metadata and configuration of a loaded model; the same for all its versions.
     fn describe(&self, model: &str) -> Result<ModelDescription, Error>;
 

@@ -1,35 +1,32 @@
 //! The gRPC transport: requests and calls run on the client's thread; calls are waited for.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
 
-use tonic::{Response as GrpcResponse, Status};
-
+use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
     SystemSharedMemoryUnregisterRequest,
 };
 use super::runtime::Runtime;
-use super::servers::{ServerClient, Servers};
-use super::status::Failure;
+use super::servers::Servers;
 use super::{describe, message};
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{
-    Error, Grpc, ModelDescription, Request, Response, ResponseCallback, Statistics, SystemSharedMemoryRegion, callback,
-};
+use crate::{Error, Grpc, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
 /// The connections to an endpoint. Dropping it closes them; requests in flight are cancelled and fail.
 pub(crate) struct Client {
     servers: Arc<Servers>,
     runtime: Runtime,
-    /// Inputs, until their message has been sent or dropped.
+    /// Inputs, until the server has released their request.
     memory: Arc<BufferPool>,
 }
 
 impl Client {
-    /// Connects to the first server that is ready, else to the first that responds.
+    /// A client of the servers at `endpoint`. Does not wait for the network: the first call connects.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if an address cannot be used, or no thread can be started.
     pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
         let unreachable = |reason: String| Error::Unreachable {
             endpoint: endpoint.to_string(),
@@ -37,37 +34,45 @@ impl Client {
         };
         let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
         let requested = endpoint.clone();
-        let servers = runtime.wait(async move {
-            let servers = Servers::new(&requested)?;
-            servers.choose().await.map(|()| servers)
-        });
+        let servers = runtime.wait(async move { Servers::new(&requested) })?;
         Ok(Self {
-            servers: Arc::new(servers?.map_err(unreachable)?),
+            servers: servers.map_err(unreachable)?,
             runtime,
             memory: Arc::default(),
         })
     }
 
-    /// Makes a call other than inference and waits for the response.
-    fn call<T, F>(&self, call: impl Fn(ServerClient) -> F + Send + Sync + 'static) -> Result<Result<T, Failure>, Error>
+    /// Runs `work` on the client's thread and waits for it.
+    fn wait<T, F>(&self, work: impl FnOnce(Arc<Servers>) -> F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: Future<Output = Result<GrpcResponse<T>, Status>> + Send,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let servers = Arc::clone(&self.servers);
-        self.runtime.wait(async move { servers.call(call).await })
+        self.runtime.wait(work(Arc::clone(&self.servers)))?
     }
 
-    /// The error for a refused call about shared memory.
-    fn refused(&self, region: &str, failure: Failure) -> Error {
-        match failure.into_error(&self.servers.endpoint, region) {
-            Error::Infer { code, message, .. } => Error::SharedMemory {
-                region: region.to_owned(),
-                endpoint: self.servers.endpoint.to_string(),
-                reason: format!("{code}: {message}"),
-            },
-            error => error,
-        }
+    /// Makes a call about shared memory and waits for the response.
+    fn about_shared_memory<T, F>(
+        &self,
+        region: &str,
+        call: impl Fn(Conversation) -> F + Send + Sync + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Setback>> + Send,
+    {
+        let region = region.to_owned();
+        self.wait(|servers| async move {
+            let response = calls::call(&servers, &region, call).await;
+            response.map_err(|error| match error {
+                Error::Infer { code, message, .. } => Error::SharedMemory {
+                    region,
+                    endpoint: servers.endpoint.to_string(),
+                    reason: format!("{code}: {message}"),
+                },
+                error => error,
+            })
+        })
     }
 }
 
@@ -77,13 +82,16 @@ impl Transport for Client {
     }
 
     fn available(&self) -> Result<(), Error> {
-        Ok(())
+        self.servers.available()
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        self.wait(|servers| async move { servers.ready().await })
     }
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
-        let (servers, name) = (Arc::clone(&self.servers), model.to_owned());
-        self.runtime
-            .wait(async move { describe::describe(&servers, name).await })?
+        let model = model.to_owned();
+        self.wait(|servers| async move { describe::describe(&servers, &model).await })
     }
 
     fn lease(&self, len: usize) -> Lease {
@@ -95,26 +103,31 @@ impl Transport for Client {
     }
 
     fn infer(&self, model: &Arc<str>, version: Option<u64>, request: Request, callback: ResponseCallback) {
-        let deadline = request.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let (servers, model) = (Arc::clone(&self.servers), Arc::clone(model));
-        let callback = CallbackGuard(Some(callback));
-        self.runtime.spawn(async move {
-            let message = message::request(&model, version, request);
-            let response = servers.infer(message, deadline).await;
-            let failed = |failure: Failure| failure.into_error(&servers.endpoint, &model);
-            callback.invoke(response.and_then(message::response).map_err(failed));
-        });
+        let Request {
+            inputs,
+            timeout,
+            probe_after,
+            priority,
+            on_release,
+        } = request;
+        let message = message::request(model, version, inputs, message::parameters(priority, timeout));
+        let call = InFlight::new(Arc::clone(model), message, timeout, probe_after, on_release, callback);
+        let servers = Arc::clone(&self.servers);
+        self.runtime
+            .spawn(async move { call.run(&servers, message::response).await });
     }
 
     fn statistics(&self, model: &str) -> Result<Vec<Statistics>, Error> {
-        let name = model.to_owned();
-        let response = self.call(move |mut server| {
-            let (name, version) = (name.clone(), String::new());
-            async move { server.model_statistics(ModelStatisticsRequest { name, version }).await }
+        let model = model.to_owned();
+        let response = self.wait(|servers| async move {
+            calls::call(&servers, &model, |server| {
+                let (name, version) = (model.clone(), String::new());
+                let request = ModelStatisticsRequest { name, version };
+                async move { server.ask(server.client().model_statistics(request)).await }
+            })
+            .await
         })?;
-        let failed = |failure: Failure| failure.into_error(&self.servers.endpoint, model);
-        let entries = response.map_err(failed)?.model_stats;
-        Ok(entries.into_iter().map(Into::into).collect())
+        Ok(response.model_stats.into_iter().map(Into::into).collect())
     }
 
     fn shared_memory(&self) -> Option<&dyn SharedMemory> {
@@ -132,53 +145,34 @@ impl SharedMemory for Client {
             offset: region.offset,
             byte_size: region.byte_size,
         };
-        let response = self.call(move |mut server| {
+        let call = move |server: Conversation| {
             let message = message.clone();
-            async move { server.system_shared_memory_register(message).await }
-        })?;
-        response
-            .map(drop)
-            .map_err(|failure| self.refused(&region.name, failure))
+            async move { server.ask(server.client().system_shared_memory_register(message)).await }
+        };
+        self.about_shared_memory(&region.name, call).map(drop)
     }
 
     fn unregister(&self, region: &str) -> Result<(), Error> {
-        let message = SystemSharedMemoryUnregisterRequest {
-            name: region.to_owned(),
+        let name = region.to_owned();
+        let call = move |server: Conversation| {
+            let message = SystemSharedMemoryUnregisterRequest { name: name.clone() };
+            async move {
+                server
+                    .ask(server.client().system_shared_memory_unregister(message))
+                    .await
+            }
         };
-        let response = self.call(move |mut server| {
-            let message = message.clone();
-            async move { server.system_shared_memory_unregister(message).await }
-        })?;
-        response.map(drop).map_err(|failure| self.refused(region, failure))
+        self.about_shared_memory(region, call).map(drop)
     }
 
     fn regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error> {
-        let response = self.call(|mut server| async move {
+        let call = |server: Conversation| async move {
             let all = SystemSharedMemoryStatusRequest::default();
-            server.system_shared_memory_status(all).await
-        })?;
-        let response = response.map_err(|failure| self.refused("all", failure))?;
+            server.ask(server.client().system_shared_memory_status(all)).await
+        };
+        let response = self.about_shared_memory("all", call)?;
         let mut regions: Vec<SystemSharedMemoryRegion> = response.regions.into_values().map(Into::into).collect();
         regions.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(regions)
-    }
-}
-
-/// A callback that is invoked even if the task that awaits its response is dropped.
-struct CallbackGuard(Option<ResponseCallback>);
-
-impl CallbackGuard {
-    fn invoke(mut self, result: Result<Response, Error>) {
-        if let Some(callback) = self.0.take() {
-            callback::invoke(callback, result);
-        }
-    }
-}
-
-impl Drop for CallbackGuard {
-    fn drop(&mut self) {
-        if let Some(callback) = self.0.take() {
-            callback::invoke(callback, Err(Error::ServerStopped));
-        }
     }
 }

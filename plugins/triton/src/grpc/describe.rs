@@ -1,56 +1,66 @@
 //! A model's description from its KServe metadata and configuration messages.
 
+use std::sync::Arc;
+
+use super::calls::{self, Conversation, Setback};
 use super::inference::{
     ModelConfig, ModelConfigRequest, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
-    ModelReadyResponse, ModelStatisticsRequest,
+    ModelStatisticsRequest,
 };
 use super::servers::Servers;
 use super::status::Failure;
 use crate::description::{instances, preferred_batch, spec};
-use crate::{Error, ModelDescription, TensorFormat};
+use crate::{Code, Error, ModelDescription, TensorFormat};
 
 /// Requests a model's metadata and configuration, after checking that it is ready.
-pub(super) async fn describe(servers: &Servers, name: String) -> Result<ModelDescription, Error> {
-    let failed = |failure: Failure| failure.into_error(&servers.endpoint, &name);
-    // No version: the messages are the same for all versions, and the metadata lists those available.
-    let name_and_any_version = || (name.clone(), String::new());
-    let ready = servers.call(|mut server| {
-        let (name, version) = name_and_any_version();
-        async move { server.model_ready(ModelReadyRequest { name, version }).await }
-    });
-    match ready.await {
-        Ok(ModelReadyResponse { ready: true }) => {}
-        Ok(ModelReadyResponse { ready: false }) => return Err(not_found(servers, name).await),
-        Err(failure) if failure.is_not_found() => return Err(not_found(servers, name).await),
-        Err(failure) => return Err(failed(failure)),
+pub(super) async fn describe(servers: &Arc<Servers>, model: &str) -> Result<ModelDescription, Error> {
+    let described = calls::call(servers, model, |server| messages(server, model.to_owned())).await;
+    match described {
+        Ok((metadata, config)) => description(metadata, config),
+        Err(Error::Infer {
+            code: Code::NotFound, ..
+        }) => Err(not_found(servers, model).await),
+        Err(error) => Err(error),
     }
-    let metadata = servers.call(|mut server| {
-        let (name, version) = name_and_any_version();
-        async move { server.model_metadata(ModelMetadataRequest { name, version }).await }
-    });
-    let metadata = metadata.await.map_err(failed)?;
-    let config = servers.call(|mut server| {
-        let (name, version) = name_and_any_version();
-        async move { server.model_config(ModelConfigRequest { name, version }).await }
-    });
-    let config = config.await.map_err(failed)?.config.unwrap_or_default();
-    description(metadata, config)
+}
+
+/// Both messages, from one server. No version: they are the same for all versions, and the metadata lists those available.
+async fn messages(server: Conversation, name: String) -> Result<(ModelMetadataResponse, ModelConfig), Setback> {
+    let (mut client, version) = (server.client(), String::new());
+    let (of_metadata, of_config) = (name.clone(), name.clone());
+    let request = ModelReadyRequest { name, version };
+    if !server.ask(client.model_ready(request)).await?.ready {
+        return Err(Setback::Next(Failure::Status {
+            code: Code::NotFound,
+            message: "the model is not ready".into(),
+        }));
+    }
+    let (name, version) = (of_metadata, String::new());
+    let metadata = server
+        .ask(client.model_metadata(ModelMetadataRequest { name, version }))
+        .await?;
+    let (name, version) = (of_config, String::new());
+    let config = server
+        .ask(client.model_config(ModelConfigRequest { name, version }))
+        .await?;
+    Ok((metadata, config.config.unwrap_or_default()))
 }
 
 /// The error with the available models, which are taken from the statistics.
-async fn not_found(servers: &Servers, model: String) -> Error {
-    let statistics = servers.call(|mut server| async move {
+async fn not_found(servers: &Arc<Servers>, model: &str) -> Error {
+    let statistics = calls::call(servers, model, |server| async move {
         let all = ModelStatisticsRequest::default();
-        server.model_statistics(all).await
+        server.ask(server.client().model_statistics(all)).await
     });
     match statistics.await {
         Ok(statistics) => {
             let mut available: Vec<_> = statistics.model_stats.into_iter().map(|entry| entry.name).collect();
             available.sort();
             available.dedup(); // there is an entry for each version
+            let model = model.to_owned();
             Error::ModelNotFound { model, available }
         }
-        Err(failure) => failure.into_error(&servers.endpoint, &model),
+        Err(error) => error,
     }
 }
 

@@ -13,41 +13,46 @@ use super::inference::{
     StatisticDuration as WireDuration,
 };
 use super::status::Failure;
-use crate::memory::LeaseState;
+use crate::memory::LeaseHandle;
 use crate::statistics::StatisticDuration;
-use crate::{DataType, Output, Request, Response, Statistics, SystemSharedMemoryRegion};
+use crate::{DataType, Input, Output, Response, Statistics, SystemSharedMemoryRegion};
 
-/// The message for a request. Tensors are not copied; they are sent from the leases' memory.
-pub(super) fn request(model: &str, version: Option<u64>, request: Request) -> ModelInferRequest {
+/// The message for a request, and handles of its leases, which the message owns. Tensors are not copied here.
+pub(super) fn request(
+    model: &str,
+    version: Option<u64>,
+    inputs: Vec<Input>,
+    parameters: HashMap<String, InferParameter>,
+) -> (ModelInferRequest, Vec<LeaseHandle>) {
     let mut message = ModelInferRequest {
         model_name: model.to_owned(),
         model_version: version.map_or_else(String::new, |version| version.to_string()),
-        parameters: parameters(request.priority),
+        parameters,
         ..ModelInferRequest::default()
     };
-    for input in request.inputs {
+    let leases = inputs.iter().map(|input| input.data.handle()).collect();
+    for input in inputs {
         message.inputs.push(InferInputTensor {
             name: input.name.to_string(),
             datatype: input.datatype.name().to_owned(),
             shape: input.shape,
         });
-        input.data.handle().advance(LeaseState::InFlight);
         message.raw_input_contents.push(Bytes::from_owner(input.data));
     }
-    message
+    (message, leases)
 }
 
-/// The priority is a request parameter. The timeout is not: the client cancels at the deadline instead, which also
-/// limits the time on the network.
-fn parameters(priority: u64) -> HashMap<String, InferParameter> {
-    let priority = i64::try_from(priority).unwrap_or(i64::MAX);
-    let choice = InferParameter {
-        parameter_choice: Some(ParameterChoice::Int64Param(priority)),
+/// The parameters of a request: its priority, and its timeout in microseconds, which lets Triton drop the request while it
+/// is still queued, if the model's queue policy allows that.
+pub(super) fn parameters(priority: u64, timeout: Option<Duration>) -> HashMap<String, InferParameter> {
+    let timeout = timeout.map_or(0, |timeout| timeout.as_micros());
+    let parameter = |name: &str, value: u128| {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let parameter_choice = Some(ParameterChoice::Int64Param(value));
+        (value != 0).then(|| (name.to_owned(), InferParameter { parameter_choice }))
     };
-    (priority != 0)
-        .then(|| ("priority".to_owned(), choice))
-        .into_iter()
-        .collect()
+    let parameters = [parameter("priority", priority.into()), parameter("timeout", timeout)];
+    parameters.into_iter().flatten().collect()
 }
 
 /// The response in a message. Tensors are not copied; they share the message's memory.
@@ -137,7 +142,6 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::Input;
     use crate::memory::BufferPool;
 
     fn response(outputs: &[(&str, &str, &[i64])], contents: &[&[u8]]) -> ModelInferResponse {
@@ -161,7 +165,8 @@ mod tests {
             data: Arc::new(BufferPool::default()).lease(3),
         };
         let address = input.data.as_ptr();
-        let message = request("m", Some(7), Request::new(vec![input]));
+        let (message, leases) = request("m", Some(7), vec![input], parameters(0, None));
+        assert_eq!(leases.len(), 1);
         assert_eq!(
             (message.model_name.as_str(), message.model_version.as_str()),
             ("m", "7")
@@ -169,15 +174,23 @@ mod tests {
         assert_eq!(message.inputs[0].datatype, "UINT8");
         assert_eq!(message.raw_input_contents[0].as_ptr(), address);
         assert!(message.parameters.is_empty());
-        let urgent = Request {
-            priority: 2,
-            ..Request::new(vec![])
+    }
+
+    #[test]
+    fn priority_and_timeout_are_parameters() {
+        let check = |priority: u64, timeout: Option<Duration>, expected: &[(&str, i64)]| {
+            let parameters = parameters(priority, timeout);
+            assert_eq!(parameters.len(), expected.len(), "{parameters:?}");
+            for &(name, value) in expected {
+                let value = Some(ParameterChoice::Int64Param(value));
+                assert_eq!(parameters[name].parameter_choice, value, "{name}");
+            }
         };
-        let expected = Some(ParameterChoice::Int64Param(2));
-        assert_eq!(
-            request("m", Some(7), urgent).parameters["priority"].parameter_choice,
-            expected
-        );
+        check(0, None, &[]);
+        check(2, None, &[("priority", 2)]);
+        let timeout = Some(Duration::from_millis(1500));
+        check(u64::MAX, timeout, &[("priority", i64::MAX), ("timeout", 1_500_000)]);
+        check(0, Some(Duration::MAX), &[("timeout", i64::MAX)]);
     }
 
     #[test]

@@ -2,12 +2,18 @@
 //!
 //! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
+mod breaker;
+mod calls;
+mod channel;
 mod client;
 mod describe;
+mod health;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
 pub(crate) mod inference;
+mod link;
 mod message;
+mod prober;
 mod runtime;
 mod servers;
 mod sigpipe;

@@ -1,149 +1,209 @@
-//! The servers of an endpoint and the choice between them.
+//! The addresses of an endpoint: the connection that a call uses, and what the calls and probes have seen.
 
-use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use tokio::time::{timeout, timeout_at};
-use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
-
-use super::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
-use super::inference::{ModelInferRequest, ModelInferResponse, ServerReadyRequest};
-use super::status::{Failure, is_unavailable, reason};
-use crate::{Address, Grpc};
-
-/// Maximum time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Maximum time of a call other than inference.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Interval of HTTP/2 pings while requests are waiting, and maximum time of the reply. gRPC servers close connections
-/// with three pings in a row without data; at this interval that is longer than any inference.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Maximum message size: that of protobuf, which is also Triton's limit.
-const MAX_MESSAGE: usize = i32::MAX as usize;
-
-/// A client of one server. It connects at the first call and reconnects after a failure.
-pub(super) type ServerClient = GrpcInferenceServiceClient<Channel>;
+use super::channel::{self, ServerClient};
+use super::health::{Away, Health};
+use super::link::Link;
+use super::prober::{self, Reply};
+use crate::{Error, Grpc, lock};
 
 /// The servers of an endpoint.
 pub(super) struct Servers {
-    /// For error messages.
+    /// For connections and error messages.
     pub(super) endpoint: Grpc,
-    servers: Vec<ServerClient>,
-    /// Index of the server that responded last.
-    current: AtomicUsize,
+    state: Mutex<State>,
+}
+
+struct State {
+    health: Health,
+    /// The connection to each address that calls may use.
+    links: Vec<Option<Arc<Link>>>,
+    /// The addresses that [`prober::recover`] is bringing back.
+    recovering: Vec<bool>,
 }
 
 impl Servers {
-    /// Does not connect yet. Must be called in a tokio runtime. Errors of this type are the reason as a text.
-    pub(super) fn new(endpoint: &Grpc) -> Result<Self, String> {
-        let servers = endpoint.addresses.iter().map(client);
-        Ok(Self {
+    /// Does not connect: a connection is established for the first call. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// What is wrong with an address.
+    pub(super) fn new(endpoint: &Grpc) -> Result<Arc<Self>, String> {
+        let addresses = endpoint.addresses.iter().enumerate();
+        let links = addresses.map(|(index, address)| Ok(Some(Link::new(index, channel::client(address)?))));
+        let links = links.collect::<Result<Vec<_>, String>>()?;
+        let state = State {
+            health: Health::new(links.len()),
+            recovering: vec![false; links.len()],
+            links,
+        };
+        Ok(Arc::new(Self {
             endpoint: endpoint.clone(),
-            servers: servers.collect::<Result<_, _>>()?,
-            current: AtomicUsize::new(0),
-        })
+            state: Mutex::new(state),
+        }))
     }
 
-    /// Chooses the first server that is ready, else the first that responds: its models may be ready even if it is not.
-    pub(super) async fn choose(&self) -> Result<(), String> {
-        let (mut responding, mut reasons) = (None, Vec::new());
-        for (index, server) in self.servers.iter().enumerate() {
-            let mut server = server.clone();
-            match limited(server.server_ready(ServerReadyRequest {})).await {
-                Ok(response) if response.get_ref().ready => {
-                    self.current.store(index, Ordering::Relaxed);
-                    return Ok(());
-                }
-                Ok(_) => responding = responding.or(Some(index)),
-                Err(status) => reasons.push(self.described(index, &status)),
-            }
+    /// The connection for a call, as [`Health::choose`] chooses.
+    pub(super) fn choose(&self, model: Option<&str>, tried: &[usize]) -> Option<Arc<Link>> {
+        let mut state = lock(&self.state);
+        let index = state.health.choose(model, tried, Instant::now())?;
+        state.links[index].clone()
+    }
+
+    /// # Errors
+    /// [`Error::Unreachable`] if no address can be used at present.
+    pub(super) fn available(&self) -> Result<(), Error> {
+        if lock(&self.state).health.is_available() {
+            return Ok(());
         }
-        let index = responding.ok_or_else(|| reasons.join("; "))?;
-        self.current.store(index, Ordering::Relaxed);
-        Ok(())
+        Err(self.unreachable(&[]))
     }
 
-    /// Makes a call other than inference, limited to [`CALL_TIMEOUT`].
-    pub(super) async fn call<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<Response<T>, Status>>,
-    {
-        self.first_available(|server| limited(call(server))).await
-    }
-
-    /// Sends an inference request. It is cancelled at the deadline, or when this future is dropped.
-    pub(super) async fn infer(
-        &self,
-        message: ModelInferRequest,
-        deadline: Option<Instant>,
-    ) -> Result<ModelInferResponse, Failure> {
-        let response = self.first_available(|mut server| {
-            let mut request = Request::new(message.clone()); // the tensors are shared
-            if let Some(deadline) = deadline {
-                request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-            }
-            async move { server.model_infer(request).await }
-        });
-        match deadline {
-            Some(deadline) => timeout_at(deadline.into(), response)
-                .await
-                .unwrap_or(Err(Failure::DeadlineExceeded)),
-            None => response.await,
+    /// The error of a call that no address could take: the reasons of this call and, for addresses it did not try, why they
+    /// are away.
+    pub(super) fn unreachable(&self, seen: &[(usize, String)]) -> Error {
+        let state = lock(&self.state);
+        let reasons = self
+            .endpoint
+            .addresses
+            .iter()
+            .enumerate()
+            .filter_map(|(index, address)| {
+                let seen = seen.iter().find(|(seen, _)| *seen == index).map(|(_, reason)| reason);
+                let reason = seen.or_else(|| state.health.away(index).map(|away| &away.reason))?;
+                Some(format!("{address}: {reason}"))
+            });
+        Error::Unreachable {
+            endpoint: self.endpoint.to_string(),
+            reason: reasons.collect::<Vec<_>>().join("; "),
         }
     }
 
-    /// Calls the server that responded last and, if it is unavailable, the following ones in turn.
-    async fn first_available<T, F>(&self, call: impl Fn(ServerClient) -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<Response<T>, Status>>,
-    {
-        let (first, count) = (self.current.load(Ordering::Relaxed), self.servers.len());
-        let (mut refusal, mut reasons) = (None, Vec::new());
-        for index in (0..count).map(|step| (first + step) % count) {
-            match call(self.servers[index].clone()).await {
-                Err(status) if is_unavailable(&status) => {
-                    reasons.push(self.described(index, &status));
-                    refusal = refusal.or(Failure::of_status(status));
-                }
-                response => {
-                    self.current.store(index, Ordering::Relaxed);
-                    return response.map(Response::into_inner).map_err(Failure::from);
-                }
+    /// Asks the addresses in their order until one is ready.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] with the reason of each.
+    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), Error> {
+        let mut seen = Vec::new();
+        for index in 0..self.endpoint.addresses.len() {
+            prober::attempt(Arc::clone(self), index).await;
+            match lock(&self.state).health.away(index) {
+                None => return Ok(()),
+                Some(away) => seen.push((index, away.reason.clone())),
             }
         }
-        Err(refusal.unwrap_or_else(|| Failure::Unreachable(reasons.join("; "))))
+        Err(self.unreachable(&seen))
     }
 
-    fn described(&self, index: usize, status: &Status) -> String {
-        format!("{}: {}", self.endpoint.addresses[index], reason(status))
+    /// Records what was seen of the address of `link`, unless the address has another connection by now.
+    pub(super) fn record(&self, link: &Arc<Link>, seen: impl FnOnce(&mut Health, Instant)) {
+        let mut state = lock(&self.state);
+        if state.is_current(link) {
+            seen(&mut state.health, Instant::now());
+        }
+    }
+
+    /// Whether the server has responded to nothing since `since`.
+    pub(super) fn is_silent(&self, link: &Link, since: Instant) -> bool {
+        lock(&self.state).health.is_silent(link.index, since)
+    }
+
+    /// The connection is broken, or its server hangs: its calls fail, and later ones go to another address.
+    pub(super) fn lost(self: &Arc<Self>, link: &Arc<Link>, reason: &str) {
+        self.leave(link, reason);
+        link.lose(reason);
+    }
+
+    /// Later calls go to another address; those that are waiting for a response go on.
+    pub(super) fn leave(self: &Arc<Self>, link: &Arc<Link>, reason: &str) {
+        let away = Away {
+            reason: reason.to_owned(),
+            responds: false,
+        };
+        self.is_away(link, away);
+    }
+
+    /// The server responded to a probe of a connection.
+    pub(super) fn replied(self: &Arc<Self>, link: &Arc<Link>, reply: Reply) {
+        self.record(link, |health, now| health.heard(link.index, now));
+        if let Some(away) = reply.away() {
+            self.is_away(link, away);
+        }
+    }
+
+    fn is_away(self: &Arc<Self>, link: &Arc<Link>, away: Away) {
+        let mut state = lock(&self.state);
+        if state.is_current(link) {
+            state.is_away(link.index, away);
+            self.start_recovery(&mut state, link.index);
+        }
+    }
+
+    fn start_recovery(self: &Arc<Self>, state: &mut State, index: usize) {
+        if !std::mem::replace(&mut state.recovering[index], true) {
+            tokio::spawn(prober::recover(Arc::clone(self), index));
+        }
+    }
+
+    /// Time of the next attempt to bring an address back; `None` once it is.
+    pub(super) fn next_attempt(&self, index: usize) -> Option<Instant> {
+        let mut state = lock(&self.state);
+        let next = state.health.next_attempt(index);
+        state.recovering[index] = next.is_some();
+        next
+    }
+
+    pub(super) fn attempted(&self, index: usize) {
+        lock(&self.state).health.attempted(index, Instant::now());
+    }
+
+    /// The present connection to an address.
+    pub(super) fn link(&self, index: usize) -> Option<Arc<Link>> {
+        lock(&self.state).links[index].clone()
+    }
+
+    /// The server responded to an attempt on `client`.
+    pub(super) fn recovered(self: &Arc<Self>, index: usize, client: ServerClient, reply: Reply) {
+        let mut state = lock(&self.state);
+        state.health.heard(index, Instant::now());
+        match reply.away() {
+            None => state.health.is_back(index, Instant::now()),
+            Some(away) => {
+                state.is_away(index, away);
+                self.start_recovery(&mut state, index);
+            }
+        }
+        if state.health.away(index).is_none_or(|away| away.responds) {
+            state.links[index].get_or_insert_with(|| Link::new(index, client));
+        }
+    }
+
+    /// The server did not respond to an attempt on a new connection.
+    pub(super) fn still_away(&self, index: usize, reason: String) {
+        let mut state = lock(&self.state);
+        if state.links[index].is_none() {
+            state.is_away(
+                index,
+                Away {
+                    reason,
+                    responds: false,
+                },
+            );
+        }
     }
 }
 
-fn client(address: &Address) -> Result<ServerClient, String> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"));
-    let endpoint = endpoint.map_err(|error| format!("{address}: {error}"))?;
-    let channel = endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .connect_lazy();
-    Ok(ServerClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE))
-}
+impl State {
+    fn is_current(&self, link: &Arc<Link>) -> bool {
+        let current = self.links[link.index].as_ref();
+        current.is_some_and(|current| Arc::ptr_eq(current, link))
+    }
 
-/// The call, limited to [`CALL_TIMEOUT`]; after that the server counts as unavailable.
-async fn limited<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|elapsed| {
-        let mut status = Status::unavailable(format!("no response within {} s", CALL_TIMEOUT.as_secs()));
-        status.set_source(Arc::new(elapsed));
-        Err(status)
-    })
+    fn is_away(&mut self, index: usize, away: Away) {
+        if !away.responds {
+            self.links[index] = None;
+        }
+        self.health.failed(index, away, Instant::now());
+    }
 }

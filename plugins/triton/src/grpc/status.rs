@@ -3,37 +3,36 @@
 //! A status with a source was created by the client for a failed connection; one without comes from the server.
 
 use std::error::Error as _;
-use std::iter;
+use std::{io, iter};
 
-use tonic::{Status, TimeoutExpired};
+use tonic::{ConnectError, Status, TimeoutExpired};
 
-use crate::{Code, Error, Grpc};
+use crate::{Code, Error, FailureKind, Grpc};
 
 /// Why a call failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The deadline has passed.
+    /// The server's deadline has passed.
     DeadlineExceeded,
-    /// No server is available; the reason for each address.
+    /// The address does not respond; the reason.
     Unreachable(String),
     /// The server's code and message.
     Status { code: Code, message: String },
 }
 
 impl Failure {
-    /// The server's code and message, if the status comes from the server.
-    pub(super) fn of_status(status: Status) -> Option<Self> {
-        status.source().is_none().then(|| Self::from(status))
-    }
-
     pub(super) fn internal(message: String) -> Self {
         let code = Code::Internal;
         Self::Status { code, message }
     }
 
-    pub(super) fn is_not_found(&self) -> bool {
-        let code = Code::NotFound;
-        matches!(self, Self::Status { code: found, .. } if *found == code)
+    /// In a few words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::DeadlineExceeded => "no response within the deadline".into(),
+            Self::Unreachable(reason) => reason.clone(),
+            Self::Status { code, message } => format!("{code}: {message}"),
+        }
     }
 
     /// The public error of a call about `model`.
@@ -53,21 +52,51 @@ impl Failure {
     }
 }
 
+/// What a failed call says about its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// There is no connection, so nothing was sent.
+    Unsent,
+    /// The connection ended, perhaps after the server had received the request.
+    Broken,
+    /// The server refuses all requests: it is starting or stopping.
+    Leaving,
+    /// The server does not have the model, or not yet; it refused the request.
+    LacksModel,
+    /// The server dropped the request, because it waited too long or others were waiting.
+    Dropped,
+    /// The server responded with an error of the request or of the model.
+    Failed,
+}
+
+impl Finding {
+    pub(super) fn of(status: &Status) -> Self {
+        if is_late(status) {
+            Self::Dropped
+        } else if is_unsent(status) {
+            Self::Unsent
+        } else if !is_from_server(status) {
+            Self::Broken
+        } else {
+            match FailureKind::of_status(code(status), status.message()) {
+                FailureKind::ServerAway => Self::Leaving,
+                FailureKind::ModelAway => Self::LacksModel,
+                FailureKind::Late => Self::Dropped,
+                _ => Self::Failed,
+            }
+        }
+    }
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         if is_late(&status) {
             return Self::DeadlineExceeded;
         }
-        let code = match status.code() {
-            tonic::Code::InvalidArgument => Code::InvalidArg,
-            tonic::Code::NotFound => Code::NotFound,
-            tonic::Code::Unavailable => Code::Unavailable,
-            tonic::Code::Unimplemented => Code::Unsupported,
-            tonic::Code::AlreadyExists => Code::AlreadyExists,
-            tonic::Code::Cancelled => Code::Cancelled,
-            tonic::Code::Internal => Code::Internal,
-            _ => Code::Unknown,
-        };
+        if !is_from_server(&status) {
+            return Self::Unreachable(reason(&status));
+        }
+        let code = code(&status);
         let message = match code {
             Code::Unknown => format!("{}: {}", status.code(), reason(&status)),
             _ => reason(&status),
@@ -76,9 +105,36 @@ impl From<Status> for Failure {
     }
 }
 
-/// Whether the server is unavailable, so that another one should be tried.
-pub(super) fn is_unavailable(status: &Status) -> bool {
-    !is_late(status) && (status.code() == tonic::Code::Unavailable || status.source().is_some())
+fn code(status: &Status) -> Code {
+    match status.code() {
+        tonic::Code::InvalidArgument => Code::InvalidArg,
+        tonic::Code::NotFound => Code::NotFound,
+        tonic::Code::Unavailable => Code::Unavailable,
+        tonic::Code::Unimplemented => Code::Unsupported,
+        tonic::Code::AlreadyExists => Code::AlreadyExists,
+        tonic::Code::Cancelled => Code::Cancelled,
+        tonic::Code::Internal => Code::Internal,
+        _ => Code::Unknown,
+    }
+}
+
+/// Whether the status comes from the server.
+pub(super) fn is_from_server(status: &Status) -> bool {
+    status.source().is_none()
+}
+
+/// Whether the server is starting or stopping.
+pub(super) fn is_leaving(status: &Status) -> bool {
+    Finding::of(status) == Finding::Leaving
+}
+
+/// Whether the status was created because no connection could be established.
+fn is_unsent(status: &Status) -> bool {
+    causes(status).any(|cause| {
+        // tonic reports a connection that takes too long as an error without a number of the system.
+        let too_long = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none();
+        cause.is::<ConnectError>() || cause.downcast_ref().is_some_and(too_long)
+    })
 }
 
 /// Whether a deadline has passed, on the server or on the client.
@@ -101,15 +157,18 @@ fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'st
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::sync::Arc;
 
     use super::*;
 
-    fn broken(code: tonic::Code, message: &str) -> Status {
+    fn broken(code: tonic::Code, message: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Status {
         let mut status = Status::new(code, message);
-        status.set_source(Arc::new(io::Error::other("the cable is cut")));
+        status.set_source(Arc::new(cause));
         status
+    }
+
+    fn cut() -> io::Error {
+        io::Error::other("the cable is cut")
     }
 
     fn error(status: Status) -> Error {
@@ -139,25 +198,90 @@ mod tests {
         assert_eq!(error(Status::deadline_exceeded("late")), Error::DeadlineExceeded);
     }
 
+    fn check(status: Status, finding: Finding, kind: FailureKind) {
+        assert_eq!(Finding::of(&status), finding, "{status:?}");
+        assert_eq!(error(status.clone()).failure_kind(), kind, "{status:?}");
+    }
+
     #[test]
-    fn unavailable_servers_are_distinguished_from_failed_requests() {
-        assert!(is_unavailable(&Status::unavailable("stopping")));
-        assert!(is_unavailable(&broken(tonic::Code::Unknown, "transport error")));
-        assert!(is_unavailable(&broken(tonic::Code::Unavailable, "connect error")));
-        assert!(!is_unavailable(&Status::unknown("the server's own")));
-        assert!(!is_unavailable(&Status::deadline_exceeded("late")));
-        let mut late = Status::cancelled("late");
-        late.set_source(Arc::new(TimeoutExpired(())));
-        assert!(!is_unavailable(&late));
-        assert_eq!(error(late), Error::DeadlineExceeded);
+    fn a_servers_answer_says_what_happened_to_it() {
+        let unavailable = |message: &str| Status::unavailable(message);
+        check(
+            unavailable("Server is stopping, scheduler for model has stopped accepting new inference requests"),
+            Finding::Leaving,
+            FailureKind::ServerAway,
+        );
+        check(unavailable("Server exiting"), Finding::Leaving, FailureKind::ServerAway);
+        check(
+            unavailable("'m' version 1 is not at ready state"),
+            Finding::LacksModel,
+            FailureKind::ModelAway,
+        );
+        check(
+            Status::not_found("'m' has no available versions"),
+            Finding::LacksModel,
+            FailureKind::ModelAway,
+        );
+        check(
+            unavailable("Request timeout expired"),
+            Finding::Dropped,
+            FailureKind::Late,
+        );
+        check(
+            unavailable("Exceeds maximum queue size"),
+            Finding::Dropped,
+            FailureKind::Late,
+        );
+        check(Status::deadline_exceeded("late"), Finding::Dropped, FailureKind::Late);
+        check(Status::invalid_argument("shape"), Finding::Failed, FailureKind::Refused);
+        check(Status::internal("model raised"), Finding::Failed, FailureKind::Failed);
+        check(
+            Status::unknown("the server's own"),
+            Finding::Failed,
+            FailureKind::Failed,
+        );
+    }
+
+    #[test]
+    fn a_failed_connection_says_whether_the_request_was_sent() {
+        for code in [tonic::Code::Unknown, tonic::Code::Unavailable] {
+            check(
+                broken(code, "transport error", cut()),
+                Finding::Broken,
+                FailureKind::ServerAway,
+            );
+        }
+        let refused = ConnectError(Box::new(cut()));
+        check(
+            broken(tonic::Code::Unavailable, "tcp connect error", refused),
+            Finding::Unsent,
+            FailureKind::ServerAway,
+        );
+        let too_long = io::Error::new(io::ErrorKind::TimedOut, "deadline has elapsed");
+        check(
+            broken(tonic::Code::Unknown, "transport error", too_long),
+            Finding::Unsent,
+            FailureKind::ServerAway,
+        );
+        let no_acknowledgement = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+        check(
+            broken(tonic::Code::Unknown, "transport error", no_acknowledgement),
+            Finding::Broken,
+            FailureKind::ServerAway,
+        );
+        let late = broken(tonic::Code::Cancelled, "late", TimeoutExpired(()));
+        check(late, Finding::Dropped, FailureKind::Late);
     }
 
     #[test]
     fn a_reason_includes_the_root_cause() {
         assert_eq!(reason(&Status::internal("why")), "why");
-        assert_eq!(reason(&broken(tonic::Code::Unknown, "sad")), "sad: the cable is cut");
         assert_eq!(
-            reason(&broken(tonic::Code::Unknown, "the cable is cut")),
+            reason(&broken(tonic::Code::Unknown, "sad", cut())),
+            "sad: the cable is cut"
+        );
+        assert_eq!(
+            reason(&broken(tonic::Code::Unknown, "the cable is cut", cut())),
             "the cable is cut"
         );
     }

@@ -1,14 +1,15 @@
 //! The gRPC client with a fake server: descriptions, responses, errors, and the shared connection.
 
-use std::iter;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::remote::{ask, bytes_of, connect, echo, endpoint, of_bytes, request, respond_with_input};
+use crate::common::remote::{ask, bytes_of, connect, echo, endpoint, of_bytes, request, respond_with_input, signed};
 use crate::common::{PATIENCE, send};
 use expect_test::expect;
-use triton::{Code, Error, ModelDescription, Request, Server, ServerPool, SystemSharedMemoryRegion, TensorFormat};
+use triton::{
+    Code, Error, FailureKind, ModelDescription, Request, Server, ServerPool, SystemSharedMemoryRegion, TensorFormat,
+};
 use triton_fake::{Model, Tensor};
 
 #[test]
@@ -87,8 +88,8 @@ fn requests_and_responses_are_transmitted_completely() {
     };
     let response = send(&model, urgent);
     let call = calls.recv_timeout(PATIENCE).unwrap();
-    assert_eq!((call.version.as_str(), call.priority), ("1", Some(2)));
-    assert!(call.timeout.is_some_and(|left| left <= hour), "{:?}", call.timeout);
+    assert_eq!((call.version.as_str(), call.priority), ("", Some(2)));
+    assert_eq!((call.timeout, call.deadline), (Some(3_600_000_000), None));
     assert_eq!(call.inputs, [Tensor::new("in", "UINT8", &[5], "there")]);
     let outputs = vec![
         Tensor::new("z", "FP32", &[1, 2], vec![1; 8]),
@@ -103,6 +104,32 @@ fn requests_and_responses_are_transmitted_completely() {
         (&[1_i64, 2][..], &[1; 8][..])
     );
     assert_eq!(&response.output("out").unwrap().data[..], b"back");
+}
+
+#[test]
+fn without_a_version_a_newer_one_takes_over() {
+    let version = |name: &'static str| signed(name).versions(&[name]);
+    let fake = triton_fake::Server::start([version("1")]).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let (any, pinned) = (server.model("m", None).unwrap(), server.model("m", Some(1)).unwrap());
+    for model in [&any, &pinned] {
+        assert_eq!(ask(model, b"?").unwrap(), b"1");
+    }
+    fake.load(version("2"));
+    assert_eq!(ask(&any, b"?").unwrap(), b"2");
+    let error = ask(&pinned, b"?").unwrap_err();
+    assert!(error.to_string().contains("version 1 is not at ready state"), "{error}");
+    assert_eq!(error.failure_kind(), FailureKind::ModelAway);
+    assert_eq!(server.describe("m").unwrap().versions, ["2"]);
+    fake.unload("m");
+    let error = ask(&any, b"?").unwrap_err();
+    assert!(error.to_string().contains("has no available versions"), "{error}");
+    assert_eq!(error.failure_kind(), FailureKind::ModelAway);
+    let error = server.describe("m").unwrap_err();
+    assert_eq!(error.failure_kind(), FailureKind::ModelAway, "{error}");
+    fake.load(signed("3").input("more", "UINT8", &[2]));
+    assert_eq!(server.describe("m").unwrap().inputs.len(), 2);
+    assert_eq!(ask(&any, b"?").unwrap(), b"3");
 }
 
 #[test]
@@ -127,33 +154,6 @@ fn large_tensors_are_sent_and_received() {
     let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
     let large: Vec<u8> = (0..20 << 20).map(|index: u32| (index % 251) as u8).collect();
     assert!(ask(&model, &large).unwrap() == large);
-}
-
-#[test]
-fn a_request_is_cancelled_at_its_deadline() {
-    let (model, calls) = Model::queued("m");
-    let fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
-    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
-    // On a busy machine the deadline may pass before the request is sent, so it is repeated until one reaches the
-    // server.
-    while fake.counts().inferences == 0 {
-        let late = Request {
-            timeout: Some(Duration::from_millis(200)),
-            ..request(&model, b"late")
-        };
-        let response = send(&model, late).recv_timeout(PATIENCE).unwrap();
-        assert_eq!(response.unwrap_err(), Error::DeadlineExceeded);
-    }
-    assert!(fake.wait(PATIENCE, |counts| counts.cancelled == counts.inferences));
-    let response = send(&model, request(&model, b"in time"));
-    let mut calls = iter::from_fn(|| calls.recv_timeout(PATIENCE).ok());
-    respond_with_input(calls.find(|call| call.inputs[0].data == "in time").unwrap());
-    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"in time");
-    assert_eq!(
-        fake.counts().connections,
-        1,
-        "a cancelled request does not close the connection"
-    );
 }
 
 #[test]
@@ -307,6 +307,15 @@ fn shared_memory_is_registered_listed_and_unregistered() {
     server.unregister_shared_memory("a").unwrap();
     server.unregister_shared_memory("unknown").unwrap();
     assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
+    fake.refuse_shared_memory();
+    for refused in [
+        server.register_shared_memory(&region("c")),
+        server.unregister_shared_memory("b"),
+    ] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("'--allow-client-shm=true'"), "{error}");
+    }
+    assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
 }
 
 #[test]
@@ -316,7 +325,11 @@ fn pools_do_not_share_servers() {
     let endpoint = endpoint(&fake.url());
     let server = one.open(&endpoint).unwrap();
     assert!(Arc::ptr_eq(&server, &one.clone().open(&endpoint).unwrap()));
-    assert!(!Arc::ptr_eq(&server, &other.open(&endpoint).unwrap()));
+    assert_eq!(server.ready(), Ok(()));
+    let separate = other.open(&endpoint).unwrap();
+    assert!(!Arc::ptr_eq(&server, &separate));
+    assert_eq!(separate.ready(), Ok(()));
+    drop(separate);
     assert_eq!((one.len(), other.len()), (1, 0));
     drop(server);
     assert!(one.is_empty());

@@ -1,41 +1,43 @@
-//! The gRPC client with servers that are missing, stop, restart, or have a second server as a fallback.
+//! The gRPC client with one server that is missing, stops, hangs, restarts, or is slow.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
-use crate::common::remote::{ask, bytes_of, connect, echo, of_bytes, request};
+use crate::common::remote::{
+    Silence, ask, bytes_of, connect, echo, of_bytes, open_model, request, respond_with_input, signed, tracked,
+    unreachable, wait_until,
+};
 use crate::common::{PATIENCE, send};
-use triton::{Code, Error};
-use triton_fake::{Model, Tensor};
+use triton::{Error, FailureKind, Request};
+use triton_fake::{BlackHole, Model, Server, Tensor};
 
-/// The reason in an [`Error::Unreachable`], after checking that the error is temporary.
-fn unreachable(error: &Error, url: &str) -> String {
-    assert!(!error.is_fatal(), "{error:?}");
-    match error {
-        Error::Unreachable { endpoint, reason } if endpoint == url => reason.clone(),
-        _ => panic!("{error:?}"),
-    }
-}
+/// A short time after which a server without a response is probed.
+const SOON: Option<Duration> = Some(Duration::from_millis(20));
 
 #[test]
-fn a_missing_server_is_reported_and_used_once_it_starts() {
-    let mut fake = triton_fake::Server::start([echo("m")]).unwrap();
+fn a_missing_server_is_reported_by_the_first_call_and_used_once_it_starts() {
+    let mut fake = Server::start([echo("m")]).unwrap();
     fake.stop();
     let url = fake.url();
-    let error = connect(&url).unwrap_err();
-    let reason = unreachable(&error, &url);
-    assert!(
-        reason.contains("refused") && url.ends_with(reason.split(": ").next().unwrap()),
-        "{reason}"
-    );
-    assert!(
-        error.to_string().contains("start it, or correct the address"),
-        "{error}"
-    );
+    let server = connect(&url).expect("opening does not wait for the network");
+    assert_eq!(server.available(), Ok(()), "nothing is known yet");
+    for error in [server.model("m", None).unwrap_err(), server.ready().unwrap_err()] {
+        let reason = unreachable(&error, &url);
+        assert!(
+            reason.contains("refused") && url.ends_with(reason.split(": ").next().unwrap()),
+            "{reason}"
+        );
+        assert!(
+            error.to_string().contains("start it, or correct the address"),
+            "{error}"
+        );
+    }
     fake.restart().unwrap();
-    let model = connect(&url).unwrap().model("m", None).unwrap();
-    assert_eq!(ask(&model, b"hello").unwrap(), b"hello");
+    wait_until("the server is found", || server.available().is_ok());
+    assert_eq!(server.ready(), Ok(()));
+    assert_eq!(ask(&server.model("m", None).unwrap(), b"hello").unwrap(), b"hello");
 }
 
 #[test]
@@ -47,41 +49,48 @@ fn a_port_with_another_protocol_is_unreachable() {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     });
-    let reason = unreachable(&connect(&url).unwrap_err(), &url);
-    assert!(!reason.is_empty());
+    let error = connect(&url).unwrap().model("m", None).unwrap_err();
+    assert!(!unreachable(&error, &url).is_empty());
     http.join().unwrap();
 }
 
 #[test]
 fn an_unknown_host_is_unreachable() {
     let url = "grpc://nobody.invalid:8001"; // RFC 6761: never resolves
-    let reason = unreachable(&connect(url).unwrap_err(), url);
+    let reason = unreachable(&connect(url).unwrap().model("m", None).unwrap_err(), url);
     assert!(reason.starts_with("nobody.invalid:8001: "), "{reason}");
 }
 
 #[test]
 fn a_server_that_is_not_ready_is_used() {
-    let fake = triton_fake::Server::start([echo("m")]).unwrap();
+    let fake = Server::start([echo("m")]).unwrap();
     fake.set_ready(false);
-    let model = connect(&fake.url()).unwrap().model("m", None).unwrap();
+    let server = connect(&fake.url()).unwrap();
+    let reason = unreachable(&server.ready().unwrap_err(), &fake.url());
+    assert!(reason.ends_with("not ready"), "{reason}");
+    assert_eq!(server.available(), Ok(()));
+    let model = server.model("m", None).unwrap();
     assert_eq!(ask(&model, b"hello").unwrap(), b"hello");
 }
 
 #[test]
 fn a_stopped_server_is_a_temporary_failure_and_is_used_after_a_restart() {
     let (model, calls) = Model::queued("m");
-    let mut fake = triton_fake::Server::start([of_bytes(model)]).unwrap();
+    let mut fake = Server::start([of_bytes(model)]).unwrap();
     let url = fake.url();
-    let model = connect(&url).unwrap().model("m", None).unwrap();
+    let model = open_model(&url);
     let waiting = [(); 3].map(|()| send(&model, request(&model, b"?")));
     let _calls = [(); 3].map(|()| calls.recv_timeout(PATIENCE).unwrap());
     fake.stop();
     for response in waiting {
         unreachable(&response.recv_timeout(PATIENCE).unwrap().unwrap_err(), &url);
     }
-    let reason = unreachable(&ask(&model, b"?").unwrap_err(), &url);
-    assert!(reason.contains("refused"), "{reason}");
+    wait_until("the reason is that of the present", || {
+        let reason = unreachable(&ask(&model, b"?").unwrap_err(), &url);
+        reason.contains("refused")
+    });
     fake.restart().unwrap();
+    wait_until("the server is back", || model.server().available().is_ok());
     let response = send(&model, request(&model, b"?"));
     let call = calls.recv_timeout(PATIENCE).unwrap();
     call.answer(vec![Tensor::new("out", "UINT8", &[2], "ok")]);
@@ -89,91 +98,166 @@ fn a_stopped_server_is_a_temporary_failure_and_is_used_after_a_restart() {
     assert_eq!(fake.counts().connections, 2);
 }
 
-/// A model that responds with its server's name.
-fn signed(server: &'static str) -> Model {
-    of_bytes(Model::new("m", move |call| {
-        let shape = [server.len() as i64];
-        call.answer(vec![Tensor::new("out", "UINT8", &shape, server)]);
-    }))
-}
+type Change = fn(&Server);
+
+/// Ways to hang, and to go on.
+const HANGS: [(&str, Change, Change); 2] = [
+    ("the process is stopped", Server::freeze, Server::thaw),
+    ("HTTP/2 without answers", Server::hold_calls, Server::release_calls),
+];
 
 #[test]
-fn requests_go_to_the_next_server_while_one_is_unavailable() {
-    let mut first = triton_fake::Server::start([signed("first")]).unwrap();
-    let mut second = triton_fake::Server::start([signed("second")]).unwrap();
-    let url = format!("{},{}", first.url(), second.url());
-    let model = connect(&url).unwrap().model("m", None).unwrap();
-    assert_eq!(ask(&model, b"?").unwrap(), b"first");
-    assert_eq!(
-        second.counts().connections,
-        0,
-        "no connection to a server that is not needed"
-    );
-    first.stop();
-    assert_eq!(ask(&model, b"?").unwrap(), b"second");
-    first.restart().unwrap();
-    assert_eq!(
-        ask(&model, b"?").unwrap(),
-        b"second",
-        "the server that responded last is used again"
-    );
-    second.stop();
-    assert_eq!(ask(&model, b"?").unwrap(), b"first");
-    first.stop();
-    let reason = unreachable(&ask(&model, b"?").unwrap_err(), &url);
-    for server in [&first, &second] {
-        let address = server.url().replace("grpc://", "");
-        assert!(reason.contains(&format!("{address}: ")), "{reason}");
+fn a_server_that_hangs_is_away_until_it_goes_on() {
+    for (name, hang, go_on) in HANGS {
+        let silence = Silence::default();
+        let fake = Server::start([silence.model("here")]).unwrap();
+        let url = fake.url();
+        let model = open_model(&url);
+        hang(&fake);
+        silence.begin();
+        let requests = [(); 4].map(|()| {
+            tracked(Request {
+                probe_after: SOON,
+                ..request(&model, b"?")
+            })
+        });
+        let requests = requests.map(|(request, released)| (send(&model, request), released));
+        for (response, released) in requests {
+            let error = response.recv_timeout(PATIENCE).unwrap().unwrap_err();
+            let reason = unreachable(&error, &url);
+            assert!(
+                reason.contains("no response for") && reason.contains("none to ServerReady within 1.0 s"),
+                "{name}: {reason}"
+            );
+            assert_eq!(error.failure_kind(), FailureKind::ServerAway);
+            assert_eq!(released.recv_timeout(PATIENCE), Ok(()), "{name}");
+        }
+        // Later requests fail at once, with the reason and without the server.
+        let inferences = fake.counts().inferences;
+        for _ in 0..100 {
+            let reason = unreachable(&ask(&model, b"?").unwrap_err(), &url);
+            assert!(reason.contains("no response"), "{name}: {reason}");
+        }
+        unreachable(&model.server().available().unwrap_err(), &url);
+        unreachable(&model.server().describe("m").unwrap_err(), &url);
+        assert_eq!(fake.counts().inferences, inferences, "{name}");
+        silence.end();
+        go_on(&fake);
+        wait_until(name, || model.server().available().is_ok());
+        assert_eq!(ask(&model, b"?").unwrap(), b"here", "{name}");
     }
 }
 
 #[test]
-fn a_request_in_flight_moves_to_the_next_server() {
-    let (model, calls) = Model::queued("m");
-    let mut first = triton_fake::Server::start([of_bytes(model)]).unwrap();
-    let second = triton_fake::Server::start([signed("second")]).unwrap();
-    let url = format!("{},{}", first.url(), second.url());
-    let model = connect(&url).unwrap().model("m", None).unwrap();
-    let response = send(&model, request(&model, b"?"));
-    let _call = calls.recv_timeout(PATIENCE).unwrap();
-    first.stop();
-    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"second");
+fn a_black_hole_is_away() {
+    let hole = BlackHole::open().unwrap();
+    let url = hole.url();
+    let server = connect(&url).unwrap();
+    let reason = unreachable(&server.model("m", None).unwrap_err(), &url);
+    assert!(reason.contains("no response"), "{reason}");
+    unreachable(&server.available().unwrap_err(), &url);
 }
 
 #[test]
-fn a_server_that_reports_unavailable_is_skipped() {
-    let stopping = |call: triton_fake::Call| call.fail(triton_fake::Code::Unavailable, "Server is stopping");
-    let first = triton_fake::Server::start([of_bytes(Model::new("m", stopping))]).unwrap();
-    let mut second = triton_fake::Server::start([signed("second")]).unwrap();
-    let model = connect(&format!("{},{}", first.url(), second.url())).unwrap();
-    let model = model.model("m", None).unwrap();
-    assert_eq!(ask(&model, b"?").unwrap(), b"second");
-    assert_eq!(first.counts().inferences, 1);
-    second.stop();
-    // If no server is available, a server's own message is preferred.
+fn a_slow_server_is_waited_for() {
+    let (model, calls) = Model::queued("m");
+    let fake = Server::start([of_bytes(model)]).unwrap();
+    let model = open_model(&fake.url());
+    let slow = Request {
+        probe_after: SOON,
+        ..request(&model, b"slow")
+    };
+    let response = send(&model, slow);
+    let call = calls.recv_timeout(PATIENCE).unwrap();
+    assert!(
+        fake.wait(PATIENCE, |counts| counts.ready == 3),
+        "it is asked again and again"
+    );
+    assert_eq!(model.server().available(), Ok(()));
+    assert!(response.try_recv().is_err());
+    respond_with_input(call);
+    assert_eq!(bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap(), b"slow");
+}
+
+/// A server whose ServerReady gets no response, while others do: it is not hung.
+#[test]
+fn a_response_to_another_request_is_a_sign_of_life() {
+    let (model, calls) = Model::queued("m");
+    let fake = Server::start([of_bytes(model)]).unwrap();
+    let model = open_model(&fake.url());
+    let hold = fake.hold_ready();
+    let slow = Request {
+        probe_after: SOON,
+        ..request(&model, b"slow")
+    };
+    let slow = send(&model, slow);
+    let call = calls.recv_timeout(PATIENCE).unwrap();
+    assert!(hold.wait(PATIENCE));
+    // Until the second probe has begun, which is after the first one has ended without a response.
+    while !hold.wait_for(2, Duration::from_millis(1)) {
+        let other = send(&model, request(&model, b"other"));
+        respond_with_input(calls.recv_timeout(PATIENCE).unwrap());
+        assert!(other.recv_timeout(PATIENCE).unwrap().is_ok());
+    }
+    hold.release();
+    respond_with_input(call);
+    assert_eq!(bytes_of(slow.recv_timeout(PATIENCE).unwrap()).unwrap(), b"slow");
+}
+
+#[test]
+fn a_server_that_is_stopping_answers_what_it_has_and_gets_no_more() {
+    let (model, calls) = Model::queued("m");
+    let fake = Server::start([of_bytes(model)]).unwrap();
+    let model = open_model(&fake.url());
+    let accepted = send(&model, request(&model, b"accepted"));
+    let call = calls.recv_timeout(PATIENCE).unwrap();
+    fake.set_stopping(true);
     let error = ask(&model, b"?").unwrap_err();
     assert!(
-        matches!(
-            &error,
-            Error::Infer {
-                code: Code::Unavailable,
-                ..
-            }
-        ),
-        "{error:?}"
+        matches!(&error, Error::Infer { message, .. } if message.contains("stopping")),
+        "{error}"
     );
+    assert_eq!(error.failure_kind(), FailureKind::ServerAway);
+    let inferences = fake.counts().inferences;
+    for _ in 0..100 {
+        unreachable(&ask(&model, b"?").unwrap_err(), &fake.url());
+    }
+    assert_eq!(fake.counts().inferences, inferences, "it is not asked by each request");
+    respond_with_input(call);
+    assert_eq!(bytes_of(accepted.recv_timeout(PATIENCE).unwrap()).unwrap(), b"accepted");
+    fake.set_stopping(false);
+    wait_until("it is back", || model.server().available().is_ok());
 }
 
 #[test]
-fn the_first_ready_server_is_chosen_when_connecting() {
-    let mut first = triton_fake::Server::start([signed("first")]).unwrap();
-    let second = triton_fake::Server::start([signed("second")]).unwrap();
-    let url = format!("{},{}", first.url(), second.url());
-    let chosen = || ask(&connect(&url).unwrap().model("m", None).unwrap(), b"?").unwrap();
-    first.set_ready(false);
-    assert_eq!(chosen(), b"second");
-    second.set_ready(false);
-    assert_eq!(chosen(), b"first");
-    first.stop();
-    assert_eq!(chosen(), b"second");
+fn a_model_that_is_away_does_not_make_its_server_away() {
+    let fake = Server::start([signed("here"), echo("other")]).unwrap();
+    let model = open_model(&fake.url());
+    fake.unload("m");
+    for _ in 0..3 {
+        assert_eq!(ask(&model, b"?").unwrap_err().failure_kind(), FailureKind::ModelAway);
+    }
+    assert_eq!(model.server().available(), Ok(()));
+    assert_eq!(
+        ask(&model.server().model("other", None).unwrap(), b"hi").unwrap(),
+        b"hi"
+    );
+    fake.load(signed("again"));
+    assert_eq!(ask(&model, b"?").unwrap(), b"again", "the next request finds it");
+}
+
+#[test]
+fn requests_that_the_server_drops_are_late() {
+    let (model, calls) = Model::queued("m");
+    let fake = Server::start([of_bytes(model)]).unwrap();
+    let model = open_model(&fake.url());
+    for message in ["Request timeout expired", "[request id: 7] Exceeds maximum queue size"] {
+        let response = send(&model, request(&model, b"?"));
+        let call = calls.recv_timeout(PATIENCE).unwrap();
+        call.fail(triton_fake::Code::Unavailable, message);
+        let error = response.recv_timeout(PATIENCE).unwrap().unwrap_err();
+        assert!(error.to_string().ends_with(message), "{error}");
+        assert_eq!(error.failure_kind(), FailureKind::Late);
+        assert_eq!(model.server().available(), Ok(()));
+    }
 }

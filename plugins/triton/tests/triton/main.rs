@@ -4,6 +4,8 @@ mod common;
 mod ensemble;
 mod generated;
 mod grpc;
+mod grpc_failover;
 mod grpc_failures;
+mod grpc_release;
 mod in_process;
 mod real_server;

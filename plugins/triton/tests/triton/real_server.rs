@@ -82,8 +82,9 @@ impl TritonServer {
     fn wait_until_ready(&mut self) -> Option<Arc<Server>> {
         let end = Instant::now() + crate::common::PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
-            match connect(&self.url()) {
-                Ok(server) => return Some(server),
+            let server = connect(&self.url()).expect("a client");
+            match server.ready() {
+                Ok(()) => return Some(server),
                 Err(error) => assert!(!error.is_fatal(), "{error}"),
             }
             thread::sleep(Duration::from_millis(50));
