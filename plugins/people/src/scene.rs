@@ -25,6 +25,13 @@ pub struct Scene {
     pub stations: Vec<StationStatus>,
 }
 
+impl Scene {
+    /// Whether a vest model has responded for this person of the frame; only then is it known who the person is not.
+    pub fn is_classified(&self, person: &Person) -> bool {
+        !matches!(self.vest_inference, Some(Inference::Skipped(_))) && person.vest.is_some()
+    }
+}
+
 /// The outcome of a frame's inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Inference {

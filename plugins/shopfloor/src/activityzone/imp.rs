@@ -67,7 +67,7 @@ pub struct ActivityZone {
         default = Settings::default().hold_time, blurb = "Milliseconds for which a station stays active after the hands left it")]
     #[property(name = "unknown-after", type = u32, get, set = Self::set_unknown_after, member = unknown_after, mutable_playing,
         default = Settings::default().unknown_after,
-        blurb = "Milliseconds without inference after which a station's state is unknown")]
+        blurb = "Milliseconds without inference after which a station's state is unknown (0 = 2000, or three inference periods if that is longer)")]
     #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
         blurb = "File of events, a line of JSON each, created or overwritten at the change from READY to PAUSED (NULL = none)")]
     #[property(name = "draw", type = bool, get, set = Self::set_draw, member = draw, mutable_playing,

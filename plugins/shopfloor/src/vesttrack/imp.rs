@@ -27,6 +27,7 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 struct Settings {
     max_age: u32,
     min_hits: u32,
+    /// 0: automatic.
     vests: Option<String>,
     min_confidence: f32,
     roi_metas: bool,
@@ -36,7 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         let options = TrackerOptions::default();
         Self {
-            max_age: options.max_age,
+            max_age: options.max_age.unwrap_or(0),
             min_hits: options.min_hits,
             vests: None,
             min_confidence: options.min_confidence,
@@ -52,7 +53,7 @@ impl Settings {
             .as_deref()
             .map(|vests| vests.split(',').map(|vest| vest.trim().into()).collect());
         TrackerOptions {
-            max_age: self.max_age,
+            max_age: (self.max_age > 0).then_some(self.max_age),
             min_hits: self.min_hits,
             vests,
             min_confidence: self.min_confidence,
@@ -78,7 +79,8 @@ struct State {
 #[properties(wrapper_type = super::VestTrack)]
 pub struct VestTrack {
     #[property(name = "max-age", type = u32, get, set, member = max_age, mutable_playing,
-        default = Settings::default().max_age, blurb = "Number of frames for which the track of an undetected person is kept")]
+        default = Settings::default().max_age,
+        blurb = "Number of frames for which the track of an undetected person is kept (0 = 30, or three inference periods if that is longer)")]
     #[property(name = "min-hits", type = u32, get, set, member = min_hits, mutable_playing,
         default = Settings::default().min_hits,
         blurb = "Number of consecutive inferred frames with a detection that a person needs for a track (0 and 1 = the first)")]

@@ -99,11 +99,10 @@ fn properties_apply_while_playing() {
             .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
             .unwrap();
     }
-    harness.element().unwrap().set_property("max-age", 0_u32);
-    for n in 5..8 {
-        harness.push_and_pull(frame_of(n, vec![])).unwrap();
-    }
-    let gone = harness.push_and_pull(frame_of(8, vec![])).unwrap();
+    harness.element().unwrap().set_property("max-age", 1_u32);
+    let hidden = harness.push_and_pull(frame_of(5, vec![])).unwrap();
+    assert_eq!(people_meta::scene(&hidden).unwrap().people.len(), 1);
+    let gone = harness.push_and_pull(frame_of(6, vec![])).unwrap();
     assert!(people_meta::scene(&gone).unwrap().people.is_empty());
 }
 
