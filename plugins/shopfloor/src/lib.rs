@@ -13,6 +13,7 @@ mod locate;
 mod overlay;
 pub mod pool;
 mod poseparse;
+mod qos;
 mod stats;
 mod time;
 mod tritoninfer;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::Event;
@@ -26,6 +27,7 @@ use super::settings::Settings;
 use super::stations::{NOT_SAVED, Notices, StationSource};
 use crate::exclusive::Exclusive;
 use crate::{time, video};
+use crate::qos::Liveness;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -79,6 +81,7 @@ pub struct ActivityZone {
     log: Exclusive<Option<Log>>,
 }
 
+    live: Liveness,
 #[glib::object_subclass]
 impl ObjectSubclass for ActivityZone {
     const NAME: &'static str = "GstShopfloorActivityZone";
@@ -154,6 +157,7 @@ impl BaseTransformImpl for ActivityZone {
         *self.log.take() = None;
         finished
     }
+        self.live.reset();
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
@@ -165,6 +169,7 @@ impl BaseTransformImpl for ActivityZone {
     fn sink_event(&self, event: gst::Event) -> bool {
         if time::starts_anew(&event) {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
+        self.live.sink_event(self.obj().sink_pad(), &event);
                 tracker.reset();
             }
         } else if event.type_() == gst::EventType::Eos
@@ -179,7 +184,7 @@ impl BaseTransformImpl for ActivityZone {
         if event.type_() == gst::EventType::Navigation && self.settings.lock().unwrap().draw {
             self.handle_navigation(&event);
         }
-        self.parent_src_event(event)
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {

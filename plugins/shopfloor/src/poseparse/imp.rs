@@ -5,12 +5,14 @@ use std::sync::{LazyLock, Mutex};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::{Inference, Person, Scene};
 use vision::ModelOutput;
 use vision::decode::{DecodeError, DecodeOptions};
 
 use super::layout::Layout;
+use crate::qos::Liveness;
 use crate::video;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -61,6 +63,7 @@ pub struct PoseParse {
         default = Settings::default().max_people,
         blurb = "Maximum number of people in an inferred region, those with the highest scores")]
     settings: Mutex<Settings>,
+    live: Liveness,
 }
 
 #[glib::object_subclass]
@@ -98,6 +101,20 @@ impl BaseTransformImpl for PoseParse {
     const MODE: gst_base::subclass::BaseTransformMode = gst_base::subclass::BaseTransformMode::AlwaysInPlace;
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.live.reset();
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
+        self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
+    }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let settings = self.settings.lock().unwrap().clone();

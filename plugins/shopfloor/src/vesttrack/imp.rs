@@ -9,10 +9,12 @@ use std::sync::{LazyLock, Mutex};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::VestName;
 use people::tracker::{Tracker, TrackerOptions};
 
+use crate::qos::Liveness;
 use crate::{stats, time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -94,6 +96,7 @@ pub struct VestTrack {
         blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, and as GstAnalyticsRelationMeta if built with the feature analytics")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
+    live: Liveness,
 }
 
 #[glib::object_subclass]
@@ -162,6 +165,11 @@ impl BaseTransformImpl for VestTrack {
         Ok(())
     }
 
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.live.reset();
+        Ok(())
+    }
+
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
@@ -172,10 +180,15 @@ impl BaseTransformImpl for VestTrack {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             self.state.lock().unwrap().tracker.reset();
         }
         self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {

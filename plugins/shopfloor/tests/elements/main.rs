@@ -6,4 +6,5 @@ mod inspect;
 mod overlay;
 mod pool;
 mod poseparse;
+mod qos;
 mod vesttrack;
