@@ -14,7 +14,7 @@
 //! makes a station active.
 //!
 //! At an unassigned station the worker is the person whose hand is inside; of several, the previous one. If another person
-//! takes over while the station is active, a handover is reported.
+//! takes over while the station is active, a handover is reported. That a person is identified as a worker is none.
 //!
 //! A frame without evidence changes no state. But once the last evidence is older than
 //! [`unknown_after`](ActivityOptions::unknown_after), even if no frames arrived at all, the station is **unknown** from that

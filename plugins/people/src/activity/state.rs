@@ -167,9 +167,11 @@ impl StationState {
             (!stays, person.worker().is_none())
         }) {
             self.worked = Some(frame.time);
-            self.hand = track_id(person);
+            let before = mem::replace(&mut self.hand, track_id(person));
             let from = mem::replace(&mut self.worker, person.worker().cloned());
-            if self.activity == Activity::Active && from != self.worker {
+            // The same track with a name is the same person, whose vest has been classified only now.
+            let is_named = from.is_none() && before.is_some() && before == self.hand;
+            if self.activity == Activity::Active && from != self.worker && !is_named {
                 return Some(self.hand_over(from, frame.time));
             }
         }

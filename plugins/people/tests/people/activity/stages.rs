@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use people::activity::ActivityTracker;
+use people::event::EventKind;
 use people::{Activity, Inference, Person, Scene, SkipReason, Track};
 use vision::{Keypoint, Point};
 
@@ -178,6 +179,35 @@ fn the_first_vest_after_an_outage_is_evidence_again() {
     let (events, views) = play(&mut tracker, FRAME * 11, "r");
     assert_eq!((views[0].activity, events.len()), (Activity::Idle, 1));
     assert_eq!(views[0].totals.unknown, FRAME * 6, "from 0.5 s on");
+}
+
+#[test]
+fn a_person_identified_later_is_no_handover() {
+    let mut tracker = tracker(ANYONE);
+    let failed = Some(Inference::Skipped(SkipReason::Failed));
+    let identified = || {
+        let mut red = red(INSIDE);
+        red.track.as_mut().unwrap().id = 7;
+        red
+    };
+    let mut workers = vec![];
+    let mut show = |n, vest, person| {
+        let mut scene = scene(Inference::Done, vest, &[person]);
+        let events = tracker.update(FRAME * n, SIZE, &mut scene);
+        workers.push(scene.stations[0].worker.as_deref().map(str::to_owned));
+        events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::Handover { .. }))
+            .count()
+    };
+    assert_eq!(show(0, failed, stranger(INSIDE)), 0);
+    assert_eq!(show(1, Some(Inference::Done), identified()), 0, "the same track");
+    assert_eq!(show(2, Some(Inference::Done), red(INSIDE)), 0, "the same worker");
+    let blue = person(2, Some("blue"), Some(pose(Keypoint::LeftWrist, INSIDE, 0.5)));
+    assert_eq!(show(3, Some(Inference::Done), blue), 1);
+    assert_eq!(show(4, failed, stranger(INSIDE)), 1);
+    let workers: Vec<_> = workers.iter().map(|worker| worker.as_deref().unwrap_or("-")).collect();
+    assert_eq!(workers, ["-", "red", "red", "blue", "-"]);
 }
 
 #[test]
