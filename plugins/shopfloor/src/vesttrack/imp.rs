@@ -27,9 +27,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
+    /// 0: automatic.
     max_age: u32,
     min_hits: u32,
-    /// 0: automatic.
     vests: Option<String>,
     min_confidence: f32,
     roi_metas: bool,
@@ -93,7 +93,7 @@ pub struct VestTrack {
         blurb = "Lowest probability of a vest, from 0 to 1, that makes a person its worker")]
     #[property(name = "roi-metas", type = bool, get, set, member = roi_metas, mutable_playing,
         default = Settings::default().roi_metas,
-        blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, and as GstAnalyticsRelationMeta if built with the feature analytics")]
+        blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, as GstAnalyticsRelationMeta if built with the feature analytics, and of the frame's inference as GstCustomMeta")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
     live: Liveness,
@@ -214,6 +214,9 @@ impl BaseTransformImpl for VestTrack {
         if tracked.is_none() {
             gst::log!(CAT, imp = self, "a frame without a scene passes unchanged");
         } else if state.applied.roi_metas {
+            if let Err(error) = people_meta::set_inference(buffer) {
+                gst::warning!(CAT, imp = self, "the frame's inference is not exported: {error}");
+            }
             #[cfg(feature = "analytics")]
             if let Err(error) = state.analytics.attach(buffer, state.size) {
                 gst::warning!(CAT, imp = self, "GstAnalytics metas are incomplete: {error}");
