@@ -25,9 +25,10 @@ use super::drawing;
 use super::log::Log;
 use super::settings::Settings;
 use super::stations::{NOT_SAVED, Notices, StationSource};
+use super::warnings::Warnings;
 use crate::exclusive::Exclusive;
-use crate::{time, video};
 use crate::qos::Liveness;
+use crate::{time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -51,6 +52,7 @@ struct State {
     end: Duration,
     /// Whether [`NO_STATIONS`] was posted.
     hinted: bool,
+    warnings: Warnings,
 }
 
 /// The element.
@@ -79,9 +81,9 @@ pub struct ActivityZone {
     source: Exclusive<StationSource>,
     state: Mutex<State>,
     log: Exclusive<Option<Log>>,
+    live: Liveness,
 }
 
-    live: Liveness,
 #[glib::object_subclass]
 impl ObjectSubclass for ActivityZone {
     const NAME: &'static str = "GstShopfloorActivityZone";
@@ -155,9 +157,9 @@ impl BaseTransformImpl for ActivityZone {
         *self.state.lock().unwrap() = State::default();
         drop(source);
         *self.log.take() = None;
+        self.live.reset();
         finished
     }
-        self.live.reset();
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
@@ -167,9 +169,9 @@ impl BaseTransformImpl for ActivityZone {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
-        self.live.sink_event(self.obj().sink_pad(), &event);
                 tracker.reset();
             }
         } else if event.type_() == gst::EventType::Eos
@@ -190,8 +192,11 @@ impl BaseTransformImpl for ActivityZone {
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
         self.reload();
-        let draw = self.settings.lock().unwrap().draw;
-        let (events, hint) = {
+        let (draw, hold_time) = {
+            let settings = self.settings.lock().unwrap();
+            (settings.draw, Duration::from_millis(settings.hold_time.into()))
+        };
+        let (events, warnings, hint) = {
             let mut state = self.state.lock().unwrap();
             state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
@@ -199,16 +204,24 @@ impl BaseTransformImpl for ActivityZone {
                 editor,
                 size,
                 hinted,
+                warnings,
                 ..
             } = &mut *state;
             let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
-            let events = people_meta::scene_mut(buffer, |scene| {
-                let events = tracker.as_mut().map(|tracker| tracker.update(time, *size, scene));
+            let stated = people_meta::scene_mut(buffer, |scene| {
+                let stated = tracker.as_mut().map(|tracker| {
+                    let events = tracker.update(time, *size, scene);
+                    (events, warnings.of_frame(time, scene, tracker, hold_time))
+                });
                 scene.stations.extend(drawing::preview(editor.corners()));
-                events.unwrap_or_default()
+                stated.unwrap_or_default()
             });
-            (events.unwrap_or_default(), hint)
+            let (events, warnings) = stated.unwrap_or_default();
+            (events, warnings, hint)
         };
+        for warning in warnings {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
+        }
         if hint {
             gst::element_imp_info!(
                 self,
@@ -256,6 +269,7 @@ impl ActivityZone {
             (None, Err(_)) => {}
         }
         state.stations = stations;
+        state.warnings.stations_changed();
     }
 
     /// Edits the stations by an event of mouse or keyboard. New stations are used at once, saved to the station

@@ -7,4 +7,5 @@ mod overlay;
 mod pool;
 mod poseparse;
 mod qos;
+mod stages;
 mod vesttrack;
