@@ -40,6 +40,15 @@ def keypoints(region):
     }
 
 
+def inference(buffer):
+    """Which models have seen the frame: "inference" and, with a vest model, "vest-inference" are "done" or why not; the
+    "inference-period" is in nanoseconds. Empty without vesttrack."""
+    meta = buffer.get_custom_meta("shopfloor-inference")
+    fields = meta.get_structure() if meta else None
+    names = ("inference", "vest-inference", "inference-period") if fields else ()
+    return {name: fields[name] for name in names if fields.has_field(name)}
+
+
 def print_line(line):
     """Prints a whole line; print() writes a line and its end separately, so threads could interleave."""
     sys.stdout.write(line + "\n")
@@ -55,7 +64,8 @@ def look(sink):
         x, y, confidence = keypoints(region).get("left_wrist", (0, 0, 0))
         wrist = f", left wrist at {x:.0f},{y:.0f}" if confidence > 0.2 else ""
         shown.append(f"{name} at {region.x},{region.y}{wrist}")
-    print_line(f"{buffer.pts / Gst.SECOND:.1f} s: {'; '.join(shown)}")
+    skipped = "" if inference(buffer).get("inference") == "done" else " (predicted)"
+    print_line(f"{buffer.pts / Gst.SECOND:.1f} s{skipped}: {'; '.join(shown)}")
     return Gst.FlowReturn.OK
 
 

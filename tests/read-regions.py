@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Prints the people of each frame of a video as JSON, read from the regions of interest as in examples/host.py."""
+"""Prints the people of each frame of a video and its inference as JSON, read as in examples/host.py."""
 
 import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
-from host import Gst, GLib, keypoints, people
+from host import Gst, GLib, inference, keypoints, people
 
 
 def as_json(region):
@@ -22,7 +22,9 @@ def as_json(region):
 
 
 def look(sink):
-    print(json.dumps([as_json(region) for region in people(sink.emit("pull-sample").get_buffer())]), flush=True)
+    buffer = sink.emit("pull-sample").get_buffer()
+    frame = {"inference": inference(buffer), "people": [as_json(region) for region in people(buffer)]}
+    print(json.dumps(frame), flush=True)
     return Gst.FlowReturn.OK
 
 

@@ -11,7 +11,14 @@ use vision::{Keypoint, Rect};
 
 use crate::{FRAMES, clip, init, output_of, run};
 
-/// A region as `tests/read-regions.py` writes it.
+/// A frame as `tests/read-regions.py` writes it.
+#[derive(Debug, Deserialize)]
+struct Frame {
+    inference: BTreeMap<String, serde_json::Value>,
+    people: Vec<Region>,
+}
+
+/// A person.
 #[derive(Debug, Deserialize)]
 struct Region {
     rect: [f32; 4],
@@ -26,13 +33,22 @@ fn python_reads_the_people_of_the_elements() {
     let (_folder, clip) = clip();
     let scenes = scenes_of(&clip);
     let text = output_of(&root().join("tests/read-regions.py"), &[&clip]);
-    let frames: Vec<Vec<Region>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let frames: Vec<Frame> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((frames.len(), scenes.len()), (FRAMES, FRAMES));
-    for (n, (regions, scene)) in frames.iter().zip(&scenes).enumerate() {
-        assert_eq!(regions.len(), scene.people.len(), "frame {n}");
-        for (region, person) in regions.iter().zip(&scene.people) {
+    for (n, (frame, scene)) in frames.iter().zip(&scenes).enumerate() {
+        assert_eq!(frame.people.len(), scene.people.len(), "frame {n}");
+        for (region, person) in frame.people.iter().zip(&scene.people) {
             check(region, person);
         }
+        assert_eq!(frame.inference["inference"], scene.inference.name(), "frame {n}");
+        let vests = frame.inference.get("vest-inference").and_then(|name| name.as_str());
+        assert_eq!(vests, scene.vest_inference.map(people::Inference::name), "frame {n}");
+        // measured in each run anew
+        let period = frame.inference.get("inference-period");
+        assert!(
+            period.is_none_or(|period| period.as_u64().is_some_and(|period| period > 0)),
+            "frame {n}"
+        );
     }
     let known = |scene: &Scene| scene.people.iter().filter(|person| person.worker().is_some()).count();
     assert!(

@@ -13,6 +13,7 @@
 mod analytics;
 pub mod bus;
 mod carrier;
+mod inference;
 mod model_output;
 mod roi;
 mod scene;
@@ -21,6 +22,7 @@ mod transform;
 #[cfg(feature = "analytics")]
 pub use analytics::Analytics;
 pub use carrier::Meta;
+pub use inference::{INFERENCE, set_inference};
 pub use model_output::{ModelOutputMeta, add_model_output, model_outputs, take_model_outputs};
 pub use roi::set_rois;
 pub use scene::{SceneMeta, scene, scene_mut, set_scene};

@@ -1,7 +1,9 @@
 //! `ModelOutputMeta`: the tensors that a model returned for one region of a frame.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
+use gst::buffer::BufferMetaForeachAction;
 use vision::ModelOutput;
 
 use crate::carrier::{Meta, Payload, Registration};
@@ -38,13 +40,18 @@ pub fn add_model_output(buffer: &mut gst::BufferRef, output: ModelOutput) {
     ModelOutputMeta::add(buffer, Arc::new(output));
 }
 
-/// Removes all model outputs from a frame and returns them.
-pub fn take_model_outputs(buffer: &mut gst::BufferRef) -> Vec<Arc<ModelOutput>> {
-    let taken = model_outputs(buffer);
-    while let Some(meta) = buffer.meta_mut::<ModelOutputMeta>() {
-        if meta.remove().is_err() {
-            break;
-        }
-    }
+/// Removes the model outputs from a frame that `filter` chooses, and returns them; the others stay for other elements.
+pub fn take_model_outputs(buffer: &mut gst::BufferRef, filter: impl Fn(&ModelOutput) -> bool) -> Vec<Arc<ModelOutput>> {
+    let mut taken = Vec::new();
+    buffer.foreach_meta_mut(|mut meta| {
+        let output = meta.downcast_ref::<ModelOutputMeta>().map(|meta| meta.value());
+        ControlFlow::Continue(match output.filter(|output| filter(output)) {
+            Some(output) => {
+                taken.push(output.clone());
+                BufferMetaForeachAction::Remove
+            }
+            None => BufferMetaForeachAction::Keep,
+        })
+    });
     taken
 }

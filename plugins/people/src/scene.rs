@@ -17,12 +17,19 @@ pub struct Scene {
     /// Whether the people's vests were classified in this frame; `None` if the frame has not reached a vest model.
     pub vest_inference: Option<Inference>,
     /// Time between two inferred frames of the stream, measured; `None` before the second one. It exceeds the frame
-    /// interval if several cameras share a server.
+    /// interval if several cameras share a server. If people and vests are inferred by two elements, it is the longer one.
     pub inference_period: Option<Duration>,
     /// The people, in no particular order.
     pub people: Vec<Person>,
     /// The stations and their states, in the order of the station file; filled by `activityzone`.
     pub stations: Vec<StationStatus>,
+}
+
+impl Scene {
+    /// Whether a vest model has responded for this person of the frame; only then is it known who the person is not.
+    pub fn is_classified(&self, person: &Person) -> bool {
+        !matches!(self.vest_inference, Some(Inference::Skipped(_))) && person.vest.is_some()
+    }
 }
 
 /// The outcome of a frame's inference.
@@ -33,6 +40,18 @@ pub enum Inference {
     Done,
     /// The frame passed through without inference; its people, if any, are predictions.
     Skipped(SkipReason),
+}
+
+impl Inference {
+    /// `done`, or the reason without inference: `interval`, `overload` or `failed`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Skipped(SkipReason::Interval) => "interval",
+            Self::Skipped(SkipReason::Overload) => "overload",
+            Self::Skipped(SkipReason::Failed) => "failed",
+        }
+    }
 }
 
 /// Why a frame was not inferred.

@@ -14,6 +14,7 @@ mod locate;
 mod overlay;
 pub mod pool;
 mod poseparse;
+mod qos;
 mod stats;
 mod time;
 mod tritoninfer;

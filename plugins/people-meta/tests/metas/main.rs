@@ -3,5 +3,6 @@
 #[cfg(feature = "analytics")]
 mod analytics;
 mod common;
+mod inference;
 mod rois;
 mod survival;

@@ -138,11 +138,27 @@ fn copies_of_a_buffer_do_not_share_changes() {
 }
 
 #[test]
-fn taking_model_outputs_removes_all_of_them() {
+fn taking_model_outputs_removes_those_that_are_chosen() {
     gst::init().unwrap();
-    let mut buffer = gst::Buffer::new();
-    people_meta::add_model_output(buffer.make_mut(), output());
-    people_meta::add_model_output(buffer.make_mut(), output());
-    assert_eq!(people_meta::take_model_outputs(buffer.make_mut()).len(), 2);
-    assert!(people_meta::model_outputs(&buffer).is_empty());
+    let models = |outputs: Vec<Arc<ModelOutput>>| -> String { outputs.iter().map(|output| &*output.model).collect() };
+    for (chosen, taken, left) in [
+        ("", "", "abab"),
+        ("a", "aa", "bb"),
+        ("b", "bb", "aa"),
+        ("ab", "abab", ""),
+    ] {
+        let mut buffer = gst::Buffer::new();
+        let frame = buffer.make_mut();
+        people_meta::set_scene(frame, scene());
+        for model in ["a", "b", "a", "b"] {
+            let model = model.into();
+            people_meta::add_model_output(frame, ModelOutput { model, ..output() });
+        }
+        let outputs = people_meta::take_model_outputs(frame, |output| chosen.contains(&*output.model));
+        assert_eq!(
+            (models(outputs), models(people_meta::model_outputs(frame))),
+            (taken.into(), left.into())
+        );
+        assert!(people_meta::scene(frame).is_some(), "other metas stay");
+    }
 }

@@ -14,11 +14,19 @@
 //! makes a station active.
 //!
 //! At an unassigned station the worker is the person whose hand is inside; of several, the previous one. If another person
-//! takes over while the station is active, a handover is reported.
+//! takes over while the station is active, a handover is reported. That a person is identified as a worker is none.
 //!
-//! A frame without inference changes no state. But once the last inference is older than
+//! A frame without evidence changes no state. But once the last evidence is older than
 //! [`unknown_after`](ActivityOptions::unknown_after), even if no frames arrived at all, the station is **unknown** from that
-//! age on, until the next inference.
+//! age on, until the next evidence.
+//!
+//! # Evidence
+//!
+//! A frame whose people were not detected is evidence for no station. A frame whose people were detected is evidence for
+//! every unassigned station. For an assigned one it must also be known who the people are: each detected person's vest was
+//! classified in this frame, or the assigned worker's was. Otherwise one of them might be the worker, and only a hand inside
+//! is evidence: that of a person whose track is known to be the worker's. A station whose vest is not one of the vest
+//! model's labels has no evidence at all.
 //!
 //! # Time
 //!
@@ -38,7 +46,7 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::station_file::Stations;
-use crate::{Inference, Scene, Station, StationStatus};
+use crate::{Scene, Station, StationStatus, VestName};
 use state::{Frame, StationState};
 
 pub use options::ActivityOptions;
@@ -48,6 +56,10 @@ pub use options::ActivityOptions;
 pub struct ActivityTracker {
     options: ActivityOptions,
     stations: Vec<StationState>,
+    /// The stream's inference period, as far as it has been measured.
+    inference_period: Option<Duration>,
+    /// The labels of the stream's vest model, once it has classified somebody.
+    labels: Option<Arc<[VestName]>>,
     /// End events that have not been returned yet.
     ended: Vec<Event>,
 }
@@ -58,6 +70,8 @@ impl ActivityTracker {
         Self {
             options,
             stations: stations.iter().cloned().map(StationState::new).collect(),
+            inference_period: None,
+            labels: None,
             ended: Vec::new(),
         }
     }
@@ -85,6 +99,7 @@ impl ActivityTracker {
             self.ended.extend(state.end());
             *state = StationState::new(state.station.clone());
         }
+        self.inference_period = None;
     }
 
     /// Processes the frame at running time `time`, of `frame_size` (width, height) pixels. Fills in the scene's stations and
@@ -96,13 +111,11 @@ impl ActivityTracker {
         if self.stations.iter().any(is_before) {
             self.reset();
         }
-        let unknown_after = self.options.unknown_after;
-        let frame = Frame {
-            time,
-            size: frame_size,
-            people: &scene.people,
-            options: &self.options,
-        };
+        self.inference_period = scene.inference_period.or(self.inference_period);
+        self.learn_labels(scene);
+        let unknown_after = self.unknown_after();
+        let frame = Frame::new(time, frame_size, scene, &self.options);
+        let labels = self.labels.as_deref();
         let mut events = mem::take(&mut self.ended);
         let stations = &mut self.stations;
         let until_now = stations
@@ -111,9 +124,12 @@ impl ActivityTracker {
         let mut until_now: Vec<_> = until_now.collect();
         until_now.sort_by_key(|event| event.time);
         events.extend(until_now);
-        events.extend(stations.iter_mut().filter_map(|state| match scene.inference {
-            Inference::Done => state.observe(&frame),
-            Inference::Skipped(_) => state.miss(time),
+        events.extend(stations.iter_mut().filter_map(|state| {
+            if is_known(&state.station, labels) && frame.is_evidence_for(&state.station) {
+                state.observe(&frame)
+            } else {
+                state.miss(time)
+            }
         }));
         scene.stations = self.views();
         events
@@ -122,7 +138,7 @@ impl ActivityTracker {
     /// Ends the stream at running time `time` and returns the events since the latest frame; the last event of each station is
     /// its [`EventKind::End`](crate::event::EventKind::End). A `time` before the latest frame adds nothing to the totals.
     pub fn finish(&mut self, time: Duration) -> Vec<Event> {
-        let unknown_after = self.options.unknown_after;
+        let unknown_after = self.unknown_after();
         let advance = |state: &mut StationState| state.advance(time.max(state.latest?), unknown_after);
         let changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
         let before = mem::take(&mut self.ended);
@@ -130,8 +146,38 @@ impl ActivityTracker {
         before.into_iter().chain(changes).chain(self.ended.drain(..)).collect()
     }
 
+    /// The stations whose vest is not one of the labels of the stream's vest model, and those labels; none before somebody
+    /// was classified. Nothing can be stated about them.
+    pub fn unknown_vests(&self) -> (Vec<&Station>, &[VestName]) {
+        let labels = self.labels.as_deref();
+        let stations = self.stations.iter().map(|state| &*state.station);
+        let unknown = stations.filter(|station| !is_known(station, labels));
+        (unknown.collect(), labels.unwrap_or_default())
+    }
+
+    fn unknown_after(&self) -> Duration {
+        self.options.unknown_after(self.inference_period)
+    }
+
+    fn learn_labels(&mut self, scene: &Scene) {
+        let vest = scene.people.iter().find_map(|person| person.vest.as_ref());
+        if let Some(vest) = vest
+            && self.labels.as_ref() != Some(&vest.labels)
+        {
+            self.labels = Some(vest.labels.clone());
+        }
+    }
+
     /// The status of every station at the latest frame, in the order of the station file.
     pub fn views(&self) -> Vec<StationStatus> {
         self.stations.iter().map(StationState::view).collect()
     }
+}
+
+/// Whether the vest model, of whose labels nothing is known at first, can identify the station's worker.
+fn is_known(station: &Station, labels: Option<&[VestName]>) -> bool {
+    let (Some(vest), Some(labels)) = (&station.vest, labels) else {
+        return true;
+    };
+    labels.contains(vest)
 }

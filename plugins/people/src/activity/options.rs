@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use vision::Keypoint;
 
+use crate::period;
+
 /// The conditions for a station to be active, and times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivityOptions {
@@ -13,8 +15,21 @@ pub struct ActivityOptions {
     pub min_keypoint_confidence: f32,
     /// Time for which a station stays active without a hand inside, and idle without a person in view. Default: 1 s.
     pub hold_time: Duration,
-    /// Time after the last frame with inference at which a state becomes unknown. Default: 2 s.
-    pub unknown_after: Duration,
+    /// Time after the last frame with inference at which a state becomes unknown. Default: `None`, which is 2 s or three
+    /// inference periods, whichever is longer.
+    pub unknown_after: Option<Duration>,
+}
+
+/// The least time until a state becomes unknown, unless another is set: twice the default hold time, so that a short
+/// overload of a live stream changes no state.
+const MIN_UNKNOWN_AFTER: Duration = Duration::from_secs(2);
+
+impl ActivityOptions {
+    /// Time after the last frame with inference at which a state becomes unknown, given the stream's inference period.
+    pub(super) fn unknown_after(&self, inference_period: Option<Duration>) -> Duration {
+        let automatic = || MIN_UNKNOWN_AFTER.max(period::three(inference_period).unwrap_or_default());
+        self.unknown_after.unwrap_or_else(automatic)
+    }
 }
 
 impl Default for ActivityOptions {
@@ -34,7 +49,7 @@ impl Default for ActivityOptions {
             ],
             min_keypoint_confidence: 0.2,
             hold_time: Duration::from_secs(1),
-            unknown_after: Duration::from_secs(2),
+            unknown_after: None,
         }
     }
 }

@@ -8,19 +8,55 @@ use vision::Point;
 
 use super::options::ActivityOptions;
 use crate::event::{Event, EventKind};
-use crate::{Activity, Person, Station, StationStatus, Totals, VestName};
+use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName};
 
-/// A frame that went through inference.
+/// Least confidence at which a track is known to be a worker's in a frame without vests; that of a new worker by default
+/// (`TrackerOptions::min_confidence`).
+const MIN_IDENTITY: f32 = 0.5;
+
+/// A frame and what it shows.
 pub(super) struct Frame<'a> {
     /// Running time.
-    pub time: Duration,
+    time: Duration,
     /// Width and height in pixels.
-    pub size: (u32, u32),
-    pub people: &'a [Person],
-    pub options: &'a ActivityOptions,
+    size: (u32, u32),
+    scene: &'a Scene,
+    options: &'a ActivityOptions,
+    /// Whether the vest of every detected person was classified.
+    all_classified: bool,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    pub fn new(time: Duration, size: (u32, u32), scene: &'a Scene, options: &'a ActivityOptions) -> Self {
+        let mut detected = scene.people.iter().filter(|person| !person.is_coasting());
+        Self {
+            time,
+            size,
+            scene,
+            options,
+            all_classified: detected.all(|person| scene.is_classified(person)),
+        }
+    }
+
+    /// Whether this frame shows what the station's worker does, see [the module](super).
+    pub fn is_evidence_for(&self, station: &Station) -> bool {
+        if self.scene.inference != Inference::Done {
+            return false;
+        }
+        self.all_classified
+            || station.vest.is_none()
+            || self.counting(station).any(|worker| {
+                self.scene.is_classified(worker) || (is_identified(worker) && self.has_hand_inside(worker, station))
+            })
+    }
+
+    /// The people who count at a station.
+    fn counting(&self, station: &Station) -> impl Iterator<Item = &'a Person> {
+        let vest = station.vest.as_ref();
+        let people = self.scene.people.iter();
+        people.filter(move |person| vest.is_none() || person.worker() == vest)
+    }
+
     /// Whether a hand keypoint of `person` is inside `station` in this frame.
     fn has_hand_inside(&self, person: &Person, station: &Station) -> bool {
         let Some(pose) = person.pose.as_ref() else {
@@ -43,6 +79,12 @@ impl Frame<'_> {
     }
 }
 
+/// Whether the person's track is known to be a worker's, so that the position alone tells who it is.
+fn is_identified(person: &Person) -> bool {
+    let track = person.track.as_ref();
+    track.is_some_and(|track| track.worker.is_some() && track.confidence >= MIN_IDENTITY)
+}
+
 fn track_id(person: &Person) -> Option<u64> {
     person.track.as_ref().map(|track| track.id)
 }
@@ -57,7 +99,7 @@ pub(super) struct StationState {
     totals: Totals,
     /// Time of the latest frame; `None` before the first.
     pub latest: Option<Duration>,
-    /// Time of the latest frame with inference.
+    /// Time of the latest frame with evidence.
     evidence: Option<Duration>,
     /// Time at which someone who counts was last in view.
     seen: Option<Duration>,
@@ -103,7 +145,7 @@ impl StationState {
         event
     }
 
-    /// Handles a frame without inference, after `advance` to its time: before the first inference the station is unknown.
+    /// Handles a frame without evidence, after `advance` to its time: before the first evidence the station is unknown.
     pub fn miss(&mut self, time: Duration) -> Option<Event> {
         match self.evidence {
             None => self.enter(Activity::Unknown, time),
@@ -111,16 +153,10 @@ impl StationState {
         }
     }
 
-    /// Handles a frame with inference, after `advance` to its time.
+    /// Handles a frame with evidence, after `advance` to its time.
     pub fn observe(&mut self, frame: &Frame) -> Option<Event> {
         self.evidence = Some(frame.time);
-        let vest = self.station.vest.as_ref();
-        let counting = || {
-            frame
-                .people
-                .iter()
-                .filter(|person| vest.is_none() || person.worker() == vest)
-        };
+        let counting = || frame.counting(&self.station);
         if counting().next().is_some() {
             self.seen = Some(frame.time);
         }
@@ -131,9 +167,11 @@ impl StationState {
             (!stays, person.worker().is_none())
         }) {
             self.worked = Some(frame.time);
-            self.hand = track_id(person);
+            let before = mem::replace(&mut self.hand, track_id(person));
             let from = mem::replace(&mut self.worker, person.worker().cloned());
-            if self.activity == Activity::Active && from != self.worker {
+            // The same track with a name is the same person, whose vest has been classified only now.
+            let is_named = from.is_none() && before.is_some() && before == self.hand;
+            if self.activity == Activity::Active && from != self.worker && !is_named {
                 return Some(self.hand_over(from, frame.time));
             }
         }

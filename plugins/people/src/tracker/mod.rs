@@ -7,6 +7,8 @@
 //!
 //! A person has no track until detected in [`TrackerOptions::min_hits`] inferred frames in a row. After that the track
 //! continues with predicted boxes ("coasting") in frames without a detection.
+//!
+//! In a frame whose people were detected and whose vests were not classified, tracks move on and keep their workers.
 
 mod belief;
 mod roster;
@@ -19,15 +21,16 @@ use belief::{Belief, Evidence};
 use track::{Candidate, TrackState};
 
 use crate::assignment::assign;
-use crate::{Inference, Person, Scene, Track, VestName, VestScores};
+use crate::{Inference, Person, Scene, Track, VestName, VestScores, period};
 use vision::Rect;
 
 /// The tracker's thresholds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackerOptions {
     /// Number of frames that a track outlasts its last detection: a person detected again by then, near enough or in the same
-    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track.
-    pub max_age: u32,
+    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track. `None`: 30 frames or three
+    /// inference periods, whichever is longer.
+    pub max_age: Option<u32>,
     /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once.
     pub min_hits: u32,
     /// The vest labels of workers; people in other vests are visitors. `None`: all labels but `none`.
@@ -39,7 +42,7 @@ pub struct TrackerOptions {
 impl Default for TrackerOptions {
     fn default() -> Self {
         Self {
-            max_age: 30,
+            max_age: None,
             min_hits: 2,
             vests: None,
             min_confidence: 0.5,
@@ -55,11 +58,19 @@ pub struct Tracker {
     labels: Arc<[VestName]>,
     tracks: Vec<TrackState>,
     last_id: u64,
+    /// The running time of the latest frame.
     last_time: Option<Duration>,
+    /// The stream's inference period, as far as it has been measured.
+    inference_period: Option<Duration>,
 }
 
-/// Number of frames for which a person without a detection is shown at the predicted place.
+/// Number of frames for which a person without a detection is shown at the predicted place; longer if that is less than
+/// three inference periods.
 const MAX_COAST: u32 = 10;
+
+/// Number of frames that a track outlasts its last detection, unless [`TrackerOptions::max_age`] is set or that is less
+/// than three inference periods.
+const MAX_AGE: u32 = 30;
 
 /// The part of a predicted box that must be inside the frame. Detected boxes end at the frame's edges, so a box that has
 /// moved across one belongs to someone who has left.
@@ -88,18 +99,25 @@ impl Tracker {
     pub fn reset(&mut self) {
         self.tracks.clear();
         self.last_time = None;
+        self.inference_period = None;
     }
 
     /// Fills in the people's tracks and appends people who are tracked but not detected in this frame: with predicted boxes
     /// and the score of their last detection, without pose and vest.
     ///
-    /// `time` is the frame's running time. If the scene's inference was skipped, its people are replaced by predictions.
+    /// `time` is the frame's running time. If the scene's inference was skipped, its people are replaced by predictions. If
+    /// its vest inference was skipped, their vests are removed.
     pub fn update(&mut self, time: Duration, scene: &mut Scene) {
         let elapsed = self.last_time.map_or(Duration::ZERO, |last| time.saturating_sub(last));
         self.last_time = Some(time);
+        self.inference_period = scene.inference_period.or(self.inference_period);
         for track in &mut self.tracks {
             track.motion.predict(elapsed);
             track.frames_since_update = track.frames_since_update.saturating_add(1);
+            track.time_since_update = track.time_since_update.saturating_add(elapsed);
+        }
+        if let Some(Inference::Skipped(_)) = scene.vest_inference {
+            scene.people.iter_mut().for_each(|person| person.vest = None);
         }
         match scene.inference {
             Inference::Done => self.associate(&mut scene.people),
@@ -116,6 +134,9 @@ impl Tracker {
 
     fn associate(&mut self, people: &mut [Person]) {
         people.iter_mut().for_each(|person| person.track = None);
+        self.tracks
+            .iter_mut()
+            .for_each(|track| track.misses = track.misses.saturating_add(1));
         self.learn_labels(people);
         let detections = self.detections(people);
         let pairs = assign(self.tracks.len(), detections.len(), |track, detection| {
@@ -140,10 +161,14 @@ impl Tracker {
         for (detection, track) in detections.iter().zip(track_of) {
             people[detection.person].track = track.and_then(|track| self.published(&self.tracks[track]));
         }
-        let max_age = self.options.max_age;
-        self.tracks.retain(|track| {
-            track.frames_since_update == 0 || (track.id.is_some() && track.frames_since_update <= max_age)
-        });
+        let (max_age, horizon) = (self.options.max_age, self.horizon());
+        self.tracks
+            .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(max_age, horizon)));
+    }
+
+    /// Time that people and tracks outlast their last detection at least.
+    fn horizon(&self) -> Duration {
+        period::three(self.inference_period).unwrap_or_default()
     }
 
     /// Adopts the label list of the people's vests. A different list invalidates what is known about vests.
@@ -155,6 +180,7 @@ impl Tracker {
             self.labels = Arc::clone(&vest.labels);
             for track in &mut self.tracks {
                 track.belief = Belief::new(self.labels.len());
+                track.is_classified = false;
                 track.worker = None;
             }
         }
@@ -215,9 +241,10 @@ impl Tracker {
     /// Whether to show the track as a predicted box.
     fn is_shown_coasting(&self, track: &TrackState) -> bool {
         let bbox = track.motion.bbox();
-        let shown = (1..=MAX_COAST).contains(&track.frames_since_update) && is_sound(&bbox);
+        let is_undetected = track.frames_since_update > 0;
+        let is_recent = track.frames_since_update <= MAX_COAST || track.time_since_update <= self.horizon();
         let is_in_frame = |frame: Rect| frame.intersection(&bbox).area() >= LEAST_VISIBLE * bbox.area();
-        shown && self.frame.is_none_or(is_in_frame)
+        is_undetected && is_recent && is_sound(&bbox) && self.frame.is_none_or(is_in_frame)
     }
 
     /// The track as a part of the scene; `None` while it is tentative.

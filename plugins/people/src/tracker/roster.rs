@@ -40,12 +40,12 @@ pub(super) fn assign_workers(tracks: &mut [TrackState], workers: &[usize], min_c
 }
 
 /// The gain, in nats, of making a track the worker with a vest; without a positive gain it is not assigned. The gain fades
-/// with the frames since the last detection.
+/// with the inferred frames since the last detection.
 fn worker_gain(track: &TrackState, label: usize, min_confidence: f32) -> f64 {
-    if track.id.is_none() {
+    if track.id.is_none() || !track.is_classified {
         return f64::NEG_INFINITY;
     }
     let tenure = if track.worker == Some(label) { TENURE } else { 0.0 };
     let evidence = (track.belief.probability(label) / f64::from(min_confidence)).ln() + tenure;
-    evidence / (1.0 + f64::from(track.frames_since_update))
+    evidence / (1.0 + f64::from(track.misses))
 }

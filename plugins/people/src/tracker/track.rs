@@ -1,7 +1,10 @@
 //! One tracked person: motion, belief about the vest, and how well a detection matches both.
 
+use std::time::Duration;
+
 use vision::Rect;
 
+use super::MAX_AGE;
 use super::belief::{Belief, Evidence};
 use crate::kalman::{BoxFilter, GATE};
 
@@ -22,6 +25,8 @@ pub(super) struct TrackState {
     pub id: Option<u64>,
     pub motion: BoxFilter,
     pub belief: Belief,
+    /// Whether the vest has been classified; otherwise the belief is no reason to make anyone a worker.
+    pub is_classified: bool,
     /// Index of the worker's vest label; `None` for a visitor.
     pub worker: Option<usize>,
     /// The score of the last detection.
@@ -30,7 +35,15 @@ pub(super) struct TrackState {
     pub hits: u32,
     /// Frames since the last detection.
     pub frames_since_update: u32,
+    /// Running time since the last detection.
+    pub time_since_update: Duration,
+    /// Inferred frames since the last detection.
+    pub misses: u32,
 }
+
+/// Logarithm of the density of a person who is anywhere among 8 × 6 heights, in any of the sizes that people have (0.2 × 0.5
+/// heights), per height⁴ of centre and size.
+const LOG_ANYWHERE: f64 = -1.57;
 
 /// Logarithm of the rate at which new people appear, per height⁴ of centre and size: a detection joins the track that explains
 /// it at least that well. About one in ten frames, anywhere among 8 × 6 heights, in any of the sizes that people have (0.2 ×
@@ -48,11 +61,21 @@ impl TrackState {
             id: None,
             motion: BoxFilter::new(&detection.bbox),
             belief,
+            is_classified: detection.vest.is_some(),
             worker: None,
             score: detection.score,
             hits: 1,
             frames_since_update: 0,
+            time_since_update: Duration::ZERO,
+            misses: 0,
         }
+    }
+
+    /// Whether the track outlasts an inferred frame without a detection; `max_age` in frames, `None`: [`MAX_AGE`] frames and
+    /// at least the time `horizon`.
+    pub(super) fn is_kept(&self, max_age: Option<u32>, horizon: Duration) -> bool {
+        self.frames_since_update <= max_age.unwrap_or(MAX_AGE)
+            || (max_age.is_none() && self.time_since_update <= horizon)
     }
 
     /// The logarithm, in nats, of how much likelier the detection is this person than someone new; negative infinity beyond
@@ -62,8 +85,14 @@ impl TrackState {
         if fit.distance > GATE {
             return f64::NEG_INFINITY;
         }
+        // Predictions over a long inference period spread beyond the frame, and people do not.
+        let density = if self.misses <= 1 {
+            fit.log_density.max(LOG_ANYWHERE - fit.distance / 2.0)
+        } else {
+            fit.log_density
+        };
         let vest = detection.vest.as_ref().map_or(0.0, |vest| self.belief.agreement(vest));
-        fit.log_density + vest - LOG_NEWCOMERS
+        density + vest - LOG_NEWCOMERS
     }
 
     /// Corrects the track by its detection.
@@ -71,9 +100,12 @@ impl TrackState {
         self.motion.update(&detection.bbox);
         if let Some(vest) = &detection.vest {
             self.belief.observe(vest);
+            self.is_classified = true;
         }
         self.score = detection.score;
         self.hits = self.hits.saturating_add(1);
         self.frames_since_update = 0;
+        self.time_since_update = Duration::ZERO;
+        self.misses = 0;
     }
 }

@@ -2,73 +2,17 @@
 //! states that are computed here in another way, over the whole video at once.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use expect_test::expect;
-use flate2::read::GzDecoder;
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::{EventKind, LogRecord};
-use people::station_file::Stations;
-use people::{Activity, Person, Scene, Station, Totals, Track};
-use serde::Deserialize;
-use vision::{Keypoint, KeypointDetection, Point, Pose};
+use people::{Activity, Scene, Station, Totals};
 
-const SIZE: (u32, u32) = (768, 576);
-const FRAME: Duration = Duration::from_millis(100);
+use crate::truth::{FRAME, SIZE, TruthFrame, TruthPerson, stations, truth};
+
 /// The hold time in frames.
 const HOLD: usize = 10;
-
-#[derive(Deserialize)]
-struct TruthFrame {
-    people: Vec<TruthPerson>,
-}
-
-#[derive(Deserialize)]
-struct TruthPerson {
-    id: u64,
-    color: String,
-    kpts: [[f32; 3]; Keypoint::COUNT],
-}
-
-impl TruthPerson {
-    fn worker(&self) -> Option<&str> {
-        Some(self.color.as_str()).filter(|color| *color != "none")
-    }
-
-    fn person(&self) -> Person {
-        let keypoint = |[x, y, confidence]: [f32; 3]| KeypointDetection {
-            point: Point::new(x, y),
-            confidence,
-        };
-        let pose: Pose = self.kpts.map(keypoint);
-        let track = Track {
-            id: self.id,
-            worker: self.worker().map(Into::into),
-            confidence: 1.0,
-            frames_since_update: 0,
-        };
-        Person {
-            pose: Some(pose),
-            track: Some(track),
-            ..Person::default()
-        }
-    }
-}
-
-fn path(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
-}
-
-fn truth() -> Vec<TruthFrame> {
-    let file = File::open(path("media/vests_truth.json.gz")).unwrap();
-    serde_json::from_reader(GzDecoder::new(file)).unwrap()
-}
-
-fn stations() -> Stations {
-    Stations::parse(&std::fs::read_to_string(path("pipelines/stations/demo.json")).unwrap()).unwrap()
-}
 
 /// Every edge of the demo's polygons, which are convex, has an inner point on the same side.
 fn is_in_convex(station: &Station, x: f32, y: f32) -> bool {

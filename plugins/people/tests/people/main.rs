@@ -2,5 +2,7 @@
 
 mod activity;
 mod activity_truth;
+mod sparse;
 mod stations;
 mod tracker;
+mod truth;

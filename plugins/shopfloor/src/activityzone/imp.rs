@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::Event;
@@ -24,7 +25,9 @@ use super::drawing;
 use super::log::Log;
 use super::settings::Settings;
 use super::stations::{NOT_SAVED, Notices, StationSource};
+use super::warnings::Warnings;
 use crate::exclusive::Exclusive;
+use crate::qos::Liveness;
 use crate::{time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -49,6 +52,7 @@ struct State {
     end: Duration,
     /// Whether [`NO_STATIONS`] was posted.
     hinted: bool,
+    warnings: Warnings,
 }
 
 /// The element.
@@ -67,7 +71,7 @@ pub struct ActivityZone {
         default = Settings::default().hold_time, blurb = "Milliseconds for which a station stays active after the hands left it")]
     #[property(name = "unknown-after", type = u32, get, set = Self::set_unknown_after, member = unknown_after, mutable_playing,
         default = Settings::default().unknown_after,
-        blurb = "Milliseconds without inference after which a station's state is unknown")]
+        blurb = "Milliseconds without inference after which a station's state is unknown (0 = 2000, or three inference periods if that is longer)")]
     #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
         blurb = "File of events, a line of JSON each, created or overwritten at the change from READY to PAUSED (NULL = none)")]
     #[property(name = "draw", type = bool, get, set = Self::set_draw, member = draw, mutable_playing,
@@ -77,6 +81,7 @@ pub struct ActivityZone {
     source: Exclusive<StationSource>,
     state: Mutex<State>,
     log: Exclusive<Option<Log>>,
+    live: Liveness,
 }
 
 #[glib::object_subclass]
@@ -152,6 +157,7 @@ impl BaseTransformImpl for ActivityZone {
         *self.state.lock().unwrap() = State::default();
         drop(source);
         *self.log.take() = None;
+        self.live.reset();
         finished
     }
 
@@ -163,6 +169,7 @@ impl BaseTransformImpl for ActivityZone {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
                 tracker.reset();
@@ -179,14 +186,17 @@ impl BaseTransformImpl for ActivityZone {
         if event.type_() == gst::EventType::Navigation && self.settings.lock().unwrap().draw {
             self.handle_navigation(&event);
         }
-        self.parent_src_event(event)
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
         self.reload();
-        let draw = self.settings.lock().unwrap().draw;
-        let (events, hint) = {
+        let (draw, hold_time) = {
+            let settings = self.settings.lock().unwrap();
+            (settings.draw, Duration::from_millis(settings.hold_time.into()))
+        };
+        let (events, warnings, hint) = {
             let mut state = self.state.lock().unwrap();
             state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
@@ -194,16 +204,24 @@ impl BaseTransformImpl for ActivityZone {
                 editor,
                 size,
                 hinted,
+                warnings,
                 ..
             } = &mut *state;
             let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
-            let events = people_meta::scene_mut(buffer, |scene| {
-                let events = tracker.as_mut().map(|tracker| tracker.update(time, *size, scene));
+            let stated = people_meta::scene_mut(buffer, |scene| {
+                let stated = tracker.as_mut().map(|tracker| {
+                    let events = tracker.update(time, *size, scene);
+                    (events, warnings.of_frame(time, scene, tracker, hold_time))
+                });
                 scene.stations.extend(drawing::preview(editor.corners()));
-                events.unwrap_or_default()
+                stated.unwrap_or_default()
             });
-            (events.unwrap_or_default(), hint)
+            let (events, warnings) = stated.unwrap_or_default();
+            (events, warnings, hint)
         };
+        for warning in warnings {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
+        }
         if hint {
             gst::element_imp_info!(
                 self,
@@ -251,6 +269,7 @@ impl ActivityZone {
             (None, Err(_)) => {}
         }
         state.stations = stations;
+        state.warnings.stations_changed();
     }
 
     /// Edits the stations by an event of mouse or keyboard. New stations are used at once, saved to the station

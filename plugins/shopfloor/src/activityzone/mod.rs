@@ -2,7 +2,8 @@
 //!
 //! A station is a polygon in normalised coordinates, optionally assigned to a vest. It is *active* while a wrist or
 //! elbow of its worker is inside, and for the hold time after; *idle* while the worker is in view with the hands
-//! elsewhere; *absent* otherwise; and *unknown* while there has been no inference for `unknown-after`. Events are posted
+//! elsewhere; *absent* otherwise; and *unknown* while no frame has shown what the worker does for `unknown-after`: people
+//! were not detected, or nobody's vest is known. Events are posted
 //! as element messages, each with `station`, `worker` (strings) and `running-time` (guint64, nanoseconds):
 //!
 //! - `shopfloor-start`: the station is watched from now on, and absent at first; `worker` is the one it is assigned to
@@ -35,6 +36,7 @@ mod imp;
 mod log;
 mod settings;
 mod stations;
+mod warnings;
 
 use gst::glib;
 use gst::prelude::*;

@@ -13,6 +13,7 @@ pub struct Settings {
     pub keypoints: Option<String>,
     pub min_keypoint_confidence: f32,
     pub hold_time: u32,
+    /// 0: automatic.
     pub unknown_after: u32,
     pub events_location: Option<String>,
     pub draw: bool,
@@ -27,7 +28,7 @@ impl Default for Settings {
             keypoints: Some(names.join(",")),
             min_keypoint_confidence: options.min_keypoint_confidence,
             hold_time: options.hold_time.as_millis() as u32,
-            unknown_after: options.unknown_after.as_millis() as u32,
+            unknown_after: options.unknown_after.map_or(0, |time| time.as_millis() as u32),
             events_location: None,
             draw: false,
         }
@@ -59,7 +60,7 @@ impl Settings {
             joints: joints.collect::<Result<_, _>>()?,
             min_keypoint_confidence: self.min_keypoint_confidence,
             hold_time: Duration::from_millis(self.hold_time.into()),
-            unknown_after: Duration::from_millis(self.unknown_after.into()),
+            unknown_after: (self.unknown_after > 0).then(|| Duration::from_millis(self.unknown_after.into())),
         })
     }
 }

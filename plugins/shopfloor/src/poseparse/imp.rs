@@ -1,16 +1,20 @@
 //! The element: properties, caps, one scene for each frame with model outputs. Decoding is in [`inference::scene`].
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::{Inference, Person, Scene};
 use vision::ModelOutput;
 use vision::decode::{DecodeError, DecodeOptions};
 
 use super::layout::Layout;
+use super::select::check_pose;
+use crate::qos::Liveness;
 use crate::video;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -61,6 +65,9 @@ pub struct PoseParse {
         default = Settings::default().max_people,
         blurb = "Maximum number of people in an inferred region, those with the highest scores")]
     settings: Mutex<Settings>,
+    /// Whether outputs without a pose were reported.
+    warned: AtomicBool,
+    live: Liveness,
 }
 
 #[glib::object_subclass]
@@ -99,26 +106,32 @@ impl BaseTransformImpl for PoseParse {
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.warned.store(false, Ordering::Relaxed);
+        self.live.reset();
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
+        self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
+    }
+
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let settings = self.settings.lock().unwrap().clone();
-        let outputs = people_meta::take_model_outputs(buffer);
+        let layout = settings.layout.pose_layout();
+        let outputs = people_meta::take_model_outputs(buffer, |output| check_pose(output, layout).is_ok());
         if outputs.is_empty() {
-            return Ok(gst::FlowSuccess::Ok);
+            return self.without_pose(buffer, &settings);
         }
         let mut people = Vec::new();
         for output in &outputs {
-            people.extend(decode(output, &settings).map_err(|error| {
-                gst::element_imp_error!(
-                    self,
-                    gst::StreamError::Decode,
-                    (
-                        "Cannot decode people from the outputs of model '{}': {error}; check the property layout={}",
-                        output.model,
-                        settings.layout.nick()
-                    )
-                );
-                gst::FlowError::Error
-            })?);
+            let decoded = decode(output, &settings).map_err(|error| self.refuse(output, &error, &settings))?;
+            people.extend(decoded);
         }
         gst::log!(CAT, imp = self, "{} people", people.len());
         people_meta::set_scene(
@@ -131,6 +144,53 @@ impl BaseTransformImpl for PoseParse {
             },
         );
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+impl PoseParse {
+    /// Handles a frame without outputs of a pose model. If it has others and no scene, which it would have if the pose
+    /// model had skipped it, then no pose model is upstream.
+    fn without_pose(&self, buffer: &gst::BufferRef, settings: &Settings) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let outputs = people_meta::model_outputs(buffer);
+        if outputs.is_empty() || people_meta::scene(buffer).is_some() {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let layout = settings.layout.pose_layout();
+        let reasons: Vec<(&Arc<ModelOutput>, DecodeError)> = outputs
+            .iter()
+            .filter_map(|output| Some((output, check_pose(output, layout).err()?)))
+            .collect();
+        match &*reasons {
+            // The property names a layout that no output has.
+            [(output, error), ..] if layout.is_some() => Err(self.refuse(output, error, settings)),
+            [(output, error), ..] if !self.warned.swap(true, Ordering::Relaxed) => {
+                gst::element_imp_warning!(
+                    self,
+                    gst::StreamError::Decode,
+                    (
+                        "The frames have model outputs and no pose, so no people are found. Model '{}': {error}. Put a pose \
+                         model before poseparse, or set shopfloor.output.layout in its configuration, or layout=",
+                        output.model
+                    )
+                );
+                Ok(gst::FlowSuccess::Ok)
+            }
+            _ => Ok(gst::FlowSuccess::Ok),
+        }
+    }
+
+    /// Posts why the outputs of a pose model cannot be decoded, which ends the stream.
+    fn refuse(&self, output: &ModelOutput, error: &DecodeError, settings: &Settings) -> gst::FlowError {
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Decode,
+            (
+                "Cannot decode people from the outputs of model '{}': {error}; check the property layout={}",
+                output.model,
+                settings.layout.nick()
+            )
+        );
+        gst::FlowError::Error
     }
 }
 

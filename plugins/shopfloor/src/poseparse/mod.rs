@@ -1,11 +1,13 @@
 //! `poseparse`: decodes the outputs of a pose model into people.
 //!
-//! Each `ModelOutputMeta`, which `tritoninfer` adds for each inferred region, is replaced with the people in it: candidates
-//! below `score-threshold` are dropped, then those that overlap a better one by more than `iou-threshold`. Boxes and
-//! keypoints are in pixels of the frame. Frames without model outputs pass unchanged.
+//! Each `ModelOutputMeta` of a pose model, which `tritoninfer` adds for each inferred region, is replaced with the people in
+//! it: candidates below `score-threshold` are dropped, then those that overlap a better one by more than `iou-threshold`.
+//! Boxes and keypoints are in pixels of the frame. Outputs of other models stay on the frame for other elements, and
+//! frames without model outputs pass unchanged.
 //!
 //! The layout of the outputs is `layout`, otherwise the one in the model's contract, otherwise detected from the outputs'
-//! names and shapes. Outputs that cannot be decoded are an error that stops the stream.
+//! names and shapes. Outputs of a pose model that cannot be decoded are an error that stops the stream; that no output is
+//! a pose is one warning.
 //!
 //! # Example pipeline
 //!
@@ -18,6 +20,7 @@
 
 mod imp;
 mod layout;
+mod select;
 
 use gst::glib;
 use gst::prelude::*;

@@ -9,10 +9,12 @@ use std::sync::{LazyLock, Mutex};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::VestName;
 use people::tracker::{Tracker, TrackerOptions};
 
+use crate::qos::Liveness;
 use crate::{stats, time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -25,6 +27,7 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
+    /// 0: automatic.
     max_age: u32,
     min_hits: u32,
     vests: Option<String>,
@@ -36,7 +39,7 @@ impl Default for Settings {
     fn default() -> Self {
         let options = TrackerOptions::default();
         Self {
-            max_age: options.max_age,
+            max_age: options.max_age.unwrap_or(0),
             min_hits: options.min_hits,
             vests: None,
             min_confidence: options.min_confidence,
@@ -52,7 +55,7 @@ impl Settings {
             .as_deref()
             .map(|vests| vests.split(',').map(|vest| vest.trim().into()).collect());
         TrackerOptions {
-            max_age: self.max_age,
+            max_age: (self.max_age > 0).then_some(self.max_age),
             min_hits: self.min_hits,
             vests,
             min_confidence: self.min_confidence,
@@ -78,7 +81,8 @@ struct State {
 #[properties(wrapper_type = super::VestTrack)]
 pub struct VestTrack {
     #[property(name = "max-age", type = u32, get, set, member = max_age, mutable_playing,
-        default = Settings::default().max_age, blurb = "Number of frames for which the track of an undetected person is kept")]
+        default = Settings::default().max_age,
+        blurb = "Number of frames for which the track of an undetected person is kept (0 = 30, or three inference periods if that is longer)")]
     #[property(name = "min-hits", type = u32, get, set, member = min_hits, mutable_playing,
         default = Settings::default().min_hits,
         blurb = "Number of consecutive inferred frames with a detection that a person needs for a track (0 and 1 = the first)")]
@@ -89,9 +93,10 @@ pub struct VestTrack {
         blurb = "Lowest probability of a vest, from 0 to 1, that makes a person its worker")]
     #[property(name = "roi-metas", type = bool, get, set, member = roi_metas, mutable_playing,
         default = Settings::default().roi_metas,
-        blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, and as GstAnalyticsRelationMeta if built with the feature analytics")]
+        blurb = "Export of people as GstVideoRegionOfInterestMeta with the params of DL Streamer's elements, as GstAnalyticsRelationMeta if built with the feature analytics, and of the frame's inference as GstCustomMeta")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
+    live: Liveness,
 }
 
 #[glib::object_subclass]
@@ -160,6 +165,11 @@ impl BaseTransformImpl for VestTrack {
         Ok(())
     }
 
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.live.reset();
+        Ok(())
+    }
+
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
@@ -170,10 +180,15 @@ impl BaseTransformImpl for VestTrack {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             self.state.lock().unwrap().tracker.reset();
         }
         self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -199,6 +214,9 @@ impl BaseTransformImpl for VestTrack {
         if tracked.is_none() {
             gst::log!(CAT, imp = self, "a frame without a scene passes unchanged");
         } else if state.applied.roi_metas {
+            if let Err(error) = people_meta::set_inference(buffer) {
+                gst::warning!(CAT, imp = self, "the frame's inference is not exported: {error}");
+            }
             #[cfg(feature = "analytics")]
             if let Err(error) = state.analytics.attach(buffer, state.size) {
                 gst::warning!(CAT, imp = self, "GstAnalytics metas are incomplete: {error}");

@@ -6,4 +6,6 @@ mod inspect;
 mod overlay;
 mod pool;
 mod poseparse;
+mod qos;
+mod stages;
 mod vesttrack;

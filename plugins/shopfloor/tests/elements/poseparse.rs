@@ -3,6 +3,7 @@
 use crate::common::{frame, harness, texts};
 use people::{Inference, Scene, SkipReason};
 use vision::Rect;
+use vision::decode::PoseLayout;
 use vision::letterbox::Letterbox;
 use vision::{ModelOutput, OutputTensor};
 
@@ -122,19 +123,137 @@ fn frames_without_model_outputs_pass_unchanged() {
     assert_eq!(*people_meta::scene(&buffer).unwrap(), scene);
 }
 
+/// The outputs of a model that knows nothing of people.
+fn other() -> ModelOutput {
+    ModelOutput {
+        model: "A".into(),
+        ..tensors(&[0.0; 24], 8)
+    }
+}
+
+fn skipped() -> Scene {
+    Scene {
+        inference: Inference::Skipped(SkipReason::Overload),
+        ..Scene::default()
+    }
+}
+
 #[test]
-fn undecodable_outputs_are_an_error_that_names_model_shape_and_property() {
-    let (mut harness, bus) = harness("poseparse");
-    let mut buffer = frame(0);
-    people_meta::add_model_output(buffer.get_mut().unwrap(), tensors(&[0.0; 24], 8));
-    assert_eq!(harness.push(buffer), Err(gst::FlowError::Error));
-    let errors = texts(&bus, gst::MessageType::Error);
-    assert_eq!(errors.len(), 1);
-    for part in [
-        "Cannot decode people from the outputs of model 'pose': ",
-        "[1, 3, 8]",
-        "layout=auto",
+fn outputs_of_other_models_stay_on_the_frame() {
+    let pose = || tensors(&rows(&PEOPLE), ROW);
+    let declared = || ModelOutput {
+        layout: Some(PoseLayout::Yolov7Pose),
+        ..pose()
+    };
+    for (launch, outputs, scene, people, left, warnings) in [
+        ("poseparse", vec![pose(), other()], None, Some(1), 1, 0),
+        ("poseparse", vec![other(), pose()], None, Some(1), 1, 0),
+        ("poseparse", vec![other(), declared(), other()], None, Some(1), 2, 0),
+        (
+            "poseparse layout=yolov7-pose",
+            vec![other(), pose()],
+            None,
+            Some(1),
+            1,
+            0,
+        ),
+        ("poseparse", vec![other(), pose()], Some(skipped()), Some(1), 1, 0), // skipped by A, not by the pose model
+        ("poseparse", vec![other()], Some(skipped()), Some(0), 1, 0),         // skipped by the pose model
+        (
+            "poseparse layout=yolov7-pose",
+            vec![other()],
+            Some(skipped()),
+            Some(0),
+            1,
+            0,
+        ),
+        ("poseparse", vec![other()], None, None, 1, 1),
+        ("poseparse", vec![other(), other()], None, None, 2, 1),
     ] {
-        assert!(errors[0].contains(part), "{part}: {errors:?}");
+        let (mut harness, bus) = harness(launch);
+        let what = format!(
+            "{launch}, {:?}",
+            outputs.iter().map(|output| &*output.model).collect::<Vec<_>>()
+        );
+        // the second frame is not reported again
+        for n in 0..2 {
+            let mut buffer = frame(n);
+            let frame = buffer.get_mut().unwrap();
+            outputs
+                .iter()
+                .for_each(|output| people_meta::add_model_output(frame, output.clone()));
+            if let Some(scene) = &scene {
+                people_meta::set_scene(frame, scene.clone());
+            }
+            let buffer = harness.push_and_pull(buffer).unwrap();
+            let found = people_meta::scene(&buffer).map(|scene| scene.people.len());
+            let models: Vec<_> = people_meta::model_outputs(&buffer);
+            assert_eq!((found, models.len()), (people, left), "{what}");
+            assert!(models.iter().all(|output| &*output.model == "A"), "{what}");
+        }
+        let texts = texts(&bus, gst::MessageType::Warning);
+        assert_eq!(texts.len(), warnings, "{what}: {texts:?}");
+        for text in texts {
+            for part in ["'A'", "[1, 3, 8]", "yolov8-pose [1, 56, N]", "layout="] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_inference_period_is_on_the_scene() {
+    let period = Some(std::time::Duration::from_millis(1200));
+    let scene = parsed(
+        "poseparse",
+        ModelOutput {
+            inference_period: period,
+            ..tensors(&rows(&PEOPLE), ROW)
+        },
+    );
+    assert_eq!((scene.inference_period, scene.vest_inference), (period, None));
+}
+
+#[test]
+fn undecodable_poses_are_an_error_that_names_model_shape_and_property() {
+    let declared = ModelOutput {
+        layout: Some(PoseLayout::Yolov8Pose),
+        ..tensors(&[0.0; 24], 8)
+    };
+    let mut raw_heads = tensors(&[0.0; ROW], ROW);
+    raw_heads.tensors[0].shape = vec![1, 1, 1, 1, ROW as i64];
+    let broken = ModelOutput {
+        tensors: vec![OutputTensor {
+            data: vec![0; 5].into(),
+            ..tensors(&[0.0; ROW], ROW).tensors[0].clone()
+        }],
+        ..tensors(&[0.0; ROW], ROW)
+    };
+    for (launch, output, facts) in [
+        (
+            "poseparse",
+            declared,
+            &["[1, 3, 8]", "yolov8-pose", "[1, 56, N]", "layout=auto"][..],
+        ),
+        ("poseparse", raw_heads, &["[1, 1, 1, 1, 57]", "--grid", "layout=auto"]),
+        ("poseparse", broken, &["[1, 1, 57]", "5 bytes", "layout=auto"]),
+        (
+            "poseparse layout=yolov8-pose",
+            tensors(&[0.0; 24], 8),
+            &["[1, 3, 8]", "[1, 56, N]", "layout=yolov8-pose"],
+        ),
+    ] {
+        let (mut harness, bus) = harness(launch);
+        let mut buffer = frame(0);
+        people_meta::add_model_output(buffer.get_mut().unwrap(), output);
+        assert_eq!(harness.push(buffer), Err(gst::FlowError::Error), "{facts:?}");
+        let errors = texts(&bus, gst::MessageType::Error);
+        assert_eq!(errors.len(), 1);
+        for part in facts
+            .iter()
+            .chain(&["Cannot decode people from the outputs of model 'pose': "])
+        {
+            assert!(errors[0].contains(part), "{part}: {errors:?}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! `vesttrack`: people in, tracks and workers out.
 
+use std::time::Duration;
+
 use crate::common::{frame, frame_of, harness, person};
+use gst::meta::CustomMeta;
 use gst::prelude::*;
 use people::{Inference, Scene, SkipReason};
 use vision::Point;
@@ -99,11 +102,10 @@ fn properties_apply_while_playing() {
             .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
             .unwrap();
     }
-    harness.element().unwrap().set_property("max-age", 0_u32);
-    for n in 5..8 {
-        harness.push_and_pull(frame_of(n, vec![])).unwrap();
-    }
-    let gone = harness.push_and_pull(frame_of(8, vec![])).unwrap();
+    harness.element().unwrap().set_property("max-age", 1_u32);
+    let hidden = harness.push_and_pull(frame_of(5, vec![])).unwrap();
+    assert_eq!(people_meta::scene(&hidden).unwrap().people.len(), 1);
+    let gone = harness.push_and_pull(frame_of(6, vec![])).unwrap();
     assert!(people_meta::scene(&gone).unwrap().people.is_empty());
 }
 
@@ -154,6 +156,56 @@ fn regions_of_interest_are_attached_unless_switched_off() {
         .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
         .unwrap();
     assert!(regions(&without).is_empty());
+}
+
+#[test]
+fn the_outcome_of_each_stage_is_exported_unless_switched_off() {
+    let failed = Inference::Skipped(SkipReason::Failed);
+    let field = |frame: &gst::BufferRef, name: &str| {
+        let meta = CustomMeta::from_buffer(frame, people_meta::INFERENCE).unwrap();
+        meta.structure()
+            .value(name)
+            .ok()
+            .map(|value| value.serialize().unwrap().to_string())
+    };
+    let (mut harness, _bus) = harness("vesttrack");
+    for (n, pose, vest, period, expected) in [
+        (0, Inference::Done, None, None, [Some("done"), None, None]),
+        (
+            1,
+            Inference::Done,
+            Some(failed),
+            Some(1200),
+            [Some("done"), Some("failed"), Some("1200000000")],
+        ),
+        (
+            2,
+            failed,
+            Some(failed),
+            Some(100),
+            [Some("failed"), Some("failed"), Some("100000000")],
+        ),
+    ] {
+        let mut buffer = frame(n);
+        let scene = Scene {
+            inference: pose,
+            vest_inference: vest,
+            inference_period: period.map(Duration::from_millis),
+            ..Scene::default()
+        };
+        people_meta::set_scene(buffer.get_mut().unwrap(), scene);
+        let buffer = harness.push_and_pull(buffer).unwrap();
+        let fields = ["inference", "vest-inference", "inference-period"].map(|name| field(&buffer, name));
+        assert_eq!(fields.each_ref().map(Option::as_deref), expected);
+        // as after another vesttrack
+        let twice = harness.push_and_pull(buffer).unwrap();
+        assert_eq!(field(&twice, "inference").as_deref(), expected[0]);
+    }
+    harness.element().unwrap().set_property("roi-metas", false);
+    let mut bare = frame(3);
+    people_meta::set_scene(bare.get_mut().unwrap(), Scene::default());
+    let bare = harness.push_and_pull(bare).unwrap();
+    assert!(CustomMeta::from_buffer(&bare, people_meta::INFERENCE).is_err());
 }
 
 #[cfg(feature = "analytics")]

@@ -2,4 +2,5 @@
 
 mod events;
 mod sequence;
+mod stages;
 mod states;

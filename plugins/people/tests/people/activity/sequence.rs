@@ -1,10 +1,11 @@
 //! Sequences of frames, written as one letter per frame, through a tracker; states as letters, events as lines.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::event::{Event, EventKind};
-use people::{Activity, Inference, Person, Scene, SkipReason, StationStatus, Track, VestName};
+use people::{Activity, Inference, Person, Scene, SkipReason, StationStatus, Track, VestName, VestScores};
 use vision::{Keypoint, KeypointDetection, Point, Pose};
 
 pub const SIZE: (u32, u32) = (200, 100);
@@ -19,7 +20,7 @@ pub const ANYONE: &str = r#"{"stations": [{"name": "bench", "polygon": [[0, 0], 
 pub fn options() -> ActivityOptions {
     ActivityOptions {
         hold_time: Duration::from_millis(300),
-        unknown_after: Duration::from_millis(500),
+        unknown_after: Some(Duration::from_millis(500)),
         ..ActivityOptions::default()
     }
 }
@@ -37,8 +38,10 @@ pub fn pose(joint: Keypoint, point: Point, confidence: f32) -> Pose {
     pose
 }
 
+/// Someone with the vest scores of a person who was detected in this frame, or coasting without a pose.
 pub fn person(id: u64, worker: Option<&str>, pose: Option<Pose>) -> Person {
     let frames_since_update = u32::from(pose.is_none());
+    let vest = pose.is_some().then(|| vest(worker.unwrap_or(VestScores::NONE)));
     let track = Track {
         id,
         worker: worker.map(Into::into),
@@ -47,8 +50,19 @@ pub fn person(id: u64, worker: Option<&str>, pose: Option<Pose>) -> Person {
     };
     Person {
         pose,
+        vest,
         track: Some(track),
         ..Person::default()
+    }
+}
+
+/// The scores of a vest model that is sure of a vest.
+pub fn vest(label: &str) -> VestScores {
+    let labels: Arc<[VestName]> = [VestScores::NONE, "red", "blue"].map(VestName::from).into();
+    let probabilities = labels.iter().map(|known| f32::from(u8::from(**known == *label)));
+    VestScores {
+        probabilities: probabilities.collect(),
+        labels,
     }
 }
 

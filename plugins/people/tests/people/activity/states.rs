@@ -105,8 +105,8 @@ fn only_hand_keypoints_above_the_confidence_count() {
 #[test]
 fn people_without_tracks_count_at_unassigned_stations() {
     let untracked = Person {
-        pose: Some(pose(Keypoint::LeftWrist, INSIDE, 0.5)),
-        ..Person::default()
+        track: None,
+        ..person(1, None, Some(pose(Keypoint::LeftWrist, INSIDE, 0.5)))
     };
     for (stations, expected) in [(ANYONE, Activity::Active), (RED, Activity::Absent)] {
         let mut scene = inferred(vec![untracked.clone()]);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use people::tracker::TrackerOptions;
+use people::{Inference, Person, Scene, SkipReason, VestName, VestScores};
 
-use super::scenario::{FPS, Scenario, WALK, figure, leaning, options, roll, seen};
+use super::scenario::{FPS, Scenario, WALK, bbox, figure, leaning, options, roll, seen};
 
 #[test]
 fn crossing_people_keep_their_workers() {
@@ -162,4 +163,60 @@ fn options_decide_which_vests_are_workers() {
             want
         );
     }
+}
+
+/// A frame whose vest inference was skipped; scores that it has all the same are none.
+fn without_vests(reason: SkipReason, people: Vec<Person>) -> Scene {
+    Scene {
+        vest_inference: Some(Inference::Skipped(reason)),
+        people,
+        ..Scene::default()
+    }
+}
+
+#[test]
+fn frames_without_vests_move_tracks_and_keep_workers() {
+    for reason in [SkipReason::Interval, SkipReason::Overload, SkipReason::Failed] {
+        let mut scenario = Scenario::new(options());
+        let known = scenario.hold(10, &[seen(100.0, "red"), seen(300.0, "none")]);
+        for frame in 1..=40 {
+            let x = 100.0 + WALK * frame as f32 / FPS as f32;
+            let people = scenario.play_scene(without_vests(reason, vec![seen(x, "green"), figure(300.0)]));
+            assert!(people.iter().all(|person| person.vest.is_none()), "{reason:?}");
+            assert!(people[0].bbox.iou(&bbox(x)) > 0.99 && !people[0].is_coasting());
+            let tracks = |people: &[Person]| people.iter().map(|person| person.track.clone()).collect::<Vec<_>>();
+            assert_eq!(tracks(&people), tracks(&known), "{reason:?}, frame {frame}");
+        }
+        // Hidden for a moment, and found by the motion, which was followed.
+        scenario.play_scene(without_vests(reason, vec![]));
+        let x = 100.0 + WALK * 42.0 / FPS as f32;
+        let people = scenario.play_scene(without_vests(reason, vec![figure(x), figure(300.0)]));
+        assert_eq!(roll(&people), "2 visitor, 1 red", "{reason:?}");
+    }
+}
+
+#[test]
+fn nobody_becomes_a_worker_without_a_vest() {
+    let any = TrackerOptions {
+        min_confidence: 0.0,
+        ..options()
+    };
+    let mut scenario = Scenario::new(any);
+    scenario.hold(5, &[seen(100.0, "red")]);
+    for _ in 0..5 {
+        let people = scenario.play_scene(without_vests(SkipReason::Failed, vec![figure(100.0), figure(400.0)]));
+        assert!(people[1].worker().is_none(), "{}", roll(&people));
+    }
+    // a model of one vest, whose scores of the first frame are not finite
+    let vest = |probability| VestScores {
+        labels: [VestName::from("red")].into(),
+        probabilities: vec![probability],
+    };
+    let person = |probability| Person {
+        vest: Some(vest(probability)),
+        ..figure(100.0)
+    };
+    let mut scenario = Scenario::new(options());
+    assert_eq!(roll(&scenario.hold(3, &[person(f32::NAN)])), "1 visitor");
+    assert_eq!(roll(&scenario.hold(1, &[person(1.0)])), "1 red");
 }

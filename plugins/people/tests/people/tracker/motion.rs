@@ -1,7 +1,9 @@
 //! Begin, coasting, return and end of tracks.
 
-use people::Inference;
+use std::time::Duration;
+
 use people::tracker::TrackerOptions;
+use people::{Inference, Scene};
 
 use super::scenario::{FPS, SKIPPED, Scenario, WALK, bbox, options, roll, seen};
 
@@ -134,6 +136,30 @@ fn tracking_works_at_any_frame_rate() {
             last = roll(&scenario.show(vec![seen(80.0 + way, "red"), seen(180.0 + way / 2.0, "none")]));
         }
         assert_eq!(last, "2 visitor, 1 red", "{fps} fps");
+    }
+}
+
+#[test]
+fn tracks_last_at_any_inference_period() {
+    for every in [1, 3, 12, 30, 60, 100] {
+        let mut scenario = Scenario::new(options());
+        for frame in 0..=every * 6 {
+            // one walks half a height in ten seconds, one stands
+            let x = 100.0 + WALK / 16.0 * frame as f32 / FPS as f32;
+            let inferred = frame.is_multiple_of(every);
+            let people = scenario.play_scene(Scene {
+                inference: if inferred { Inference::Done } else { SKIPPED },
+                inference_period: Some(Duration::from_secs(1) * every / FPS),
+                people: vec![seen(x, "red"), seen(400.0, "none")],
+                ..Scene::default()
+            });
+            if frame >= every {
+                let left = frame % every;
+                let coasting = if inferred { String::new() } else { format!("+{left}") };
+                let want = format!("1 red{coasting}, 2 visitor{coasting}");
+                assert_eq!(roll(&people), want, "frame {frame}, one in {every}");
+            }
+        }
     }
 }
 

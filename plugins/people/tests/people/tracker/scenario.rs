@@ -63,11 +63,14 @@ impl Scenario {
     }
 
     pub fn play(&mut self, inference: Inference, people: Vec<Person>) -> Vec<Person> {
-        let mut scene = Scene {
+        self.play_scene(Scene {
             inference,
             people,
             ..Scene::default()
-        };
+        })
+    }
+
+    pub fn play_scene(&mut self, mut scene: Scene) -> Vec<Person> {
         self.tracker
             .update(Duration::from_secs(1) * self.frame / self.fps, &mut scene);
         self.frame += 1;
