@@ -5,5 +5,6 @@ mod ensemble;
 mod generated;
 mod grpc;
 mod grpc_failures;
+mod in_flight;
 mod in_process;
 mod real_server;
