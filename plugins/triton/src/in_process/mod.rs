@@ -8,6 +8,7 @@ mod exit;
 mod ffi;
 mod in_flight;
 mod library;
+mod logging;
 mod outputs;
 mod resident;
 mod server;
