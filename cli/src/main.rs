@@ -11,6 +11,7 @@ mod play;
 mod plugin;
 mod progress;
 mod server;
+mod shutdown;
 mod summary;
 mod supervisor;
 mod tenant;

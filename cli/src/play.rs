@@ -23,7 +23,8 @@ use crate::tenant::{Event, Tenant};
 /// launch file. Paths of files to write (the location of a sink, events-location), and paths given with --set, are
 /// relative to the current folder.
 ///
-/// Ctrl-C ends the streams and finishes the files; pressed twice, it stops at once.
+/// Ctrl-C or SIGTERM ends the streams and finishes the files; if no frame leaves for 10 s, the rest passes without inference.
+/// Sent twice, it stops at once.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
     shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl")]

@@ -13,13 +13,12 @@ use people::event::LogRecord;
 
 use crate::plugin;
 use crate::progress::Progress;
+use crate::shutdown::{STALL, Shutdown, Step};
 use crate::summary::Summary;
 use crate::tenant::{Event, Tenant};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
-/// How long a pipeline may take to finish its files after an interrupt.
-const GRACE: Duration = Duration::from_secs(20);
 
 /// How playing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub struct Supervisor {
     log: Option<LineWriter<File>>,
     summary: Summary,
     failed: bool,
-    interrupted: Option<Instant>,
+    interrupted: bool,
     started: Instant,
 }
 
@@ -48,6 +47,8 @@ struct TenantSlot {
     playing: bool,
     /// Whether its first frame was announced.
     announced: bool,
+    /// Set by an interrupt.
+    shutdown: Option<Shutdown>,
 }
 
 impl Supervisor {
@@ -61,12 +62,13 @@ impl Supervisor {
                     tenant,
                     playing: true,
                     announced: false,
+                    shutdown: None,
                 })
                 .collect(),
             log,
             summary: Summary::default(),
             failed: false,
-            interrupted: None,
+            interrupted: false,
             started,
         }
     }
@@ -89,9 +91,7 @@ impl Supervisor {
                 shown = Instant::now();
                 self.show();
             }
-            if self.interrupted.is_some_and(|since| since.elapsed() > GRACE) {
-                self.give_up("did not end in time after the interrupt; files it was writing may be unusable");
-            }
+            self.watch_shutdowns(Instant::now());
         }
         Ok(())
     }
@@ -111,8 +111,8 @@ impl Supervisor {
         }
         Ok(match (self.failed, self.interrupted) {
             (true, _) => Outcome::Failed,
-            (false, Some(_)) => Outcome::Interrupted,
-            (false, None) => Outcome::Played,
+            (false, true) => Outcome::Interrupted,
+            (false, false) => Outcome::Played,
         })
     }
 
@@ -181,24 +181,47 @@ impl Supervisor {
     }
 
     fn interrupt(&mut self) {
-        if self.interrupted.is_some() {
-            self.give_up("stopped at once; files it was writing may be unusable");
+        if self.interrupted {
+            for index in 0..self.slots.len() {
+                self.give_up(index, "stopped at once; files it was writing may be unusable");
+            }
             return;
         }
-        self.interrupted = Some(Instant::now());
+        self.interrupted = true;
         self.progress
             .print_line("interrupted: ending the streams, so that files are finished (again to stop at once)");
-        self.slots
-            .iter()
-            .filter(|slot| slot.playing)
-            .for_each(|slot| slot.tenant.ask_to_end());
+        for slot in self.slots.iter_mut().filter(|slot| slot.playing) {
+            slot.shutdown = Some(Shutdown::new(Instant::now(), slot.tenant.frames()));
+            slot.tenant.ask_to_end();
+        }
     }
 
-    fn give_up(&mut self, why: &str) {
+    /// Takes the next step for each tenant that was asked to end and still plays.
+    fn watch_shutdowns(&mut self, now: Instant) {
         for index in 0..self.slots.len() {
-            if self.slots[index].playing {
-                self.end(index, &format!("error: {why}"), true);
+            let slot = &mut self.slots[index];
+            let frames = slot.tenant.frames();
+            match slot.shutdown.as_mut().map(|shutdown| shutdown.step(now, frames)) {
+                Some(Step::Pass) if slot.playing && slot.tenant.pass_without_inference() => {
+                    let (name, stall) = (&slot.tenant.name, STALL.as_secs());
+                    self.progress.print_line(&format!(
+                        "{name}: no frame for {stall} s: the rest passes without inference"
+                    ));
+                }
+                Some(Step::GiveUp) => {
+                    self.give_up(
+                        index,
+                        "did not end in time after the interrupt; files it was writing may be unusable",
+                    );
+                }
+                _ => {}
             }
+        }
+    }
+
+    fn give_up(&mut self, index: usize, why: &str) {
+        if self.slots[index].playing {
+            self.end(index, &format!("error: {why}"), true);
         }
     }
 

@@ -121,6 +121,16 @@ impl Tenant {
         self.pipeline.send_event(gst::event::Eos::new());
     }
 
+    /// Ends the wait of every `tritoninfer` for its server: `on-error=pass`. False if there is none.
+    pub fn pass_without_inference(&self) -> bool {
+        let elements = self.pipeline.iterate_all_by_element_factory_name("tritoninfer");
+        let elements: Vec<_> = elements.into_iter().flatten().collect();
+        for element in &elements {
+            element.set_property_from_str("on-error", "pass");
+        }
+        !elements.is_empty()
+    }
+
     /// Releases everything; no messages follow.
     pub fn stop(&self) {
         // Going to NULL cannot fail.
@@ -143,6 +153,11 @@ impl Tenant {
         }
     }
 
+    /// Number of frames shown so far.
+    pub fn frames(&self) -> u64 {
+        self.watch.frames.load(Ordering::Relaxed)
+    }
+
     /// When the first frame was shown.
     pub fn first_frame(&self) -> Option<Instant> {
         self.watch.first.get().copied()
@@ -153,7 +168,7 @@ impl Tenant {
         let time = |time: gst::ClockTime| Duration::from_nanos(time.nseconds());
         let position = self.pipeline.query_position::<gst::ClockTime>().map(time);
         TenantProgress {
-            frames: self.watch.frames.load(Ordering::Relaxed),
+            frames: self.frames(),
             playing: self.first_frame().map_or(Duration::ZERO, |first| first.elapsed()),
             workers: self.tracker.as_ref().and_then(workers_seen),
             position: position.zip(self.pipeline.query_duration::<gst::ClockTime>().map(time)),

@@ -14,6 +14,7 @@ mod launch;
 mod model_repository;
 mod play;
 mod program;
+mod shutdown;
 mod stress;
 mod truth;
 

@@ -91,3 +91,30 @@ fn the_label_file_agrees_with_the_parameter() {
     assert_eq!(labels, file.lines().collect::<Vec<_>>());
     assert_eq!(&*output, "logits");
 }
+
+/// Without the policy, a slow server only executes requests that nobody waits for. An ensemble's steps queue, not itself.
+#[test]
+fn each_model_has_the_documented_queue_policy() {
+    let read =
+        |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let readme = read(repository().join("README.md"));
+    let begin = readme.find("dynamic_batching {").expect("the policy");
+    let policy = &readme[begin..begin + readme[begin..].find("} }").expect("its end") + 3];
+    assert!(policy.contains("REJECT"), "{policy}");
+    assert!(
+        read(root().join("docs/models.md")).contains(policy),
+        "the example of docs/models.md"
+    );
+    let mut checked = 0;
+    for folder in std::fs::read_dir(repository())
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+    {
+        let config = read(folder.path().join("config.pbtxt"));
+        let is_ensemble = config.contains("platform: \"ensemble\"");
+        assert_eq!(config.contains(policy), !is_ensemble, "{}", folder.path().display());
+        checked += 1;
+    }
+    assert!(checked > 1);
+}

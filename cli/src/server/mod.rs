@@ -1,28 +1,27 @@
 //! `shopfloor server`: a Triton server on this machine that runs as long as this command.
 //!
-//! It listens on the loopback interface only. Options are checked before it starts; errors from its log are shown when it
-//! fails.
+//! It listens on the loopback interface only. Options are checked before it starts; if it ends by itself, the reason is
+//! printed, and with `--restart` it is started again at the same address.
 
+mod ending;
 mod process;
+mod restarts;
+mod setup;
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use triton::locate;
+use anyhow::{Context, Result, anyhow};
 
+use self::ending::Ending;
 use self::process::Process;
+use self::restarts::Restarts;
+use self::setup::{EXIT_TIMEOUT, Places, Ports, command};
 
 /// Interval of the checks whether the server is ready and still running.
 const STEP: Duration = Duration::from_millis(100);
-/// Seconds that Triton waits for requests in flight before it exits.
-const EXIT_TIMEOUT: u64 = 5;
-/// Maximum number of log lines in an error.
-const MAX_LOG_LINES: usize = 12;
 
 /// Run a Triton server with the models of shopfloor as long as this command runs
 ///
@@ -40,12 +39,18 @@ pub struct Options {
     /// Load only this model; may be given several times
     #[arg(long, value_name = "NAME")]
     model: Vec<String>,
+    /// Start Triton again when it ends by itself, at the same address, after 0.5 to 60 s; not if it was never ready
+    #[arg(long)]
+    restart: bool,
+    /// Let clients pass tensors in shared memory: --allow-client-shm=true for Triton 2.68 and later; earlier ones always do
+    #[arg(long)]
+    allow_client_shm: bool,
 }
 
 /// Serves until it is stopped.
 ///
 /// # Errors
-/// A wrong option, a missing Triton or model, or a server that exits by itself.
+/// A wrong option, a missing Triton or model, or a server that ends by itself and is not to be started again.
 pub fn serve(options: &Options) -> Result<()> {
     let (sender, stop) = channel();
     ctrlc::set_handler(move || {
@@ -54,25 +59,39 @@ pub fn serve(options: &Options) -> Result<()> {
     .context("cannot listen for Ctrl-C")?;
     let places = Places::find(options)?;
     let ports = Ports::find(options.port)?;
-    let command = command(&places, &ports, &options.model);
 
-    let started = Instant::now();
-    let mut server = Process::start(command).with_context(|| format!("cannot run {}", places.program.display()))?;
-    let ready = format!("http://127.0.0.1:{}/v2/health/ready", ports.http);
-    while !answers(&ready) {
-        if wait(&stop, &server)? == Wait::Stop {
-            return end(&mut server, &stop);
+    let mut restarts = Restarts::new();
+    let mut announced = false;
+    loop {
+        let started = Instant::now();
+        let mut run = Run::start(options, &places, &ports, &stop)?;
+        if run.wait_until_ready()? {
+            run.announce(started.elapsed());
+            if !announced {
+                let _ = writeln!(io::stdout(), "grpc://127.0.0.1:{}", ports.grpc);
+                announced = true;
+            }
+        }
+        let Some(ending) = run.wait_until_ended()? else {
+            return run.stop();
+        };
+        let reason = ending.describe(&run.server.last_lines());
+        let ready = run.ready.map(|ready| ready.elapsed());
+        drop(run); // with Triton's children, which may still have the ports
+        if !options.restart {
+            return Err(anyhow!(reason));
+        }
+        let Some(delay) = restarts.delay(ready) else {
+            return Err(anyhow!("{reason}\nIt is not started again, since it was never ready"));
+        };
+        print_line(&format!(
+            "{reason}\nstarting Triton again in {:.1} s",
+            delay.as_secs_f32()
+        ));
+        if stop.recv_timeout(delay) != Err(RecvTimeoutError::Timeout) {
+            return Ok(());
         }
     }
-    let [grpc, http, metrics] = [ports.grpc, ports.http, ports.metrics];
-    print_line(&format!(
-        "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C stops it",
-        started.elapsed().as_secs_f64(),
-        places.repository.display(),
-    ));
-    let _ = writeln!(io::stdout(), "grpc://127.0.0.1:{grpc}");
-    while wait(&stop, &server)? == Wait::GoOn {}
-    end(&mut server, &stop)
 }
 
 /// Prints a line; a closed output does not stop the server.
@@ -80,59 +99,80 @@ fn print_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-#[derive(PartialEq)]
-enum Wait {
-    GoOn,
-    Stop,
+/// One run of Triton, from its start to its end.
+struct Run<'a> {
+    server: Process,
+    places: &'a Places,
+    ports: &'a Ports,
+    stop: &'a Receiver<()>,
+    /// When all models were ready.
+    ready: Option<Instant>,
+    /// Whether the command was asked to stop.
+    stopping: bool,
 }
 
-/// Waits for one interval; an error if the server has exited.
-fn wait(stop: &Receiver<()>, server: &Process) -> Result<Wait> {
-    if server.has_exited()? {
-        return Err(exited(server));
+impl<'a> Run<'a> {
+    fn start(options: &Options, places: &'a Places, ports: &'a Ports, stop: &'a Receiver<()>) -> Result<Self> {
+        let command = command(places, ports, options);
+        let server = Process::start(command).with_context(|| format!("cannot run {}", places.program.display()))?;
+        Ok(Self {
+            server,
+            places,
+            ports,
+            stop,
+            ready: None,
+            stopping: false,
+        })
     }
-    match stop.recv_timeout(STEP) {
-        Err(RecvTimeoutError::Timeout) => Ok(Wait::GoOn),
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(Wait::Stop),
-    }
-}
 
-/// Stops the server in an orderly way; after a second Ctrl-C, or after too long a wait, at once.
-fn end(server: &mut Process, stop: &Receiver<()>) -> Result<()> {
-    print_line("stopping Triton");
-    server.ask_to_exit()?;
-    let patience = Instant::now() + Duration::from_secs(EXIT_TIMEOUT + 5);
-    while !server.has_exited()? && Instant::now() < patience {
-        if stop.recv_timeout(STEP).is_ok() {
-            break;
+    /// False if Triton ends or the command is asked to stop before all models are ready.
+    fn wait_until_ready(&mut self) -> Result<bool> {
+        let url = format!("http://127.0.0.1:{}/v2/health/ready", self.ports.http);
+        while !answers(&url) {
+            if !self.wait()? {
+                return Ok(false);
+            }
         }
+        self.ready = Some(Instant::now());
+        Ok(true)
     }
-    Ok(())
-}
 
-fn exited(server: &Process) -> anyhow::Error {
-    let lines = server.last_lines();
-    anyhow!(
-        "Triton exited:\n  {}\n\
-         If a model fails, correct its config.pbtxt, or name the other models with --model. \
-         If a backend is missing, run scripts/setup, then cargo build --release",
-        relevant_lines(&lines).join("\n  ")
-    )
-}
+    /// How Triton has ended; `None` once the command is asked to stop.
+    fn wait_until_ended(&mut self) -> Result<Option<Ending>> {
+        while self.wait()? {}
+        Ok(self.server.ending()?.filter(|_| !self.stopping))
+    }
 
-/// The part of Triton's log that helps a user: its errors, or if there are none, its last lines.
-fn relevant_lines(lines: &[String]) -> Vec<&str> {
-    // E with the date, as E1122; messages of the CUDA driver on machines without a GPU begin differently
-    let is_error = |line: &&str| {
-        line.starts_with("error:")
-            || line
-                .strip_prefix('E')
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-    let errors: Vec<_> = lines.iter().copied().filter(is_error).collect();
-    let shown = if errors.is_empty() { lines } else { errors };
-    shown[shown.len().saturating_sub(MAX_LOG_LINES)..].to_vec()
+    /// Waits for one interval; false if Triton has ended or the command was asked to stop.
+    fn wait(&mut self) -> Result<bool> {
+        if !self.stopping && self.server.ending()?.is_none() {
+            self.stopping = self.stop.recv_timeout(STEP) != Err(RecvTimeoutError::Timeout);
+            return Ok(!self.stopping);
+        }
+        Ok(false)
+    }
+
+    /// Stops the server in an orderly way; after a second Ctrl-C, or after too long a wait, at once.
+    fn stop(&mut self) -> Result<()> {
+        print_line("stopping Triton");
+        self.server.ask_to_exit()?;
+        let patience = Instant::now() + Duration::from_secs(EXIT_TIMEOUT + 5);
+        while self.server.ending()?.is_none() && Instant::now() < patience {
+            if self.stop.recv_timeout(STEP).is_ok() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn announce(&self, took: Duration) {
+        let Ports { http, metrics, .. } = self.ports;
+        print_line(&format!(
+            "ready after {:.1} s: models of {}; http://127.0.0.1:{http}/v2, http://127.0.0.1:{metrics}/metrics; Ctrl-C stops it",
+            took.as_secs_f64(),
+            self.places.repository.display(),
+        ));
+    }
 }
 
 fn answers(url: &str) -> bool {
@@ -141,141 +181,4 @@ fn answers(url: &str) -> bool {
         .build()
         .into();
     agent.get(url).call().is_ok_and(|response| response.status() == 200)
-}
-
-const GET_TRITON: &str = "run scripts/setup in a checkout, lib/shopfloor/setup-triton in an installation, \
-                          or let SHOPFLOOR_TRITON name a folder that has it";
-
-/// The files that the server is started with.
-struct Places {
-    program: PathBuf,
-    home: PathBuf,
-    repository: PathBuf,
-}
-
-impl Places {
-    fn find(options: &Options) -> Result<Self> {
-        let here = [std::env::current_exe().context("cannot find the path of this command")?];
-        let home =
-            locate::triton_install_dir(&here).with_context(|| format!("Triton is not installed: {GET_TRITON}"))?;
-        let program = home.join("bin/tritonserver");
-        if !program.exists() {
-            bail!("{} is missing: {GET_TRITON}", program.display());
-        }
-        let repository = options.model_repository.clone();
-        let repository = repository
-            .or_else(|| locate::model_repository(&here))
-            .context("no model repository found; name one with --model-repository")?;
-        let models = models(&repository)?;
-        if let Some(name) = options.model.iter().find(|name| !models.contains(name)) {
-            bail!(
-                "--model {name}: {} has no such model; it has {}",
-                repository.display(),
-                models.join(", ")
-            );
-        }
-        Ok(Self {
-            program,
-            home,
-            repository,
-        })
-    }
-}
-
-/// The names of the models in a repository.
-fn models(repository: &Path) -> Result<Vec<String>> {
-    let shown = repository.display();
-    let folder = std::fs::read_dir(repository)
-        .with_context(|| format!("cannot read the model repository {shown}; name another with --model-repository"))?;
-    let folder = folder.flatten().filter(|entry| entry.path().is_dir());
-    let mut models: Vec<_> = folder
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    models.sort();
-    if models.is_empty() {
-        bail!("{shown} has no models; name another folder with --model-repository");
-    }
-    Ok(models)
-}
-
-struct Ports {
-    grpc: u16,
-    http: u16,
-    metrics: u16,
-}
-
-impl Ports {
-    /// Triton cannot choose free ports itself. If another program takes one of these meanwhile, it exits with an error.
-    fn find(grpc: u16) -> Result<Self> {
-        // all are open at once, so that they differ
-        let take = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-        let listeners = [
-            take(grpc).with_context(|| {
-                format!("port {grpc} of 127.0.0.1 is not free; choose another with --port, or any with --port 0")
-            })?,
-            take(0)?,
-            take(0)?,
-        ];
-        let port = |n: usize| -> io::Result<u16> { Ok(listeners[n].local_addr()?.port()) };
-        Ok(Self {
-            grpc: port(0)?,
-            http: port(1)?,
-            metrics: port(2)?,
-        })
-    }
-}
-
-/// All addresses are on the loopback interface; by default Triton listens on all interfaces. Model configurations are
-/// used as they are written, as in process.
-fn command(places: &Places, ports: &Ports, models: &[String]) -> Command {
-    let mut command = Command::new(&places.program);
-    let mut option = |name: &str, value: &dyn std::fmt::Display| {
-        command.arg(format!("--{name}={value}"));
-    };
-    for (protocol, port) in [("grpc", ports.grpc), ("http", ports.http), ("metrics", ports.metrics)] {
-        option(&format!("{protocol}-address"), &Ipv4Addr::LOCALHOST);
-        option(&format!("{protocol}-port"), &port);
-    }
-    option("model-repository", &places.repository.display());
-    option("backend-directory", &places.home.join("backends").display());
-    if let Ok(library) = std::fs::canonicalize(places.home.join("lib/libonnxruntime.so")) {
-        option("backend-config", &format!("onnxruntime,library={}", library.display()));
-    }
-    option("exit-timeout-secs", &EXIT_TIMEOUT);
-    if !models.is_empty() {
-        option("model-control-mode", &"explicit");
-    }
-    for name in models {
-        option("load-model", name);
-    }
-    command.arg("--disable-auto-complete-config");
-    command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_selected_from_the_log() {
-        let check = |log: &[&str], expected: &[&str]| {
-            let log: Vec<_> = log.iter().map(|line| (*line).to_owned()).collect();
-            assert_eq!(relevant_lines(&log), expected);
-        };
-        let error = "E1122 12:00:00.000000 7 model.cc:1] \"no weights\"";
-        check(
-            &[
-                "I1122 started",
-                "Error: no NVML",
-                error,
-                "| table |",
-                "error: creating server",
-            ],
-            &[error, "error: creating server"],
-        );
-        check(&["Illegal instruction", ""], &["Illegal instruction", ""]);
-        check(&[], &[]);
-        let long: Vec<_> = (0..20).map(|n| format!("W{n}")).collect();
-        assert_eq!(relevant_lines(&long).first(), Some(&"W8"));
-    }
 }

@@ -9,6 +9,8 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::ending::Ending;
+
 /// Number of log lines that are kept: Triton writes long tables between its errors.
 const LINES: usize = 500;
 
@@ -53,10 +55,12 @@ impl Process {
         Ok(Self { child, pid, lines })
     }
 
-    /// Whether it has exited. Its process stays a zombie until `self` is dropped, so that its id is not reused.
-    pub fn has_exited(&self) -> io::Result<bool> {
+    /// How it has ended; `None` while it runs. Its process stays a zombie until `self` is dropped, so that its id is not
+    /// reused.
+    pub fn ending(&self) -> io::Result<Option<Ending>> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(rustix::process::waitid(WaitId::Pid(self.pid), options)?.is_some())
+        let status = rustix::process::waitid(WaitId::Pid(self.pid), options)?;
+        Ok(status.as_ref().map(Ending::of))
     }
 
     /// Asks it to exit, by SIGTERM.

@@ -1,9 +1,11 @@
 //! `shopfloor server`: its address, its end, and the errors before it starts.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader, ErrorKind, Lines, Read};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,28 +47,51 @@ struct Server {
     http: u16,
     /// The number of Triton's process and of its group.
     triton: u32,
+    /// The lines of standard error after the first.
+    log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Server {
     fn start() -> Self {
-        let child = command()
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
+        let mut child = command()
             .args(["--port", "0", "--model", MODEL])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut server = Self {
             child,
             grpc: 0,
             http: 0,
             triton: 0,
+            log,
         };
         let address = first_line(server.child.stdout.as_mut().unwrap());
-        let ready = first_line(server.child.stderr.as_mut().unwrap());
         server.grpc = port(&address, "grpc://127.0.0.1:");
-        server.http = port(&ready, "http://127.0.0.1:");
-        server.triton = child_of(server.child.id()).expect("Triton is a child of the command");
+        server.wait_until_ready();
         server
+    }
+
+    /// Reads the log until Triton is ready, and finds its process.
+    #[track_caller]
+    fn wait_until_ready(&mut self) {
+        self.http = port(&self.next_with("ready after"), "http://127.0.0.1:");
+        self.triton = child_of(self.child.id()).expect("Triton is a child of the command");
+    }
+
+    /// The next line of the log with `text`.
+    #[track_caller]
+    fn next_with(&mut self, text: &str) -> String {
+        let mut lines = self.log.by_ref().map(Result::unwrap);
+        lines
+            .find(|line| line.contains(text))
+            .unwrap_or_else(|| panic!("no line with `{text}`"))
     }
 
     fn signal(&self, name: &str) {
@@ -156,8 +181,96 @@ fn server_runs_until_sigterm() {
 fn a_crash_of_triton_is_an_error() {
     let mut server = Server::start();
     signal("KILL", server.triton);
+    let line = server.next_with("error: ");
+    assert!(
+        line.contains("killed by signal 9 (SIGKILL)") && !line.contains("CUDA"),
+        "{line}"
+    );
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
     assert!(!is_in_a_group(server.triton));
+}
+
+#[test]
+fn triton_is_started_again_at_the_same_address() {
+    let mut server = Server::start_with(&["--restart"]);
+    let ports = [server.grpc, server.http];
+    for _ in 0..2 {
+        let killed = server.triton;
+        signal("KILL", killed);
+        server.next_with("killed by signal 9 (SIGKILL)");
+        server.next_with("starting Triton again in ");
+        server.wait_until_ready();
+        assert_ne!(server.triton, killed);
+        assert!(server.is_ready());
+        assert!(TcpStream::connect(("127.0.0.1", ports[0])).is_ok());
+        assert_eq!(server.http, ports[1]);
+    }
+    server.signal("TERM");
+    server.next_with("stopping Triton");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert!(!is_in_a_group(server.triton), "a process of Triton is left");
+}
+
+/// Neither a long delay nor Triton's start keeps the command from ending.
+#[test]
+fn sigterm_ends_the_wait_for_a_restart() {
+    let mut server = Server::start_with(&["--restart"]);
+    signal("KILL", server.triton);
+    server.next_with("starting Triton again in ");
+    server.signal("TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert!(!is_in_a_group(server.triton));
+}
+
+/// A program in Triton's place: it prints `help` for `--help`, else its arguments as an error, and exits with code 3.
+fn fake_triton(help: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("bin/tritonserver");
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
+    let script = format!("#!/bin/sh\n[ \"$*\" = --help ] && echo '{help}' && exit 1\necho \"error: $*\" >&2\nexit 3\n");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn shared_memory_is_allowed_where_triton_has_the_option() {
+    let run = |help: &str, options: &[&str]| {
+        let triton = fake_triton(help);
+        let mut command = command();
+        command
+            .env("SHOPFLOOR_TRITON", triton.path())
+            .args(["--port", "0"])
+            .args(options);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let (new, old) = ("  --allow-client-shm <boolean>", "  --allow-grpc <boolean>");
+    let passed = "--allow-client-shm=true";
+    assert!(run(new, &["--allow-client-shm"]).contains(passed));
+    assert!(!run(new, &[]).contains(passed));
+    let text = run(old, &["--allow-client-shm"]);
+    assert!(text.contains("exited with code 3") && !text.contains(passed), "{text}");
+}
+
+/// A mistake that keeps Triton from ever being ready ends the command with `--restart`, too.
+#[test]
+fn a_server_that_was_never_ready_is_not_started_again() {
+    let triton = fake_triton("");
+    let mut command = command();
+    let output = command
+        .env("SHOPFLOOR_TRITON", triton.path())
+        .args(["--port", "0", "--restart"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("exited with code 3") && text.contains("never ready"),
+        "{text}"
+    );
+    assert!(!text.contains("starting Triton again"), "{text}");
 }
 
 /// A killed command can stop nothing; the kernel does it.

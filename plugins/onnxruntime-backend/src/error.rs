@@ -193,6 +193,9 @@ pub enum Error {
     /// ONNX Runtime failed to run the model.
     #[error("ONNX Runtime: {0}")]
     Runtime(#[from] ort::Error),
+    /// The client has cancelled the request before it was run.
+    #[error("the request was cancelled before it was run")]
+    Cancelled,
     /// Device memory cannot be accessed.
     #[error("CUDA: {0}")]
     Cuda(String),
@@ -238,6 +241,7 @@ impl Error {
             | Self::Mismatch(_)
             | Self::InputSize { .. } => Code::InvalidArgument,
             Self::NoMemory { .. } => Code::Unavailable,
+            Self::Cancelled => Code::Cancelled,
             Self::OutputBatch { .. } | Self::NoOutput { .. } | Self::Runtime(_) | Self::Cuda(_) | Self::Panic(_) => {
                 Code::Internal
             }

@@ -123,6 +123,7 @@ api! {
         fn RequestInputByIndex(request: *mut TritonRequest, index: u32, input: *mut *mut TritonInput) -> Status;
         fn RequestOutputCount(request: *mut TritonRequest, count: *mut u32) -> Status;
         fn RequestOutputName(request: *mut TritonRequest, index: u32, name: *mut *const c_char) -> Status;
+        fn RequestIsCancelled(request: *mut TritonRequest, cancelled: *mut bool) -> Status;
         fn RequestRelease(request: *mut TritonRequest, flags: u32) -> Status;
 
         fn InputProperties(

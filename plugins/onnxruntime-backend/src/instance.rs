@@ -48,7 +48,7 @@ impl Instance {
     }
 
     /// Runs the requests, sends their responses, and releases them. A request that fails gets an error of its own; the
-    /// others are not affected.
+    /// others are not affected. Requests that were cancelled while they were queued are not run.
     pub fn execute(&mut self, requests: Vec<Request>) {
         let mut batches: Vec<Vec<Job>> = Vec::new();
         for request in requests {
@@ -66,7 +66,15 @@ impl Instance {
     }
 
     /// Runs a batch. If it fails, each of its requests is run alone, so that only the requests at fault get an error.
-    fn run(&mut self, mut batch: Vec<Job>) {
+    fn run(&mut self, batch: Vec<Job>) {
+        // Asked before each run, since requests may be cancelled during the one before it.
+        let (cancelled, mut batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.request.is_cancelled());
+        for job in cancelled {
+            job.request.finish(Err(&Error::Cancelled), Times::now());
+        }
+        if batch.is_empty() {
+            return;
+        }
         let start = now();
         match self.infer(&mut batch, start) {
             Ok((outputs, times)) => self.respond(batch, &outputs, times),

@@ -85,6 +85,14 @@ impl Request {
         Ok(request)
     }
 
+    /// Whether the client has cancelled it. False if Triton cannot say, so that the request is run.
+    pub fn is_cancelled(&self) -> bool {
+        let mut cancelled = false;
+        // SAFETY: the request is live; the argument is valid for one write.
+        let status = unsafe { (api().RequestIsCancelled)(self.raw, &mut cancelled) };
+        check(status).is_ok() && cancelled
+    }
+
     /// The inputs, sorted by name, so that requests with another order can be in one batch.
     ///
     /// # Errors

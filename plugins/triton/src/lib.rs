@@ -46,7 +46,7 @@ pub use description::{ModelDescription, TensorFormat, TensorSpec};
 pub use endpoint::{Address, Endpoint, Grpc, InProcess};
 pub use error::{Code, Error, FailureKind};
 pub use in_process::{LoadedModel, loaded_models};
-pub use log::Log;
+pub use log::{Log, LogHook, LogLevel, LogRecord};
 pub use memory::Lease;
 pub use model::Model;
 pub use request::{Input, OnRelease, Output, Request, Response};

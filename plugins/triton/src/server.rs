@@ -15,10 +15,9 @@ use crate::{
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
 ///
-/// Dropping the last handle (models hold one) closes it: queued requests are cancelled, requests that an in-process
-/// Triton is executing are waited for (10 s at most), connections are closed, and every request gets a response or an
-/// error. An in-process Triton itself runs until the process ends. If dropped in a callback, it is closed on another
-/// thread.
+/// Dropping the last handle (models hold one) closes it: requests are cancelled and fail, connections are closed. Requests
+/// that an in-process Triton is executing are not waited for; they keep their memory until it releases them. An
+/// in-process Triton itself runs until the process ends. If dropped in a callback, it is closed on another thread.
 pub struct Server {
     endpoint: Endpoint,
     pool: ServerPool,

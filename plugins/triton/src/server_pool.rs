@@ -53,10 +53,10 @@ impl ServerPool {
     /// in-process server, [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`],
     /// [`Error::LibraryTooOld`] or [`Error::ServerStart`].
     pub fn open(&self, endpoint: &Endpoint) -> Result<Arc<Server>, Error> {
-        self.open_logging(endpoint, Log::Off)
+        self.open_logging(endpoint, Log::OFF)
     }
 
-    /// As [`Self::open`]; an in-process server logs at level `log` to standard error.
+    /// As [`Self::open`]; an in-process server logs as `log` says.
     pub fn open_logging(&self, endpoint: &Endpoint, log: Log) -> Result<Arc<Server>, Error> {
         if let Some(server) = &self.0.only {
             return Ok(Arc::clone(server));

@@ -7,16 +7,19 @@
 #[path = "triton/common/mod.rs"]
 mod common;
 
+use std::fs::File;
 use std::hint;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, black_image, endpoint, infer, open, repository, repository_with, send};
-use triton::{DataType, Error, Input, Model, Request, ServerPool, loaded_models};
+use triton::{DataType, Error, Input, Model, OnRelease, Request, ServerPool, loaded_models};
 
 /// A model whose threads have the lowest priority.
 const MODEL: &str = r#"
@@ -149,16 +152,26 @@ fn the_steps_of_an_ensemble_are_loaded_once() {
 /// The exit status of the child processes below, distinct from all others.
 const STATUS: i32 = 23;
 
+/// Requests in flight of the child "late", and their timeout: more than any server manages.
+const LATE: (usize, Duration) = (64, Duration::from_millis(20));
+
 /// Environment variable with the task of a child process. Without it, `child` does nothing.
 const CHILD: &str = "SHOPFLOOR_TEST_CHILD";
 
+/// Environment variable with the file to which the child "released" writes a line for each request that is released.
+const RELEASED: &str = "SHOPFLOOR_TEST_RELEASED";
+
 /// Runs `child` in a new process.
 fn run_child(what: &str) -> ExitStatus {
-    Command::new(std::env::current_exe().expect("this program"))
+    child_process(what).status().expect("a process")
+}
+
+fn child_process(what: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
         .args(["--exact", "child", "--ignored", "--test-threads=1"])
-        .env(CHILD, what)
-        .status()
-        .expect("a process")
+        .env(CHILD, what);
+    command
 }
 
 #[test]
@@ -172,12 +185,87 @@ fn a_process_may_exit_while_triton_is_idle_or_executing_requests() {
     }
 }
 
+/// `exit` cancels requests and waits for Triton, so that it releases them before the process has ended.
+#[test]
+fn requests_are_released_before_a_process_has_ended() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let released = folder.path().join("released");
+    let status = child_process("released").env(RELEASED, &released).status().unwrap();
+    assert_eq!(status.code(), Some(STATUS), "{status}");
+    assert_eq!(std::fs::read_to_string(released).unwrap(), "released\n".repeat(8));
+}
+
+/// The program returns from `main` while Triton works on requests whose timeout has passed.
+#[track_caller]
+fn check_late_exits(rounds: usize) {
+    for round in 1..=rounds {
+        let status = run_child("late");
+        assert!(status.success(), "round {round}: {status}");
+    }
+}
+
+#[test]
+fn a_process_may_return_from_main_with_late_requests() {
+    check_late_exits(2);
+}
+
+#[test]
+#[ignore = "takes minutes; its output is bench/results/unload-races.md"]
+fn fifty_processes_return_from_main_with_late_requests() {
+    const ROUNDS: usize = 50;
+    let begin = Instant::now();
+    check_late_exits(ROUNDS);
+    println!(
+        "{ROUNDS} of {ROUNDS} exits clean in {:.0} s",
+        begin.elapsed().as_secs_f64()
+    );
+    let begin = Instant::now();
+    while_the_machine_is_busy(|| check_late_exits(ROUNDS));
+    println!(
+        "{ROUNDS} of {ROUNDS} exits clean in {:.0} s beside {} busy loops",
+        begin.elapsed().as_secs_f64(),
+        busy_loops()
+    );
+}
+
+/// Keeps requests of the ensemble in flight until many have passed their timeout.
+fn send_late_requests() {
+    let model = open(&repository()).model("worker_ensemble", None).unwrap();
+    let (sender, answered) = mpsc::channel();
+    let send_next = || {
+        let spec = &model.description().inputs[0];
+        let mut data = model.lease(480 * 640 * 3);
+        data.fill(0);
+        let frame = Input {
+            name: spec.name.clone(),
+            datatype: spec.datatype,
+            shape: vec![1, 480, 640, 3],
+            data,
+        };
+        let request = Request {
+            timeout: Some(LATE.1),
+            ..Request::new(vec![frame])
+        };
+        let sender = sender.clone();
+        model.infer(request, move |_| sender.send(()).unwrap_or_default());
+    };
+    (0..LATE.0).for_each(|_| send_next());
+    for _ in 0..4 * LATE.0 {
+        answered.recv_timeout(PATIENCE).expect("a response");
+        send_next();
+    }
+    std::mem::forget(model); // as in a program that ends without closing anything
+}
+
 #[test]
 #[ignore = "run by a_process_may_exit_while_triton_is_idle_or_executing_requests"]
 fn child() {
     let Ok(what) = std::env::var(CHILD) else {
         return;
     };
+    if what == "late" {
+        return send_late_requests();
+    }
     let model = open(&repository()).model("movenet_multipose", None).unwrap();
     let send_many = |timeout| -> Vec<_> {
         let requests = (0..8).map(|_| Request {
@@ -191,6 +279,18 @@ fn child() {
         "busy" => {
             let receivers = send_many(None);
             assert!(matches!(receivers[7].try_recv(), Err(TryRecvError::Empty)));
+        }
+        "released" => {
+            let file = Arc::new(File::create(std::env::var_os(RELEASED).expect("a path")).expect("a file"));
+            for _ in 0..8 {
+                let file = Arc::clone(&file);
+                let on_release = OnRelease::new(move || writeln!(&*file, "released").expect("a write"));
+                let request = Request {
+                    on_release: Some(on_release),
+                    ..Request::new(vec![black_image(&model)])
+                };
+                model.infer(request, |_| {});
+            }
         }
         "abandoned" => {
             for receiver in send_many(Some(Duration::from_millis(20))) {

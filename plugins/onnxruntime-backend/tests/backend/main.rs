@@ -4,4 +4,5 @@ mod batching;
 mod binding;
 mod common;
 mod loading;
+mod queue;
 mod serving;

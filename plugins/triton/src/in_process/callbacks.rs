@@ -88,8 +88,9 @@ impl Drop for OwnedRequest {
 /// The argument of the release callback: the memory that Triton may read until then.
 struct ReleaseContext {
     api: &'static Api,
-    request: Arc<InFlightRequest>,
+    /// Dropped before the request, whose end reports that the memory is free.
     _inputs: Vec<Input>,
+    request: Arc<InFlightRequest>,
 }
 
 /// Submits a request to Triton. After an error, the request is not in flight.
@@ -165,6 +166,7 @@ unsafe extern "C" fn responded(response: *mut TritonResponse, flags: u32, userp:
         let api = request.handle.api;
         let failed = |failure: Failure| match failure.code {
             Code::Cancelled => Error::ServerStopped, // requests without a deadline are cancelled only when closing
+            Code::Unavailable if request.is_overdue() => Error::DeadlineExceeded, // rejected by the queue's policy
             code => Error::Infer {
                 model: request.model.to_string(),
                 code,

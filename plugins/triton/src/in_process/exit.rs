@@ -3,13 +3,14 @@
 //! `exit` runs the destructors of libtritonserver and libonnxruntime. A request that is being executed uses objects that
 //! they free (Triton's metrics are a static object), and the process would end by SIGABRT or SIGSEGV; idle threads are
 //! safe. So requests and loads are completed first, by an exit handler. It is registered after the libraries have been
-//! initialised, and again after each load, which may initialise more of them, since `exit` calls handlers in reverse
-//! order.
+//! initialised, and again after each load and after some requests, which may initialise more of them, since `exit` calls
+//! handlers in reverse order. An example is the status of rejected requests, a static object in a function
+//! (`FinishRejectedCancelledRequests` in `dynamic_batch_scheduler.cc`) that the first request of a model creates.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +24,9 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 static EXITING: AtomicBool = AtomicBool::new(false);
+
+/// Number of requests that have ended since the last start or load.
+static REQUESTS_ENDED: AtomicU64 = AtomicU64::new(0);
 
 /// A table of requests in flight, as the end of the process sees it.
 pub(super) trait Pending: Send + Sync {
@@ -58,10 +62,24 @@ pub(super) fn add(table: &Arc<impl Pending + 'static>) {
     tables.push(table);
 }
 
-/// Registers the exit handler, so that requests and loads are completed before the destructors of all libraries that
-/// are initialised so far.
+/// A server has started or a model was loaded: registers the exit handler, so that requests and loads are completed
+/// before the destructors of all libraries that are initialised so far.
 pub(super) fn register(freeze: fn(Instant) -> bool) {
     FREEZE.get_or_init(|| freeze);
+    REQUESTS_ENDED.store(0, Ordering::Relaxed);
+    register_handler();
+}
+
+/// A request has ended. Registers the exit handler again after the 1st, 2nd, 4th, 8th … request since the last load:
+/// requests initialise objects, nearly all of them the first ones, and each registration takes memory.
+pub(super) fn request_ended() {
+    let ended = REQUESTS_ENDED.fetch_add(1, Ordering::Relaxed) + 1;
+    if ended.is_power_of_two() {
+        register_handler();
+    }
+}
+
+fn register_handler() {
     // SAFETY: the function may be called at any time; this code is never unloaded, since Triton has its addresses, too.
     // If out of memory, the earlier registration remains.
     let _ = unsafe { on_exit(at_exit, ptr::null_mut()) };

@@ -51,23 +51,44 @@ pub(super) type StartFn = unsafe extern "C" fn(allocator: *mut TritonAllocator, 
 pub(super) type ReleasedFn = unsafe extern "C" fn(request: *mut TritonRequest, flags: u32, userp: *mut c_void);
 pub(super) type RespondedFn = unsafe extern "C" fn(response: *mut TritonResponse, flags: u32, userp: *mut c_void);
 
-/// Declares the table of functions and its loading.
+/// `TRITONSERVER_LogCallbackFn_t` of Triton 2.72 and later.
+pub(super) type LogFn = unsafe extern "C" fn(
+    level: u32,
+    filename: *const c_char,
+    line: c_int,
+    timestamp_us: u64,
+    message: *const c_char,
+    userp: *mut c_void,
+);
+
+/// Declares the table of functions and its loading. Those after `optional` are missing in older versions.
 macro_rules! api {
-    ($( fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty; )*) => {
+    (
+        $( fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty; )*
+        optional: $( fn $later:ident($($later_argument:ident: $later_type:ty),* $(,)?) -> $later_result:ty; )*
+    ) => {
         /// Triton's functions, by their names without `TRITONSERVER_`.
         #[allow(non_snake_case)]
         pub(super) struct Api {
             $( pub(super) $name: unsafe extern "C" fn($($argument: $type),*) -> $result, )*
+            $( pub(super) $later: Option<unsafe extern "C" fn($($later_argument: $later_type),*) -> $later_result>, )*
         }
 
         impl Api {
-            /// Looks up every function; the error is the name of the first missing one.
+            /// Looks up every function; the error is the name of the first missing one that is not optional.
             fn find(library: &Library) -> Result<Self, &'static str> {
-                Ok(Self { $( $name: {
-                    let name = concat!("TRITONSERVER_", stringify!($name));
-                    // SAFETY: the type is that of the header's declaration.
-                    *unsafe { library.get(name.as_bytes()) }.map_err(|_| name)?
-                }, )* })
+                Ok(Self {
+                    $( $name: {
+                        let name = concat!("TRITONSERVER_", stringify!($name));
+                        // SAFETY: the type is that of the header's declaration.
+                        *unsafe { library.get(name.as_bytes()) }.map_err(|_| name)?
+                    }, )*
+                    $( $later: {
+                        let name = concat!("TRITONSERVER_", stringify!($later));
+                        // SAFETY: as above.
+                        unsafe { library.get(name.as_bytes()) }.ok().map(|function| *function)
+                    }, )*
+                })
             }
         }
     };
@@ -149,6 +170,9 @@ api! {
         memory_type: *mut u32, memory_type_id: *mut i64, userp: *mut *mut c_void,
     ) -> Outcome;
     fn InferenceResponseDelete(response: *mut TritonResponse) -> Outcome;
+
+    optional:
+    fn ServerOptionsSetLogCallback(options: *mut TritonOptions, callback: Option<LogFn>, userp: *mut c_void) -> Outcome;
 }
 
 /// `TRITONSERVER_MEMORY_CPU`.

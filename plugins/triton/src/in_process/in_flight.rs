@@ -1,4 +1,5 @@
-//! Requests in flight. The callback of each is invoked exactly once, at its deadline at the latest.
+//! Requests in flight. The callback of each is invoked exactly once: with the response, at its deadline or when its server
+//! is closed. The request itself, and with it [`OnRelease`], lasts until Triton has responded to it and released it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -30,25 +31,36 @@ pub(super) struct InFlightRequest {
 }
 
 impl InFlightRequest {
-    /// Invokes the callback, unless it has been invoked.
+    /// Triton has responded, or never got the request: invokes the callback, unless it has been invoked.
     pub(super) fn complete(&self, result: Result<Response, Error>) {
-        let callback = lock(&self.callback).take();
-        if let Some(callback) = callback {
+        if let Some(callback) = self.take_callback() {
             self.advance(LeaseState::Answered);
-            callback::invoke(callback, result);
+            callback.invoke(result);
         }
     }
 
-    /// The deadline has passed: cancels the request in Triton and invokes the callback. The memory stays in use until
-    /// Triton releases the request.
-    fn expire(&self) {
+    /// Nobody waits for the response any more: cancels the request in Triton and invokes the callback with `why`. The
+    /// memory stays in use until Triton releases the request.
+    fn give_up(&self, why: Error) {
         // Taken before cancelling, since Triton may respond to the cancellation at once.
-        let callback = lock(&self.callback).take();
+        let callback = self.take_callback();
         self.handle.cancel();
         if let Some(callback) = callback {
             self.advance(LeaseState::Quarantined);
-            callback::invoke(callback, Err(Error::DeadlineExceeded));
+            callback.invoke(Err(why));
         }
+    }
+
+    /// Whether its deadline has passed, even if the [`DeadlineThread`] has not noticed yet.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// The callback, unless it has been taken. It counts as being invoked until the result is dropped.
+    fn take_callback(&self) -> Option<TakenCallback<'_>> {
+        let counted = CountedInvocation::new(&self.table); // before it is taken: `close` must find either
+        let callback = lock(&self.callback).take()?;
+        Some(TakenCallback { callback, counted })
     }
 
     fn advance(&self, to: LeaseState) {
@@ -66,7 +78,38 @@ impl Drop for InFlightRequest {
         if let Some(deadline) = self.deadline {
             state.deadlines.remove(&(deadline, self.id));
         }
-        self.table.finished.notify_all();
+        drop(state);
+        exit::request_ended();
+    }
+}
+
+/// A callback to be invoked now.
+struct TakenCallback<'a> {
+    callback: ResponseCallback,
+    counted: CountedInvocation<'a>,
+}
+
+impl TakenCallback<'_> {
+    fn invoke(self, result: Result<Response, Error>) {
+        callback::invoke(self.callback, result);
+        drop(self.counted);
+    }
+}
+
+/// Counts in the table as a callback being invoked.
+struct CountedInvocation<'a>(&'a InFlightRequests);
+
+impl<'a> CountedInvocation<'a> {
+    fn new(table: &'a InFlightRequests) -> Self {
+        lock(&table.state).invoking += 1;
+        Self(table)
+    }
+}
+
+impl Drop for CountedInvocation<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).invoking -= 1;
+        self.0.invoked.notify_all();
     }
 }
 
@@ -74,8 +117,8 @@ impl Drop for InFlightRequest {
 #[derive(Default)]
 pub(super) struct InFlightRequests {
     state: Mutex<State>,
-    /// Notified when a request has finished.
-    finished: Condvar,
+    /// Notified when a callback has been invoked.
+    invoked: Condvar,
     /// Notified when there is an earlier deadline, or the [`DeadlineThread`] is to end.
     earlier: Condvar,
 }
@@ -86,6 +129,8 @@ struct State {
     requests: HashMap<u64, Weak<InFlightRequest>>,
     deadlines: BTreeSet<(Instant, u64)>,
     ended: bool,
+    /// Number of callbacks being invoked.
+    invoking: usize,
 }
 
 impl InFlightRequests {
@@ -143,24 +188,21 @@ impl InFlightRequests {
     }
 
     /// Cancels all requests that Triton is not executing yet.
-    pub(super) fn cancel(&self) {
+    fn cancel(&self) {
         for request in self.all() {
             request.handle.cancel();
         }
     }
 
-    /// Fails every request without a response. The memory of those being executed stays in use.
-    pub(super) fn abandon(&self) {
+    /// Fails every request without a response and cancels it in Triton, without waiting for Triton: the requests keep
+    /// their memory, and this table, until Triton releases them. Waits for callbacks that other threads are invoking, at
+    /// most for `limit`.
+    pub(super) fn close(&self, limit: Duration) {
         for request in self.all() {
-            request.complete(Err(Error::ServerStopped));
+            request.give_up(Error::ServerStopped);
         }
-    }
-
-    /// Waits until no request is in flight, at most until `limit`.
-    pub(super) fn wait(&self, limit: Instant) {
-        let left = limit.saturating_duration_since(Instant::now());
-        let busy = |state: &mut State| !state.requests.is_empty();
-        let waited = self.finished.wait_timeout_while(lock(&self.state), left, busy);
+        let invoking = |state: &mut State| state.invoking > 0;
+        let waited = self.invoked.wait_timeout_while(lock(&self.state), limit, invoking);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -190,7 +232,7 @@ impl InFlightRequests {
             let request = state.requests.get(&id).and_then(Weak::upgrade);
             drop(state); // the callback may run next, and the request may end: both need the lock
             if let Some(request) = request {
-                request.expire();
+                request.give_up(Error::DeadlineExceeded);
             }
             state = lock(&self.state);
         }

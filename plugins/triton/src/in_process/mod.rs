@@ -8,13 +8,14 @@ mod exit;
 mod ffi;
 mod in_flight;
 mod library;
+mod logging;
 mod outputs;
 mod resident;
 mod server;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{BufferPool, Lease, MemoryUse};
@@ -27,7 +28,7 @@ use resident::{ResidentServer, load_error};
 
 pub use resident::{LoadedModel, loaded_models};
 
-/// Maximum time that [`InProcessServer::close`] waits for requests that are being executed.
+/// Maximum time that [`InProcessServer::close`] waits for a callback that another thread is invoking.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A handle to the Triton server of an endpoint, with its own requests in flight. Equal endpoints share Triton's server
@@ -132,12 +133,11 @@ impl Transport for InProcessServer {
         None
     }
 
-    /// Cancels this handle's queued requests, waits up to [`CLOSE_TIMEOUT`] for those being executed, and fails the
-    /// rest. Triton and its models stay loaded.
+    /// Cancels this handle's requests and fails them with [`Error::ServerStopped`], without waiting for those that Triton
+    /// is executing: the model, the allocator and the requests' memory live until Triton has released them. Triton and
+    /// its models stay loaded.
     fn close(self: Box<Self>) {
-        self.requests.cancel();
-        self.requests.wait(Instant::now() + CLOSE_TIMEOUT);
-        self.requests.abandon();
+        self.requests.close(CLOSE_TIMEOUT);
         drop(self.deadlines);
     }
 }

@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr::{self, NonNull};
 
 use super::ffi::{Api, Failure, MODEL_CONTROL_EXPLICIT, Outcome, TritonMessage, TritonOptions, TritonServer};
-use crate::Log;
+use super::logging;
+use crate::{Log, LogLevel};
 
 /// The server's options.
 pub(super) struct Options {
@@ -34,21 +35,34 @@ impl Options {
         options.switch(api.ServerOptionsSetEnablePeerAccess, true)?;
         // SAFETY: the options live.
         unsafe { api.check((api.ServerOptionsSetModelLoadRetryCount)(raw.as_ptr(), 0)) }?;
-        options.switch(api.ServerOptionsSetLogError, log >= Log::Warnings)?;
-        options.switch(api.ServerOptionsSetLogWarn, log >= Log::Warnings)?;
-        options.switch(api.ServerOptionsSetLogInfo, log >= Log::Info)?;
-        // SAFETY: the options live; the values are of the declared types.
+        // SAFETY: the options live; the value is of the declared type.
         unsafe {
-            api.check((api.ServerOptionsSetLogVerbose)(
-                raw.as_ptr(),
-                i32::from(log >= Log::Verbose),
-            ))?;
             api.check((api.ServerOptionsSetModelControlMode)(
                 raw.as_ptr(),
                 MODEL_CONTROL_EXPLICIT,
-            ))?;
-        }
+            ))
+        }?;
+        options.log(log)?;
         Ok(options)
+    }
+
+    /// The level applies at once, the hook to the next server that starts.
+    fn log(&self, log: Log) -> Result<(), Failure> {
+        let hooked = logging::set_hook(self.api, self.raw, log.hook)?;
+        let level = if log.hook.is_some() && !hooked {
+            LogLevel::Off // for a hook only, and not for standard error
+        } else {
+            log.level
+        };
+        self.switch(self.api.ServerOptionsSetLogError, level >= LogLevel::Errors)?;
+        self.switch(self.api.ServerOptionsSetLogWarn, level >= LogLevel::Warnings)?;
+        self.switch(self.api.ServerOptionsSetLogInfo, level >= LogLevel::Info)?;
+        let verbosity = i32::from(level >= LogLevel::Verbose);
+        // SAFETY: the options live; the value is of the declared type.
+        unsafe {
+            self.api
+                .check((self.api.ServerOptionsSetLogVerbose)(self.raw.as_ptr(), verbosity))
+        }
     }
 
     pub(super) fn model_repository(&self, path: &CStr) -> Result<(), Failure> {

@@ -7,5 +7,6 @@ mod grpc;
 mod grpc_failover;
 mod grpc_failures;
 mod grpc_release;
+mod in_flight;
 mod in_process;
 mod real_server;

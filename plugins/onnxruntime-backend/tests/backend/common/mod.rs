@@ -65,6 +65,15 @@ impl Repository {
         fs::write(folder.join("1/model.onnx"), model).expect("model");
     }
 
+    /// Adds a model of the project's repository, with its own configuration.
+    pub fn add_shipped(&self, name: &str) {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../model_repository")
+            .join(name);
+        let shipped = shipped.canonicalize().expect("a model of the project");
+        std::os::unix::fs::symlink(shipped, self.0.path().join("models").join(name)).expect("a link");
+    }
+
     /// Adds an ensemble.
     pub fn add_ensemble(&self, name: &str, config: &str) {
         let folder = self.0.path().join("models").join(name);
@@ -153,7 +162,18 @@ impl Server {
     /// # Errors
     /// The server's message.
     pub fn infer(&self, model: &str, inputs: &[Tensor], outputs: &[&str]) -> Result<Vec<Tensor>, String> {
-        let (body, header) = wire::request(inputs, outputs);
+        self.infer_within(model, inputs, outputs, 0)
+    }
+
+    /// As [`Self::infer`], with a timeout in microseconds for the request in the server's queue; 0 for none.
+    pub fn infer_within(
+        &self,
+        model: &str,
+        inputs: &[Tensor],
+        outputs: &[&str],
+        timeout: u64,
+    ) -> Result<Vec<Tensor>, String> {
+        let (body, header) = wire::request(inputs, outputs, timeout);
         let headers = [("Inference-Header-Content-Length", header.as_str())];
         let (response, json_length) = self.post(&format!("models/{model}/infer"), &headers, &body)?;
         Ok(wire::tensors(&response, json_length))
@@ -178,7 +198,7 @@ impl Server {
     pub fn statistics(&self, model: &str, inferences: u64) -> Value {
         let mut statistics = Value::Null;
         let complete = eventually(|| {
-            statistics = self.get(&format!("models/{model}/stats"))["model_stats"][0].take();
+            statistics = self.all_statistics(model);
             let batches = statistics["batch_stats"].as_array().into_iter().flatten();
             let run: u64 = batches
                 .filter_map(|batch| Some(batch["batch_size"].as_u64()? * batch["compute_infer"]["count"].as_u64()?))
@@ -187,6 +207,11 @@ impl Server {
         });
         assert!(complete, "{model} did not run {inferences} inferences: {statistics}");
         statistics
+    }
+
+    /// The statistics of a model so far.
+    pub fn all_statistics(&self, model: &str) -> Value {
+        self.get(&format!("models/{model}/stats"))["model_stats"][0].take()
     }
 
     /// The configuration of a loaded model.

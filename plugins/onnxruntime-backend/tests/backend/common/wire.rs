@@ -48,8 +48,8 @@ impl Tensor {
     }
 }
 
-/// A request for `outputs` (all if empty), and the length of its JSON as text.
-pub fn request(inputs: &[Tensor], outputs: &[&str]) -> (Vec<u8>, String) {
+/// A request for `outputs` (all if empty) with a timeout in microseconds (0 for none), and the length of its JSON as text.
+pub fn request(inputs: &[Tensor], outputs: &[&str], timeout: u64) -> (Vec<u8>, String) {
     let described: Vec<_> = inputs
         .iter()
         .map(|tensor| {
@@ -59,7 +59,8 @@ pub fn request(inputs: &[Tensor], outputs: &[&str]) -> (Vec<u8>, String) {
             })
         })
         .collect();
-    let mut request = json!({ "inputs": described, "parameters": { "binary_data_output": true } });
+    let parameters = json!({ "binary_data_output": true, "timeout": timeout });
+    let mut request = json!({ "inputs": described, "parameters": parameters });
     if !outputs.is_empty() {
         let name = |name| json!({ "name": name, "parameters": { "binary_data": true } });
         request["outputs"] = outputs.iter().map(name).collect();
