@@ -23,6 +23,8 @@ pub struct Session {
 pub struct RequestOptions {
     /// Time after which the callback is invoked without a response; `None`: no limit.
     pub timeout: Option<Duration>,
+    /// Time after which the server may drop a request that it has not begun to execute; `None`: at `timeout`.
+    pub queue_timeout: Option<Duration>,
     /// Time without a response after which a remote server is asked whether it is alive; `None`: never.
     pub probe_after: Option<Duration>,
     /// Priority, 1 the highest; 0: the model's default.
@@ -152,6 +154,7 @@ impl Session {
             Request {
                 inputs: vec![input],
                 timeout: options.timeout,
+                queue_timeout: options.queue_timeout,
                 probe_after: options.probe_after,
                 priority: options.priority,
                 on_release: held.map(|place| OnRelease::new(move || drop(place))),

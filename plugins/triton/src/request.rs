@@ -16,6 +16,9 @@ pub struct Request {
     /// Time after which the caller gets [`crate::Error::DeadlineExceeded`]; `None`: no limit. The server may go on working
     /// on the request: it has ended when `on_release` is invoked.
     pub timeout: Option<Duration>,
+    /// Time after which nobody needs a response: Triton drops the request if it has not begun to execute it, where the model's
+    /// queue policy allows that. `None`: at `timeout`.
+    pub queue_timeout: Option<Duration>,
     /// Time without a response after which a remote server is asked whether it is alive, and is asked again each time it has
     /// passed once more; one that does not reply counts as hung, and the request fails with [`crate::Error::Unreachable`].
     /// `None`: at `timeout`.
@@ -57,6 +60,7 @@ impl Request {
         Self {
             inputs,
             timeout: None,
+            queue_timeout: None,
             probe_after: None,
             priority: 0,
             on_release: None,

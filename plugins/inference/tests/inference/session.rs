@@ -15,6 +15,7 @@ const SIZE: usize = 16;
 
 const OPTIONS: RequestOptions = RequestOptions {
     timeout: Some(Duration::from_secs(20)),
+    queue_timeout: None,
     probe_after: None,
     priority: 0,
 };

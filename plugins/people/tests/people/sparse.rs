@@ -158,7 +158,7 @@ fn a_set_max_age_is_kept_whatever_the_period() {
                 people: people.to_vec(),
                 ..Scene::default()
             };
-            if n % 12 != 0 {
+            if !n.is_multiple_of(12) {
                 scene.inference = Inference::Skipped(SkipReason::Overload);
             }
             tracker.update(FRAME * n, &mut scene);

@@ -115,9 +115,9 @@ pub fn gapless() -> Vec<TruthFrame> {
             let Some((from, before)) = seen.filter(|(from, _)| n - from <= LONGEST_GAP) else {
                 continue;
             };
-            for gap in from + 1..n {
+            for (gap, frame) in frames.iter_mut().enumerate().take(n).skip(from + 1) {
                 let part = (gap - from) as f32 / (n - from) as f32;
-                frames[gap].people.push(before.between(&person, part));
+                frame.people.push(before.between(&person, part));
             }
         }
     }

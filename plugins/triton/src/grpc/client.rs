@@ -106,11 +106,13 @@ impl Transport for Client {
         let Request {
             inputs,
             timeout,
+            queue_timeout,
             probe_after,
             priority,
             on_release,
         } = request;
-        let message = message::request(model, version, inputs, message::parameters(priority, timeout));
+        let parameters = message::parameters(priority, queue_timeout.or(timeout));
+        let message = message::request(model, version, inputs, parameters);
         let call = InFlight::new(Arc::clone(model), message, timeout, probe_after, on_release, callback);
         let servers = Arc::clone(&self.servers);
         self.runtime

@@ -68,7 +68,8 @@ impl OwnedRequest {
         request.inputs.iter().try_for_each(|input| self.add(input))?;
         let (api, raw) = (self.api, self.raw.as_ptr());
         let timeout = request
-            .timeout
+            .queue_timeout
+            .or(request.timeout)
             .map_or(0, |timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
         // SAFETY: the request is ours. The timeout only lets Triton drop requests that are still queued by then.
         unsafe {

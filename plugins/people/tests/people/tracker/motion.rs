@@ -143,7 +143,7 @@ fn tracking_works_at_any_frame_rate() {
 fn tracks_last_at_any_inference_period() {
     for every in [1, 3, 12, 30, 60, 100] {
         let mut scenario = Scenario::new(options());
-        for frame in 0..=every * 6 {
+        for frame in 0_u32..=every * 6 {
             // one walks half a height in ten seconds, one stands
             let x = 100.0 + WALK / 16.0 * frame as f32 / FPS as f32;
             let inferred = frame.is_multiple_of(every);

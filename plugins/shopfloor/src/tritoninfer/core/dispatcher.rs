@@ -262,6 +262,10 @@ impl Dispatcher {
         let changed = matches!(attempt.kind, FailureKind::ModelAway | FailureKind::Refused);
         match attempt.action(policy) {
             Action::End => return self.end(open, error),
+            // The server has dropped it, since others wait longer than its frame can.
+            Action::Pass if attempt.kind == FailureKind::Late && !is_deadline(&error) => {
+                self.queue.complete(ticket, Outcome::Skipped(SkipReason::Overload));
+            }
             Action::Pass => {
                 self.notify(open, self.reporter.failed(&error, policy));
                 self.queue.complete(ticket, Outcome::Skipped(SkipReason::Failed));
@@ -347,6 +351,11 @@ impl Dispatcher {
             self.queue.skip_all(SkipReason::Failed);
         }
     }
+}
+
+/// Whether our own deadline has passed.
+fn is_deadline(error: &Error) -> bool {
+    matches!(error, Error::Triton(triton::Error::DeadlineExceeded))
 }
 
 impl Dispatcher {

@@ -29,6 +29,10 @@ const PATIENCE: u32 = 10;
 const LEAST_PATIENCE_HELD: Duration = Duration::from_secs(5);
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Time after which the server may drop a live frame's request that it has not begun to execute, as a multiple of the latency.
+/// Above 1, so that responses that are late tell how much.
+const QUEUE_PATIENCE: u32 = 4;
+
 /// Time in the queue beyond the latency after which downstream, not the server, holds a frame back.
 const JITTER: Duration = Duration::from_millis(200);
 
@@ -106,6 +110,7 @@ pub fn limits(settings: &Settings, newest_only: bool, latency: Duration, places:
 
 /// The options of a frame's requests. `response`: the expected time to the response.
 pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration>) -> RequestOptions {
+    let queue_timeout = response.unwrap_or(UNMEASURED) * QUEUE_PATIENCE;
     let expected = response.unwrap_or_default() * PATIENCE;
     let held = policy == OnFailure::Hold;
     let limit = (!held || settings.timeout > 0).then(|| timeout(settings));
@@ -115,6 +120,7 @@ pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration
     };
     RequestOptions {
         timeout: limit,
+        queue_timeout: (!held).then(|| queue_timeout.min(timeout(settings))),
         probe_after: Some(probe_after),
         priority: settings.priority.into(),
     }
