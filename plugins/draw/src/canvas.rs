@@ -1,10 +1,12 @@
 //! Blending of a colour onto the planes of a surface, by the coverage of a mask.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::mask::RUN;
 use crate::sample::sample;
 use crate::{Color, Mask, Surface};
 
-/// Number of pixels, or of chroma samples of a whole run, that are blended together.
+/// Number of chroma samples of a run.
 const HALF: usize = RUN / 2;
 
 /// A surface and the mask that shapes are drawn into before they are painted on it.
@@ -54,37 +56,34 @@ impl<'s, 'a> Canvas<'s, 'a> {
     }
 
     fn fill_plane<const N: usize>(&mut self, plane: usize, sample: [u8; 4], alpha: u8) {
-        let sample = std::array::from_fn(|i| sample[i]);
+        let ink = Ink::new(std::array::from_fn::<u8, N, _>(|i| sample[i]), alpha);
+        let level = Level::new();
         if plane == 0 {
-            self.fill_pixels::<N>(&Ink::new(sample, alpha));
+            dispatch!(level, simd => self.fill_pixels(simd, &ink));
         } else {
-            self.fill_chroma::<N>(plane, &Ink::new(sample, alpha));
+            dispatch!(level, simd => self.fill_chroma(simd, plane, &ink));
         }
     }
 
     /// The plane that has a sample for each pixel.
-    fn fill_pixels<const N: usize>(&mut self, ink: &Ink<N>) {
+    #[inline(always)]
+    fn fill_pixels<S: Simd, const N: usize>(&mut self, _: S, ink: &Ink<N>) {
         let (top, bottom) = self.mask.dirty_rows();
         for y in top..bottom {
-            let (from, to) = self.mask.dirty_runs(y);
-            let Some(row) = part(self.surface.row_mut(0, y), from * RUN) else {
-                continue;
-            };
-            let covers = self.mask.runs(y, from, to).as_flattened().as_chunks().0;
-            let (halves, rest) = row.as_chunks_mut();
-            for (half, cover) in halves.iter_mut().zip(covers) {
-                if *cover != [0; HALF] {
-                    blend_pixels(ink, half, cover);
+            let (runs, rest) = self.surface.row_mut(0, y).as_chunks_mut().0.as_chunks_mut::<RUN>();
+            let covers = self.mask.runs(y);
+            for run in self.mask.dirty_runs(y, y) {
+                match runs.get_mut(run) {
+                    Some(pixels) => blend_pixels(ink, pixels, &covers[run]),
+                    None => on_rest(rest, |pixels| blend_pixels(ink, pixels, &covers[run])),
                 }
-            }
-            if let Some(cover) = covers.get(halves.len()) {
-                on_rest(rest, |half| blend_pixels(ink, half, cover));
             }
         }
     }
 
     /// A plane that has a sample for each 2×2 pixels: their mean coverage counts.
-    fn fill_chroma<const N: usize>(&mut self, plane: usize, ink: &Ink<N>) {
+    #[inline(always)]
+    fn fill_chroma<S: Simd, const N: usize>(&mut self, _: S, plane: usize, ink: &Ink<N>) {
         let (top, bottom) = self.mask.dirty_rows();
         if top >= bottom {
             return;
@@ -92,71 +91,58 @@ impl<'s, 'a> Canvas<'s, 'a> {
         for y in top / 2..bottom.div_ceil(2) {
             // at an odd frame's bottom a sample has one row
             let (upper, lower) = (2 * y, (2 * y + 1).min(self.mask.height() - 1));
-            let (a, b) = (self.mask.dirty_runs(upper), self.mask.dirty_runs(lower));
-            let (from, to) = (a.0.min(b.0), a.1.max(b.1));
-            let Some(row) = part(self.surface.row_mut(plane, y), from * HALF) else {
-                continue;
-            };
-            let (upper, lower) = (self.mask.runs(upper, from, to), self.mask.runs(lower, from, to));
-            let (halves, rest) = row.as_chunks_mut();
-            for ((half, upper), lower) in halves.iter_mut().zip(upper).zip(lower) {
-                if *upper != [0; RUN] || *lower != [0; RUN] {
-                    blend_chroma(ink, half, upper, lower);
+            let (halves, rest) = self.surface.row_mut(plane, y).as_chunks_mut().0.as_chunks_mut::<HALF>();
+            let covers = (self.mask.runs(upper), self.mask.runs(lower));
+            for run in self.mask.dirty_runs(upper, lower) {
+                let (upper, lower) = (&covers.0[run], &covers.1[run]);
+                match halves.get_mut(run) {
+                    Some(samples) => blend_chroma(ink, samples, upper, lower),
+                    None => on_rest(rest, |samples| blend_chroma(ink, samples, upper, lower)),
                 }
-            }
-            if let (Some(upper), Some(lower)) = (upper.get(halves.len()), lower.get(halves.len())) {
-                on_rest(rest, |half| blend_chroma(ink, half, upper, lower));
             }
         }
     }
 }
 
-/// The samples of a row from `from` on, if it has any.
-fn part<const N: usize>(row: &mut [u8], from: usize) -> Option<&mut [[u8; N]]> {
-    row.as_chunks_mut().0.get_mut(from..)
-}
-
-/// A colour to blend over half runs of samples of `N` bytes: 8 lanes of 16 bits, as the oldest SIMD has them.
+/// A colour to blend over samples of `N` bytes, in lanes of 16 bits.
 struct Ink<const N: usize> {
-    run: [[u8; N]; HALF],
+    sample: [u16; N],
     alpha: u16,
 }
 
 impl<const N: usize> Ink<N> {
     fn new(sample: [u8; N], alpha: u8) -> Self {
         Self {
-            run: [sample; HALF],
+            sample: sample.map(u16::from),
             alpha: u16::from(alpha),
         }
     }
 
-    /// Blends over a run of samples, each by its coverage, 0..255.
+    /// Blends over samples, each by its coverage, 0..255.
     #[inline(always)]
-    fn blend(&self, row: &mut [[u8; N]; HALF], cover: &[u16; HALF]) {
-        let mut weights = [[0; N]; HALF];
+    fn blend<const M: usize>(&self, row: &mut [[u8; N]; M], cover: &[u16; M]) {
+        let inks = [self.sample; M];
+        let mut weights = [[0; N]; M];
         for (weight, cover) in weights.iter_mut().zip(cover) {
             *weight = [div_255(cover * self.alpha); N];
         }
-        let inks = self.run.as_flattened().iter().zip(weights.as_flattened());
+        let inks = inks.as_flattened().iter().zip(weights.as_flattened());
         for (byte, (ink, weight)) in row.as_flattened_mut().iter_mut().zip(inks) {
-            *byte = div_255(u16::from(*byte) * (255 - weight) + u16::from(*ink) * weight) as u8;
+            *byte = div_255(u16::from(*byte) * (255 - weight) + ink * weight) as u8;
         }
     }
 }
 
-// Two kernels, separate from the loops that call them and over arrays of fixed lengths: otherwise the compiler does not
-// vectorise all of them.
-
-/// Blends over half a run of pixels.
-#[inline(never)]
-fn blend_pixels<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; HALF], cover: &[u8; HALF]) {
-    let mut wide = [0; HALF];
+/// Blends over a run of pixels.
+#[inline(always)]
+fn blend_pixels<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; RUN], cover: &[u8; RUN]) {
+    let mut wide = [0; RUN];
     wide.iter_mut().zip(cover).for_each(|(wide, c)| *wide = u16::from(*c));
     ink.blend(row, &wide);
 }
 
 /// Blends over a run's chroma, with the mean coverage of each 2×2 pixels of two rows.
-#[inline(never)]
+#[inline(always)]
 fn blend_chroma<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; HALF], upper: &[u8; RUN], lower: &[u8; RUN]) {
     let mut sums = [0; RUN];
     for ((sum, u), l) in sums.iter_mut().zip(upper).zip(lower) {
@@ -169,16 +155,17 @@ fn blend_chroma<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; HALF], upper: 
     ink.blend(row, &mean);
 }
 
-/// Blends the samples that are left at the end of a row, in a copy that is filled up to a half run.
-fn on_rest<const N: usize>(rest: &mut [[u8; N]], blend: impl FnOnce(&mut [[u8; N]; HALF])) {
-    let mut half = [[0; N]; HALF];
-    half[..rest.len()].copy_from_slice(rest);
-    blend(&mut half);
-    rest.copy_from_slice(&half[..rest.len()]);
+/// Blends the samples that are left at the end of a row, in a copy that is filled up to a whole run or half.
+#[inline(always)]
+fn on_rest<const N: usize, const M: usize>(rest: &mut [[u8; N]], blend: impl FnOnce(&mut [[u8; N]; M])) {
+    let mut run = [[0; N]; M];
+    run[..rest.len()].copy_from_slice(rest);
+    blend(&mut run);
+    rest.copy_from_slice(&run[..rest.len()]);
 }
 
 /// `v / 255` rounded to nearest, exact for `v` up to 255².
-#[inline]
+#[inline(always)]
 fn div_255(v: u16) -> u16 {
     let v = v + 128;
     (v + (v >> 8)) >> 8

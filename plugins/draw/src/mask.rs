@@ -3,8 +3,13 @@
 //! Shapes are drawn into a [`Mask`] first and blended onto the planes afterwards, all at once: overlapping strokes of one
 //! skeleton are one shape with one opacity, and no pixel is blended twice.
 
+use crate::polygon::Cell;
+
 /// Number of pixels that are blended or skipped together.
-pub(crate) const RUN: usize = 16;
+pub(crate) const RUN: usize = 32;
+
+/// Bits of a number of dirty runs.
+const WORD: usize = u64::BITS as usize;
 
 /// A frame of 8-bit coverage, all zero between two fills.
 ///
@@ -16,13 +21,17 @@ pub struct Mask {
     /// Bytes of a row: the width, rounded up to whole runs. Pixels beyond the width are never shown.
     stride: usize,
     cover: Vec<u8>,
-    /// For each row, the columns that may not be zero, from and to; empty where `from >= to`.
-    spans: Vec<(usize, usize)>,
-    /// The rows whose span may not be empty, from and to.
+    /// For each row, a bit for each run that may not be zero.
+    dirty: Vec<u64>,
+    /// Numbers of `dirty` for a row.
+    words: usize,
+    /// The rows that may not be zero, from and to.
     rows: (usize, usize),
+    /// The buffer of [`crate::polygon::fill`].
+    pub(crate) cells: Vec<Cell>,
 }
 
-/// A span that holds nothing and grows by `min` and `max`.
+/// No rows; grows by `min` and `max`.
 const NOTHING: (usize, usize) = (usize::MAX, 0);
 
 impl Mask {
@@ -32,13 +41,16 @@ impl Mask {
             return self.clear();
         }
         let stride = width.next_multiple_of(RUN);
+        let words = (stride / RUN).div_ceil(WORD);
         *self = Self {
             width,
             height,
             stride,
             cover: vec![0; stride * height],
-            spans: vec![NOTHING; height],
+            dirty: vec![0; words * height],
+            words,
             rows: NOTHING,
+            cells: Vec::new(),
         };
     }
 
@@ -53,23 +65,35 @@ impl Mask {
     }
 
     /// The columns `from..to` of row `y`, to be written; `to` may go on to the end of the last run.
+    #[inline]
     pub(crate) fn span_mut(&mut self, y: usize, from: usize, to: usize) -> &mut [u8] {
-        let span = &mut self.spans[y];
-        *span = (span.0.min(from), span.1.max(to));
-        self.rows = (self.rows.0.min(y), self.rows.1.max(y + 1));
+        if from < to {
+            let (first, last) = (from / RUN, (to - 1) / RUN);
+            let dirty = &mut self.dirty[y * self.words..][..self.words];
+            for (word, bits) in dirty.iter_mut().enumerate().take(last / WORD + 1).skip(first / WORD) {
+                let from = first.saturating_sub(word * WORD);
+                let to = last.min(word * WORD + WORD - 1) - word * WORD;
+                *bits |= (u64::MAX << from) & (u64::MAX >> (WORD - 1 - to));
+            }
+            self.rows = (self.rows.0.min(y), self.rows.1.max(y + 1));
+        }
         &mut self.cover[y * self.stride..][from..to]
     }
 
-    /// The runs `from..to` of row `y`; none when `from >= to`.
-    pub(crate) fn runs(&self, y: usize, from: usize, to: usize) -> &[[u8; RUN]] {
-        let row = &self.cover[y * self.stride..][..self.stride];
-        row.as_chunks().0.get(from..to).unwrap_or_default()
+    /// The runs of row `y`.
+    #[inline]
+    pub(crate) fn runs(&self, y: usize) -> &[[u8; RUN]] {
+        self.cover[y * self.stride..][..self.stride].as_chunks().0
     }
 
-    /// The runs of row `y` that may not be zero, from and to; `from >= to` when there are none.
-    pub(crate) fn dirty_runs(&self, y: usize) -> (usize, usize) {
-        let (from, to) = self.spans[y];
-        (from / RUN, to.div_ceil(RUN))
+    /// The numbers of the runs that may not be zero in row `a` or row `b`.
+    #[inline]
+    pub(crate) fn dirty_runs(&self, a: usize, b: usize) -> impl Iterator<Item = usize> {
+        let row = |y: usize| self.dirty[y * self.words..][..self.words].iter();
+        let words = row(a).zip(row(b)).map(|(a, b)| a | b);
+        words
+            .enumerate()
+            .flat_map(|(word, bits)| ones(bits).map(move |bit| word * WORD + bit))
     }
 
     /// The rows that may not be zero, from and to; `from >= to` when there are none.
@@ -79,10 +103,10 @@ impl Mask {
 
     /// At an odd frame's right edge a chroma sample has one column: copies it to the column right of it.
     pub(crate) fn double_odd_edge(&mut self) {
-        for y in self.rows.0..self.rows.1 {
-            if self.width % 2 == 1 && self.spans[y].1 >= self.width {
-                let edge = self.cover[y * self.stride + self.width - 1];
-                self.span_mut(y, self.width, self.width + 1)[0] = edge;
+        if self.width % 2 == 1 {
+            for y in self.rows.0..self.rows.1 {
+                let row = &mut self.cover[y * self.stride..][..self.stride];
+                row[self.width] = row[self.width - 1];
             }
         }
     }
@@ -90,17 +114,29 @@ impl Mask {
     /// Removes all shapes.
     pub(crate) fn clear(&mut self) {
         for y in self.rows.0..self.rows.1 {
-            let (from, to) = std::mem::replace(&mut self.spans[y], NOTHING);
-            if from < to {
-                self.cover[y * self.stride..][from..to].fill(0);
+            let runs = self.cover[y * self.stride..][..self.stride].as_chunks_mut::<RUN>().0;
+            for (word, bits) in self.dirty[y * self.words..][..self.words].iter_mut().enumerate() {
+                for bit in ones(std::mem::take(bits)) {
+                    runs[word * WORD + bit] = [0; RUN];
+                }
             }
         }
         self.rows = NOTHING;
     }
 }
 
+/// The places of the ones in a number, the lowest first.
+#[inline(always)]
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        lowest
+    })
+}
+
 /// Raises one pixel's coverage to at least `cover`, 0..1.
-#[inline]
+#[inline(always)]
 pub(crate) fn unite(pixel: &mut u8, cover: f32) {
     // adding 2^23 leaves the number, rounded to nearest, in the low bits of the float: `as u8` costs more
     let cover = (cover * 255.0 + 8_388_608.0).to_bits() as u8;

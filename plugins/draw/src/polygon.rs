@@ -9,13 +9,23 @@ use crate::mask::unite;
 
 /// The contribution of one edge to one pixel, and to all pixels right of it in its row.
 #[derive(Clone, Copy, Debug)]
-struct Cell {
-    y: usize,
-    x: usize,
+pub(crate) struct Cell {
+    /// Row and column as one number, by which cells are sorted.
+    place: u64,
     /// Signed height of the edge within the pixel: what the pixels to the right are covered more.
     height: f32,
     /// Signed area of the pixel to the right of the edge.
     area: f32,
+}
+
+impl Cell {
+    fn y(&self) -> usize {
+        (self.place >> 32) as usize
+    }
+
+    fn x(&self) -> usize {
+        self.place as u32 as usize
+    }
 }
 
 /// A filled polygon, closed from the last point to the first.
@@ -25,16 +35,18 @@ pub fn fill(mask: &mut Mask, points: &[Point]) {
     if points.len() < 3 || points.iter().any(|p| !p.x.is_finite() || !p.y.is_finite()) {
         return;
     }
-    let mut cells = Vec::new();
+    let mut cells = std::mem::take(&mut mask.cells);
+    cells.clear();
     for (i, b) in points.iter().enumerate() {
         let a = points[(i + points.len() - 1) % points.len()];
         let wide = |p: Point| (f64::from(p.x), f64::from(p.y));
         edge(mask, wide(a), wide(*b), &mut cells);
     }
-    cells.sort_unstable_by_key(|c| (c.y, c.x));
-    for row in cells.chunk_by(|a, b| a.y == b.y) {
+    cells.sort_unstable_by_key(|cell| cell.place);
+    for row in cells.chunk_by(|a, b| a.y() == b.y()) {
         sweep(mask, row);
     }
+    mask.cells = cells;
 }
 
 /// A filled box with round corners; box and radius are in pixels.
@@ -93,8 +105,7 @@ fn piece(mask: &Mask, a: (f64, f64), b: (f64, f64), cells: &mut Vec<Cell>) {
             };
             let area = height * ((x + 1) as f64 - (l + r) / 2.0);
             cells.push(Cell {
-                y,
-                x,
+                place: (y as u64) << 32 | x as u64,
                 height: (sign * height) as f32,
                 area: (sign * area) as f32,
             });
@@ -107,10 +118,10 @@ fn piece(mask: &Mask, a: (f64, f64), b: (f64, f64), cells: &mut Vec<Cell>) {
 
 /// Covers one row, given its cells from left to right.
 fn sweep(mask: &mut Mask, row: &[Cell]) {
-    let (y, width) = (row[0].y, mask.width());
-    let (mut winding, mut done) = (0.0_f32, row[0].x);
-    for pixel in row.chunk_by(|a, b| a.x == b.x) {
-        let x = pixel[0].x;
+    let (y, width) = (row[0].y(), mask.width());
+    let (mut winding, mut done) = (0.0_f32, row[0].x());
+    for pixel in row.chunk_by(|a, b| a.x() == b.x()) {
+        let x = pixel[0].x();
         run(mask, y, done, x, winding);
         let area: f32 = pixel.iter().map(|c| c.area).sum();
         unite(&mut mask.span_mut(y, x, x + 1)[0], (winding + area).abs().min(1.0));
@@ -124,10 +135,13 @@ fn sweep(mask: &mut Mask, row: &[Cell]) {
 /// Covers the pixels `from..to` of a row uniformly.
 fn run(mask: &mut Mask, y: usize, from: usize, to: usize, winding: f32) {
     let cover = (winding.abs().min(1.0) * 255.0).round() as u8;
-    if cover > 0 && from < to {
-        mask.span_mut(y, from, to).iter_mut().for_each(|p| *p = (*p).max(cover));
+    match cover {
+        0 => {}
+        u8::MAX => mask.span_mut(y, from, to).fill(cover),
+        _ => mask.span_mut(y, from, to).iter_mut().for_each(|p| *p = (*p).max(cover)),
     }
 }
+
 /// The outline of a box with round corners, clockwise from the left end of the top edge.
 pub fn rounded(rect: Rect, radius: f32) -> Vec<Point> {
     let radius = radius.min(rect.width() / 2.0).min(rect.height() / 2.0).max(0.0);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, dispatch};
 use vision::Point;
 
 use crate::Mask;
@@ -11,8 +12,8 @@ use crate::mask::unite;
 const MAX_WIDTH: f32 = 16_384.0;
 
 /// Number of pixels that are computed together.
-const GROUP: usize = 4;
-const LANES: [f32; GROUP] = [0.0, 1.0, 2.0, 3.0];
+const GROUP: usize = 8;
+const LANES: [f32; GROUP] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 /// A disc; centre and radius are in pixels.
 pub fn disc(mask: &mut Mask, center: Point, radius: f32) {
@@ -98,6 +99,12 @@ fn clip(mask: &Mask, a: Point, b: Point, width: f32) -> Option<(Point, Point)> {
 
 /// All points within `radius` of the segment from `a` to `b`, which lies in or near the mask.
 fn capsule(mask: &mut Mask, a: Point, b: Point, radius: f32) {
+    let level = Level::new();
+    dispatch!(level, simd => capsule_in(simd, mask, a, b, radius));
+}
+
+#[inline(always)]
+fn capsule_in<S: Simd>(_: S, mask: &mut Mask, a: Point, b: Point, radius: f32) {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let length_2 = dx * dx + dy * dy;
     let inverse = if length_2 > 0.0 { 1.0 / length_2 } else { 0.0 };
@@ -151,6 +158,7 @@ fn capsule(mask: &mut Mask, a: Point, b: Point, radius: f32) {
 }
 
 /// The given rows of an upright line at `x`.
+#[inline(always)]
 fn upright(mask: &mut Mask, x: f32, rows: Range<usize>, radius: f32) {
     let reach = radius + 0.5;
     let columns = pixels(x - reach, x + reach, mask.width());
@@ -168,8 +176,9 @@ fn upright(mask: &mut Mask, x: f32, rows: Range<usize>, radius: f32) {
         }
     }
 }
+
 /// How much of a pixel (a unit interval) at `distance` from a line's middle the line covers.
-#[inline]
+#[inline(always)]
 fn box_overlap(distance: f32, radius: f32) -> f32 {
     let (far, near) = (distance + 0.5, distance - 0.5);
     let (far, near) = (
@@ -180,14 +189,14 @@ fn box_overlap(distance: f32, radius: f32) -> f32 {
 }
 
 /// Clamps to 0..1, without the NaN handling of `f32::clamp`.
-#[inline]
+#[inline(always)]
 fn clamped(v: f32) -> f32 {
     let v = if v > 0.0 { v } else { 0.0 };
     if v < 1.0 { v } else { 1.0 }
 }
 
 /// The whole pixels that the interval `low..high` touches, of `size` pixels, and perhaps one more.
-#[inline]
+#[inline(always)]
 fn pixels(low: f32, high: f32, size: usize) -> Range<usize> {
     // `as` saturates, so what is left of the frame is 0
     let from = (low as usize).min(size);

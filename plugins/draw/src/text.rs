@@ -1,6 +1,7 @@
 //! Text in one typeface, with a cache of rasterised glyphs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
 
@@ -15,12 +16,27 @@ const STEPS: f32 = 4.0;
 /// Number of glyphs at which the cache is cleared; a video at one size needs about a hundred.
 const MAX_GLYPHS: usize = 4096;
 
+/// Number of texts of one size at which their cache is cleared: the names and the states of a thousand stations.
+const MAX_LINES: usize = 4096;
+
 /// A typeface with a cache of rasterised glyphs. Sizes are pixels per em.
 #[derive(Debug)]
 pub struct Typeface {
     font: FontRef<'static>,
     /// By glyph, size in 64ths of a pixel and step within the pixel; `None` if empty, e.g. a space.
     glyphs: HashMap<(GlyphId, u32, u8), Option<Bitmap>>,
+    /// Texts that were laid out, by the bits of their size.
+    lines: HashMap<u32, HashMap<String, Arc<Line>>>,
+}
+
+/// A text in one size.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// The glyphs, each with the pen's position before it, in pixels.
+    glyphs: Vec<(GlyphId, f32)>,
+    /// The pen's position after all.
+    pub width: f32,
+    size: f32,
 }
 
 /// A rasterised glyph.
@@ -47,12 +63,13 @@ impl Typeface {
         Self {
             font,
             glyphs: HashMap::new(),
+            lines: HashMap::new(),
         }
     }
 
     /// The advance of `text`, in pixels.
     pub fn width(&self, text: &str, size: f32) -> f32 {
-        self.pens(text, size).1
+        self.lay_out(text, size).width
     }
 
     /// The height of a capital letter, in pixels: Roboto's is 1456 of 2048 units per em.
@@ -64,6 +81,30 @@ impl Typeface {
     ///
     /// Characters missing in the typeface are drawn as a box; control characters are not drawn.
     pub fn draw(&mut self, mask: &mut Mask, text: &str, size: f32, x: f32, y: f32) {
+        let line = self.line(text, size);
+        self.draw_line(mask, &line, x, y);
+    }
+
+    /// A text, from the cache.
+    pub(crate) fn line(&mut self, text: &str, size: f32) -> Arc<Line> {
+        let lines = self.lines.entry(size.to_bits()).or_default();
+        if let Some(line) = lines.get(text) {
+            return line.clone();
+        }
+        if lines.len() >= MAX_LINES {
+            lines.clear();
+        }
+        let line = Arc::new(self.lay_out(text, size));
+        self.lines
+            .entry(size.to_bits())
+            .or_default()
+            .insert(text.into(), line.clone());
+        line
+    }
+
+    /// As [`draw`](Self::draw).
+    pub(crate) fn draw_line(&mut self, mask: &mut Mask, line: &Line, x: f32, y: f32) {
+        let size = line.size;
         if !(x.abs() < 1e6 && y.abs() < 1e6 && size > 0.0 && size < 4096.0) {
             return;
         }
@@ -71,34 +112,36 @@ impl Typeface {
             self.glyphs.clear();
         }
         let baseline = y.round() as i32;
-        for (id, pen) in self.pens(text, size).0 {
+        let size_key = (size * 64.0).round() as u32;
+        for (id, pen) in &line.glyphs {
             // quarter pixels, rounded to nearest
             let steps = ((x + pen) * STEPS).round();
             let (pixel, step) = ((steps / STEPS).floor(), steps.rem_euclid(STEPS) as u8);
-            let key = (id, (size * 64.0).round() as u32, step);
-            let scale = scale(&self.font, size);
             let glyph = self
                 .glyphs
-                .entry(key)
-                .or_insert_with(|| rasterise(&self.font, id, scale, step));
+                .entry((*id, size_key, step))
+                .or_insert_with(|| rasterise(&self.font, *id, scale(&self.font, size), step));
             if let Some(bitmap) = glyph {
                 stamp(mask, bitmap, pixel as i32, baseline);
             }
         }
     }
 
-    /// The glyphs of a text, each with the pen's position before it, and the pen's position after all.
-    fn pens(&self, text: &str, size: f32) -> (Vec<(GlyphId, f32)>, f32) {
+    fn lay_out(&self, text: &str, size: f32) -> Line {
         let font = self.font.as_scaled(scale(&self.font, size));
-        let (mut pen, mut last, mut pens) = (0.0, None, Vec::with_capacity(text.len()));
+        let (mut pen, mut last, mut glyphs) = (0.0, None, Vec::with_capacity(text.len()));
         for c in text.chars().filter(|c| !c.is_control()) {
             let id = font.glyph_id(c);
             pen += last.map_or(0.0, |last| font.kern(last, id));
-            pens.push((id, pen));
+            glyphs.push((id, pen));
             pen += font.h_advance(id);
             last = Some(id);
         }
-        (pens, pen)
+        Line {
+            glyphs,
+            width: pen,
+            size,
+        }
     }
 }
 
@@ -152,10 +195,9 @@ fn stamp(mask: &mut Mask, bitmap: &Bitmap, x: i32, y: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mask::RUN;
 
     fn row(mask: &Mask, y: usize) -> &[u8] {
-        mask.runs(y, 0, mask.width().div_ceil(RUN)).as_flattened()
+        mask.runs(y).as_flattened()
     }
 
     /// The coverage of `text` in a mask of 40×20 pixels, summed up.

@@ -38,7 +38,9 @@ impl Station {
             // from the point to both ends of the edge
             let (ax, ay) = (f64::from(a.x) - x, f64::from(a.y) - y);
             let (bx, by) = (f64::from(b.x) - x, f64::from(b.y) - y);
-            if is_on_edge((ax, ay), (bx, by)) {
+            // few edges are near enough to look at closely
+            let is_near = |a: f64, b: f64| a.min(b) <= ON_EDGE && a.max(b) >= -ON_EDGE;
+            if is_near(ax, bx) && is_near(ay, by) && is_on_edge((ax, ay), (bx, by)) {
                 return true;
             }
             // A ray to the right crosses the edge. The half-open comparison counts a corner on the ray once.

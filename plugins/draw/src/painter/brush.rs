@@ -1,7 +1,10 @@
 //! What every part is drawn with: canvas, typeface and sizes.
 
+use std::sync::Arc;
+
 use vision::Rect;
 
+use crate::text::Line;
 use crate::{Canvas, Color, Typeface};
 
 /// The dark colour under lines and text, for contrast with any background.
@@ -43,15 +46,8 @@ pub(super) struct Brush<'s, 'a> {
 
 /// A run of text in one size and colour.
 pub(super) struct Words {
-    text: String,
-    size: f32,
+    line: Arc<Line>,
     color: Color,
-}
-
-impl Words {
-    pub(super) fn new(text: String, size: f32, color: Color) -> Self {
-        Self { text, size, color }
-    }
 }
 
 impl Brush<'_, '_> {
@@ -60,20 +56,25 @@ impl Brush<'_, '_> {
         Rect::new(0.0, 0.0, self.canvas.width(), self.canvas.height())
     }
 
-    /// Draws `words` one after another, `x` and the baseline `y` being where they begin.
-    pub(super) fn write(&mut self, words: &[Words], mut x: f32, y: f32) {
-        for Words { text, size, color } in words {
-            self.typeface.draw(self.canvas.mask, text, *size, x, y);
-            self.canvas.fill(*color, 1.0);
-            x += self.typeface.width(text, *size);
-        }
+    /// A text to write.
+    pub(super) fn words(&mut self, text: &str, size: f32, color: Color) -> Words {
+        let line = self.typeface.line(text, size);
+        Words { line, color }
     }
 
-    /// How long `words` are.
-    pub(super) fn length(&self, words: &[Words]) -> f32 {
-        let widths = words.iter().map(|w| self.typeface.width(&w.text, w.size));
-        widths.sum()
+    /// Draws `words` one after another, `x` and the baseline `y` being where they begin.
+    pub(super) fn write(&mut self, words: &[Words], mut x: f32, y: f32) {
+        for Words { line, color } in words {
+            self.typeface.draw_line(self.canvas.mask, line, x, y);
+            self.canvas.fill(*color, 1.0);
+            x += line.width;
+        }
     }
+}
+
+/// How long `words` are.
+pub(super) fn length(words: &[Words]) -> f32 {
+    words.iter().map(|words| words.line.width).sum()
 }
 
 /// `text`, cut with an ellipsis to `max` characters.

@@ -2,6 +2,7 @@
 
 mod brush;
 mod faces;
+mod occupancy;
 mod persons;
 mod plates;
 mod stations;
@@ -11,7 +12,7 @@ use people::{Inference, Person, Scene, SkipReason};
 use vision::Point;
 
 use crate::{Canvas, Color, Mask, Surface, Typeface, polygon};
-use brush::{Brush, Look, SHADE, Words};
+use brush::{Brush, Look, SHADE, length};
 use plates::Plates;
 
 pub use style::Style;
@@ -81,11 +82,11 @@ fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) 
     const PALE: Color = Color::hex(0xc9_d0d8);
     let size = brush.look.text * 0.9;
     let words = [
-        Words::new("no inference".into(), size, AMBER),
-        Words::new(format!(" · {why}"), size, PALE),
+        brush.words("no inference", size, AMBER),
+        brush.words(&format!(" · {why}"), size, PALE),
     ];
     let (pad, height) = (size * 0.5, size * 1.6);
-    let width = brush.length(&words) + 2.0 * pad;
+    let width = length(&words) + 2.0 * pad;
     let corner = Point::new(brush.frame().right - width - pad, pad);
     let plate = plates.place(width, height, &[corner]);
     polygon::rounded_rect(brush.canvas.mask, plate, size * 0.3);

@@ -4,7 +4,7 @@ use people::{Person, VestScores};
 use vision::skeleton::SKELETON;
 use vision::{Keypoint, Point, Pose, Rect};
 
-use super::brush::{Brush, Look, SHADE, Words, shortened};
+use super::brush::{Brush, Look, SHADE, length, shortened};
 use super::plates::Plates;
 use super::style::{KEYPOINT_THRESHOLD, Style};
 use crate::color::{self, VISITOR};
@@ -54,13 +54,10 @@ pub(super) fn figure(brush: &mut Brush, person: &Person, style: &Style) {
 /// The name plates of all people, given nearest last; the nearest are placed first.
 pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, people: &[&Person]) {
     // the top of each box stays clear, so that faces remain visible
-    plates.keep_clear = people
-        .iter()
-        .map(|p| Rect {
-            bottom: p.bbox.top + p.bbox.height() * 0.25,
-            ..p.bbox
-        })
-        .collect();
+    plates.keep_clear(people.iter().map(|p| Rect {
+        bottom: p.bbox.top + p.bbox.height() * 0.25,
+        ..p.bbox
+    }));
     for person in people.iter().rev() {
         if let Some(name) = name_of(person, brush.guesses) {
             label(brush, plates, person, name);
@@ -186,9 +183,9 @@ fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) 
     let color = color_of(person, brush.guesses);
     let alpha = if person.is_coasting() { FAINT } else { 1.0 };
     let text = color.text_on();
-    let words = [Words::new(name, size, text)];
+    let words = [brush.words(&name, size, text)];
     let (pad, height) = (size * 0.4, size * 1.35);
-    let width = brush.length(&words) + 2.0 * pad;
+    let width = length(&words) + 2.0 * pad;
     let corners = corners(visible, width, height, brush.look.line);
     let plate = plates.place(width, height, &corners);
     let rim = Rect::from_center(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use people::{Activity, StationStatus};
 use vision::{Point, Rect};
 
-use super::brush::{Brush, SHADE, Words, shortened};
+use super::brush::{Brush, SHADE, length, shortened};
 use super::plates::Plates;
 use crate::{Color, Typeface, color, polygon, stroke};
 
@@ -47,7 +47,7 @@ pub(super) fn area(brush: &mut Brush, view: &StationStatus) {
 /// The plates of all stations, beside them, so that the work inside stays visible.
 pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationStatus]) {
     let areas: Vec<_> = views.iter().map(|view| bounds(&corners_of(brush, view))).collect();
-    plates.keep_clear.clone_from(&areas);
+    plates.keep_clear(areas.iter().copied());
     for (view, area) in views.iter().zip(areas) {
         label(brush, plates, view, area);
     }
@@ -80,7 +80,8 @@ fn bounds(corners: &[Point]) -> Rect {
     })
 }
 
-/// A dark plate with the station's colour along its left side: the name, and under it state, seconds and total.
+/// A dark plate with the station's colour along its left side: the name, and under it state, seconds and total. It is left
+/// out where other plates would hide most of it.
 fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rect) {
     const DIM: Color = Color::hex(0xaa_b4bf);
     let frame = brush.frame();
@@ -91,18 +92,18 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
     let color = color_of(view);
     let size = brush.look.text;
     let small = size * 0.86;
-    let name = [Words::new(shortened(&view.station.name, MAX_NAME), size, Color::WHITE)];
+    let name = [brush.words(&shortened(&view.station.name, MAX_NAME), size, Color::WHITE)];
     let state = format!("{} {}", view.activity.name(), clock(view.lasted));
     let active = view.activity == Activity::Active;
     let state_color = if active { color.mix(Color::WHITE, 0.35) } else { DIM };
-    let mut times = vec![Words::new(state, small, state_color)];
-    let total = Words::new(format!(" · total {}", clock(view.totals.active)), small, DIM);
+    let mut times = vec![brush.words(&state, small, state_color)];
+    let total = brush.words(&format!(" · total {}", clock(view.totals.active)), small, DIM);
     // a small frame has no room for it
-    if brush.length(&times) + brush.length(std::slice::from_ref(&total)) < frame.width() / 5.0 {
+    if length(&times) + length(std::slice::from_ref(&total)) < frame.width() / 5.0 {
         times.push(total);
     }
     let (pad, bar) = (size * 0.5, (size * 0.22).max(2.0));
-    let width = bar + 2.0 * pad + brush.length(&name).max(brush.length(&times));
+    let width = bar + 2.0 * pad + length(&name).max(length(&times));
     let height = size * 1.35 + small * 1.25;
     let gap = brush.look.line * 2.0;
     let (right, below) = (visible.right - width, visible.bottom + gap);
@@ -115,7 +116,9 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
         Point::new(visible.left - width - gap, visible.top),
         Point::new(visible.left + gap, visible.bottom - height - gap),
     ];
-    let plate = plates.place(width, height, &corners);
+    let Some(plate) = plates.place_if_free(width, height, &corners) else {
+        return;
+    };
     plate_with_bar(brush, plate, bar, color, size * 0.25);
     let first = plate.top + size * 0.42 + Typeface::cap_height(size);
     let second = plate.bottom - size * 0.42;

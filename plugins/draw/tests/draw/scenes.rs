@@ -39,7 +39,7 @@ fn everywhere() -> Rect {
 }
 
 /// A worker whose hands are at (140, 150) and (180, 150).
-fn worker(vest: &str) -> Person {
+pub fn worker(vest: &str) -> Person {
     let mut pose = [KeypointDetection::default(); Keypoint::COUNT];
     for (keypoint, x, y) in [
         (Keypoint::Nose, 160.0, 92.0),
@@ -82,7 +82,7 @@ fn scene(people: Vec<Person>) -> Scene {
     }
 }
 
-fn bench(activity: Activity) -> StationStatus {
+pub fn bench(activity: Activity) -> StationStatus {
     StationStatus {
         station: Station {
             name: "bench 1".into(),
@@ -207,6 +207,23 @@ fn unknown_stations_are_dashed() {
     assert_eq!(outline(Activity::Absent), 100);
     let dashes = outline(Activity::Unknown);
     assert!((30..85).contains(&dashes), "{dashes} of 100");
+}
+
+#[test]
+fn labels_that_would_mostly_be_hidden_are_left_out() {
+    let style = Style {
+        labels: true,
+        stations: true,
+        ..PLAIN
+    };
+    let crowd = |count: usize| Scene {
+        stations: vec![bench(Activity::Idle); count],
+        ..Scene::default()
+    };
+    let shown = |count| drawn(&paint(&crowd(count), &style), everywhere());
+    // there is room for some beside the polygon, but not for fifty
+    assert!(shown(3) > shown(1) + 1000);
+    assert_eq!(shown(50), shown(100), "no more labels fit");
 }
 
 #[test]

@@ -37,9 +37,11 @@
 //! [`ActivityTracker::reset`], or a time before the latest frame, as after a flushing seek, ends a stream and begins a new
 //! one with all totals at zero.
 
+mod area;
 mod options;
 mod state;
 
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,13 +86,21 @@ impl ActivityTracker {
     /// Changes the stations from the next frame on. A station with the same name, polygon and vest as before keeps its state
     /// and totals; the others start with that frame.
     pub fn set_stations(&mut self, stations: Stations) {
-        let mut old = mem::take(&mut self.stations);
-        let keep = |station: &Arc<Station>| {
-            let kept = old.iter().position(|state| state.station == *station);
-            kept.map_or_else(|| StationState::new(station.clone()), |index| old.remove(index))
+        let mut old: Vec<_> = mem::take(&mut self.stations).into_iter().map(Some).collect();
+        // names are unique
+        let places: HashMap<_, _> = old
+            .iter()
+            .flatten()
+            .map(|state| state.station.name.clone())
+            .zip(0..)
+            .collect();
+        let mut keep = |station: &Arc<Station>| {
+            let place: Option<&usize> = places.get(&station.name);
+            let kept = place.and_then(|place| old[*place].take_if(|state| state.station == *station));
+            kept.unwrap_or_else(|| StationState::new(station.clone()))
         };
-        self.stations = stations.iter().map(keep).collect();
-        self.ended.extend(old.iter().filter_map(StationState::end));
+        self.stations = stations.iter().map(&mut keep).collect();
+        self.ended.extend(old.iter().flatten().filter_map(StationState::end));
     }
 
     /// Ends the stream at its latest frame; the next frame begins a new one.

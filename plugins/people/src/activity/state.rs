@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use vision::Point;
 
+use super::area::Area;
 use super::options::ActivityOptions;
 use crate::event::{Event, EventKind};
 use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName};
@@ -58,7 +59,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Whether a hand keypoint of `person` is inside `station` in this frame.
-    fn has_hand_inside(&self, person: &Person, station: &Station) -> bool {
+    fn has_hand_inside(&self, person: &Person, station: &Station, area: Area) -> bool {
         let Some(pose) = person.pose.as_ref() else {
             return false;
         };
@@ -67,10 +68,9 @@ impl<'a> Frame<'a> {
             .joints
             .iter()
             .map(|joint| pose[*joint as usize])
-            .any(|keypoint| {
-                keypoint.confidence >= self.options.min_keypoint_confidence
-                    && station.contains(Point::new(keypoint.point.x / width, keypoint.point.y / height))
-            })
+            .filter(|keypoint| keypoint.confidence >= self.options.min_keypoint_confidence)
+            .map(|keypoint| Point::new(keypoint.point.x / width, keypoint.point.y / height))
+            .any(|hand| area.may_contain(hand) && station.contains(hand))
     }
 
     /// Whether `moment` is at most the hold time ago.
@@ -93,6 +93,7 @@ fn track_id(person: &Person) -> Option<u64> {
 #[derive(Clone, Debug)]
 pub(super) struct StationState {
     pub station: Arc<Station>,
+    area: Area,
     activity: Activity,
     worker: Option<VestName>,
     since: Duration,
@@ -115,6 +116,7 @@ impl StationState {
     pub fn new(station: Arc<Station>) -> Self {
         Self {
             worker: station.vest.clone(),
+            area: Area::of(&station),
             station,
             activity: Activity::default(),
             since: Duration::ZERO,
@@ -160,7 +162,7 @@ impl StationState {
         if counting().next().is_some() {
             self.seen = Some(frame.time);
         }
-        let hands = counting().filter(|person| frame.has_hand_inside(person, &self.station));
+        let hands = counting().filter(|person| frame.has_hand_inside(person, &self.station, self.area));
         // Of several people, the previous one is preferred; otherwise a worker over a visitor, who has no name.
         if let Some(person) = hands.min_by_key(|person| {
             let stays = self.hand.is_some() && track_id(person) == self.hand;

@@ -1,9 +1,13 @@
 //! The scaled pixels of a region, a row at a time.
 
+use fearless_simd::Level;
+
+use super::columns::{Columns, WINDOW};
+use super::kernels;
 use super::placement::Placement;
 use super::taps::Taps;
 use crate::Rect;
-use crate::image::{Image, PixelFormat, RgbFromYuv};
+use crate::image::{Image, PixelFormat};
 
 /// The content of a letterbox.
 ///
@@ -11,12 +15,19 @@ use crate::image::{Image, PixelFormat, RgbFromYuv};
 /// or size comes along, so that sampling does not allocate once the buffers have grown.
 #[derive(Default)]
 pub(super) struct Content {
-    /// Format and size of the frames and the region that the planes are prepared for.
+    /// Format and size of the frames and the region that the filters are prepared for.
     prepared: Option<(PixelFormat, [usize; 2], Rect)>,
-    planes: [Scaled; 3],
+    /// The first plane's.
+    pixels: Filter,
+    /// That of the planes of chroma, which have one size.
+    chroma: Filter,
+    rows: Rows,
     /// A row of Y, U, V.
     yuv: [Vec<u8>; 3],
 }
+
+/// Samples that are blended together: 64 bytes of the widest SIMD.
+const RUN: usize = 64;
 
 /// The chroma of grey.
 const NEUTRAL: u8 = 128;
@@ -29,8 +40,9 @@ impl Content {
         if self.prepared == Some(wanted) {
             return false;
         }
-        for (plane, scaled) in self.planes.iter_mut().take(image.planes()).enumerate() {
-            scaled.prepare(image, plane, region, placement);
+        self.pixels.prepare(image, 0, region, placement);
+        if image.planes() > 1 {
+            self.chroma.prepare(image, 1, region, placement);
         }
         for row in &mut self.yuv {
             row.clear();
@@ -41,44 +53,49 @@ impl Content {
     }
 
     /// Row `y` of the content of an image that was prepared for: its R, G and B.
-    pub fn row(&mut self, image: &Image<'_>, y: usize, rgb: [&mut [u8]; 3]) {
-        for (plane, scaled) in self.planes.iter_mut().take(image.planes()).enumerate() {
-            scaled.blend_rows(image, plane, y);
-        }
-        if let Some(offsets) = image.format().rgb_offsets() {
-            for (out, offset) in rgb.into_iter().zip(offsets) {
-                self.planes[0].blend_columns(offset, out);
+    pub fn row(&mut self, level: Level, image: &Image<'_>, y: usize, mut rgb: [&mut [u8]; 3]) {
+        let Self {
+            pixels,
+            chroma,
+            rows,
+            yuv,
+            ..
+        } = self;
+        let first = image.format().rgb_offsets().unwrap_or_default();
+        rows.blend(level, image, 0, pixels, y);
+        if image.format().rgb_offsets().is_some() {
+            for (out, offset) in rgb.iter_mut().zip(first) {
+                kernels::blend_columns(level, &pixels.columns, rows.component(offset), out);
             }
             return;
         }
-        self.planes[0].blend_columns(0, &mut self.yuv[0]);
+        kernels::blend_columns(level, &pixels.columns, rows.component(0), &mut yuv[0]);
         // grey has no chroma: its rows stay neutral
-        let places = image.format().uv_places().into_iter().flatten();
-        for (out, (plane, offset)) in self.yuv[1..].iter_mut().zip(places) {
-            self.planes[plane].blend_columns(offset, out);
+        if let Some(places) = image.format().uv_places() {
+            for plane in 1..image.planes() {
+                rows.blend(level, image, plane, chroma, y);
+                for (out, (at, offset)) in yuv[1..].iter_mut().zip(places) {
+                    if at == plane {
+                        kernels::blend_columns(level, &chroma.columns, rows.component(offset), out);
+                    }
+                }
+            }
         }
-        convert(&image.colorimetry().rgb_from_yuv(), &self.yuv, rgb);
+        let matrix = image.colorimetry().rgb_from_yuv();
+        kernels::convert(level, &matrix, yuv.each_ref().map(Vec::as_slice), rgb);
     }
 }
 
-fn convert(matrix: &RgbFromYuv, [y, u, v]: &[Vec<u8>; 3], [r, g, b]: [&mut [u8]; 3]) {
-    let rgb = r.iter_mut().zip(g).zip(b);
-    for (((y, u), v), ((r, g), b)) in y.iter().zip(u).zip(v).zip(rgb) {
-        [*r, *g, *b] = matrix.convert(*y, *u, *v);
-    }
-}
-
-/// One plane, scaled.
+/// The filter of one plane.
 #[derive(Default)]
-struct Scaled {
-    pixel_stride: usize,
+struct Filter {
     x: Taps,
     y: Taps,
-    /// The samples that `x` needs, blended over the rows of one output row; 8 fraction bits.
-    sums: Vec<u16>,
+    /// `x`, arranged for SIMD.
+    columns: Columns,
 }
 
-impl Scaled {
+impl Filter {
     fn prepare(&mut self, image: &Image<'_>, plane: usize, region: Rect, placement: &Placement) {
         let subsampling = if plane == 0 { 1.0 } else { 2.0 };
         let (columns, rows) = image.plane_size(plane);
@@ -89,56 +106,61 @@ impl Scaled {
         };
         axis(&mut self.x, region.left, region.right, placement.columns.len(), columns);
         axis(&mut self.y, region.top, region.bottom, placement.rows.len(), rows);
-        self.pixel_stride = image.format().pixel_stride(plane);
-        self.sums.clear();
-        self.sums.resize(self.x.reach().max(self.x.span) * self.pixel_stride, 0);
+        self.columns.set(&self.x);
     }
+}
 
-    /// Blends the rows that make up output row `y`.
-    fn blend_rows(&mut self, image: &Image<'_>, plane: usize, y: usize) {
-        let first = self.x.first * self.pixel_stride;
-        let length = self.x.span * self.pixel_stride;
-        let sums = &mut self.sums[..length];
-        for (tap, (row, weight)) in self.y.of(y).enumerate() {
-            let samples = &image.row(plane, row)[first..][..length];
-            if tap == 0 {
-                sums.iter_mut()
-                    .zip(samples)
-                    .for_each(|(sum, s)| *sum = u16::from(*s) * weight);
-            } else {
-                sums.iter_mut()
-                    .zip(samples)
-                    .for_each(|(sum, s)| *sum += u16::from(*s) * weight);
+/// The rows that make up one row of the content, blended: signed numbers with 8 fraction bits, see [`kernels`].
+#[derive(Default)]
+struct Rows {
+    /// As in the plane.
+    pixels: Vec<i16>,
+    /// By component, if a pixel has several; each with a [`WINDOW`] of any samples behind.
+    components: [Vec<i16>; 4],
+    /// Components of a pixel.
+    count: usize,
+}
+
+impl Rows {
+    /// Blends the rows of `plane` that make up row `y` of the content.
+    fn blend(&mut self, level: Level, image: &Image<'_>, plane: usize, filter: &Filter, y: usize) {
+        self.count = image.format().pixel_stride(plane);
+        let first = filter.x.first * self.count;
+        // whole runs, for SIMD, if the plane is wide enough
+        let wanted = (filter.x.span * self.count).next_multiple_of(RUN);
+        let length = wanted.min(image.row(plane, 0).len() - first);
+        grow(&mut self.pixels, length + WINDOW);
+        let rows = filter
+            .y
+            .of(y)
+            .map(|(row, weight)| (&image.row(plane, row)[first..], weight));
+        kernels::blend_rows(level, rows, &mut self.pixels[..length]);
+        if self.count > 1 {
+            for component in &mut self.components[..self.count] {
+                grow(component, length / self.count + WINDOW);
             }
+        }
+        let pixels = &self.pixels[..length];
+        match self.count {
+            1 => {}
+            2 => kernels::split::<2>(level, pixels, &mut self.components),
+            3 => kernels::split::<3>(level, pixels, &mut self.components),
+            _ => kernels::split::<4>(level, pixels, &mut self.components),
         }
     }
 
-    /// Blends the columns of the blended rows, of the component at byte `offset` of a pixel.
-    fn blend_columns(&self, offset: usize, out: &mut [u8]) {
-        match self.pixel_stride {
-            1 => blend_columns::<1>(&self.x, &self.sums, out),
-            2 => blend_columns::<2>(&self.x, &self.sums[offset..], out),
-            3 => blend_columns::<3>(&self.x, &self.sums[offset..], out),
-            _ => blend_columns::<4>(&self.x, &self.sums[offset..], out),
+    /// The samples of the component at byte `offset` of a pixel.
+    fn component(&self, offset: usize) -> &[i16] {
+        match self.count {
+            1 => &self.pixels,
+            _ => &self.components[offset],
         }
     }
 }
 
-fn blend_columns<const STRIDE: usize>(taps: &Taps, sums: &[u16], out: &mut [u8]) {
-    const HALF: u32 = 1 << 15;
-    let product = |sum: u16, weight: u16| u32::from(sum) * u32::from(weight);
-    if taps.count == 2 {
-        let weights = taps.weights.as_chunks::<2>().0;
-        for ((out, start), w) in out.iter_mut().zip(&taps.starts).zip(weights) {
-            let at = &sums[start * STRIDE..][..STRIDE + 1];
-            *out = ((product(at[0], w[0]) + product(at[STRIDE], w[1]) + HALF) >> 16) as u8;
-        }
-        return;
-    }
-    let weights = taps.weights.chunks_exact(taps.count);
-    for ((out, start), weights) in out.iter_mut().zip(&taps.starts).zip(weights) {
-        let at = sums[start * STRIDE..].iter().step_by(STRIDE);
-        let sum: u32 = at.zip(weights).map(|(sum, w)| product(*sum, *w)).sum();
-        *out = ((sum + HALF) >> 16) as u8;
+/// Makes a buffer long enough; what it holds does not matter.
+fn grow(buffer: &mut Vec<i16>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
     }
 }

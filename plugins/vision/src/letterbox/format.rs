@@ -94,6 +94,29 @@ impl TensorFormat {
 
     /// The element of a pixel value in a channel.
     pub(super) fn value(&self, channel: usize, pixel: u8) -> f32 {
-        (f32::from(pixel) * self.scale - self.mean[channel]) / self.std[channel]
+        self.terms(channel).value(pixel)
+    }
+
+    /// How a channel's elements are computed.
+    pub(super) fn terms(&self, channel: usize) -> Terms {
+        Terms {
+            scale: self.scale,
+            mean: self.mean[channel],
+            std: self.std[channel],
+        }
+    }
+}
+
+/// The numbers that make pixels elements of one channel.
+pub(super) struct Terms {
+    scale: f32,
+    mean: f32,
+    std: f32,
+}
+
+impl Terms {
+    #[inline(always)]
+    pub(super) fn value(&self, pixel: u8) -> f32 {
+        (f32::from(pixel) * self.scale - self.mean) / self.std
     }
 }

@@ -9,9 +9,12 @@
 //! Rounding makes the scales of the two axes differ, by less than a pixel over the whole content. Pixels are sampled, and the
 //! [`Letterbox`] is inverted, with the true scales `cw/rw` and `ch/rh`. All of this is computed in `f64` and stored as `f32`.
 
+mod columns;
 mod content;
+mod elements;
 mod error;
 mod format;
+mod kernels;
 mod placement;
 mod sampler;
 mod taps;

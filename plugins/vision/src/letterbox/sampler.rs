@@ -1,8 +1,13 @@
 //! Conversion of a region of a frame, of any format, into a tensor in one pass.
 
+use std::ops::Range;
+
+use fearless_simd::Level;
+
 use super::content::Content;
+use super::elements::Elements;
 use super::error::SampleError;
-use super::format::{ChannelOrder, Element, Layout, TensorFormat};
+use super::format::TensorFormat;
 use super::placement::{Letterbox, Placement};
 use crate::Rect;
 use crate::image::Image;
@@ -23,17 +28,11 @@ use crate::image::Image;
 /// 4. The element is `(pixel · scale - mean) / std`, for padding, too.
 pub struct Sampler {
     format: TensorFormat,
-    table: Table,
+    /// The instruction set.
+    level: Level,
+    elements: Elements,
     scratch: Scratch,
 }
-
-/// Every possible element as stored, by the tensor's channel and the pixel's value.
-enum Table {
-    F32(Entries<4>),
-    U8(Entries<1>),
-}
-
-type Entries<const N: usize> = Box<[[[u8; N]; 256]; 3]>;
 
 impl Sampler {
     /// A sampler for one kind of tensor.
@@ -56,12 +55,16 @@ impl Sampler {
         if (0..3).any(|c| [0, 255].iter().any(|p| !format.value(c, *p).is_finite())) {
             return Err(SampleError::Normalization { scale, mean, std });
         }
-        let table = match format.element {
-            Element::F32 => Table::F32(entries(|c, p| format.value(c, p).to_le_bytes())),
-            Element::U8 => Table::U8(entries(|c, p| [format.value(c, p).round() as u8])),
-        };
-        let scratch = Scratch::default();
-        Ok(Self { format, table, scratch })
+        Ok(Self::with_level(Level::new(), format))
+    }
+
+    fn with_level(level: Level, format: TensorFormat) -> Self {
+        Self {
+            format,
+            level,
+            elements: Elements::new(level, format),
+            scratch: Scratch::default(),
+        }
     }
 
     /// The tensor to be filled.
@@ -85,11 +88,20 @@ impl Sampler {
             });
         }
         let placement = Placement::new(region, width, height, fit)?;
-        let Self { format, table, scratch } = self;
+        let Self {
+            format,
+            level,
+            elements,
+            scratch,
+        } = self;
         scratch.prepare(format, image, region, &placement);
-        match table {
-            Table::F32(entries) => scratch.fill(format, entries, image, &placement, out),
-            Table::U8(entries) => scratch.fill(format, entries, image, &placement, out),
+        for y in 0..height {
+            let rows = if placement.rows.contains(&y) {
+                scratch.row(*level, image, y - placement.rows.start, &placement.columns)
+            } else {
+                [scratch.padding.as_slice(); 3]
+            };
+            elements.write(rows, y, out);
         }
         Ok(placement.letterbox)
     }
@@ -116,57 +128,83 @@ impl Scratch {
         }
     }
 
-    /// Writes the tensor of an image that was prepared for, row by row.
-    fn fill<const N: usize>(
-        &mut self,
-        format: &TensorFormat,
-        entries: &[[[u8; N]; 256]; 3],
-        image: &Image<'_>,
-        placement: &Placement,
-        out: &mut [u8],
-    ) {
-        for y in 0..format.height {
-            let [r, g, b] = if placement.rows.contains(&y) {
-                let columns = self.rgb.each_mut().map(|row| &mut row[placement.columns.clone()]);
-                self.content.row(image, y - placement.rows.start, columns);
-                self.rgb.each_ref().map(Vec::as_slice)
-            } else {
-                [self.padding.as_slice(); 3]
+    /// R, G and B of a row that has content: row `y` of the content, in `columns`.
+    fn row(&mut self, level: Level, image: &Image<'_>, y: usize, columns: &Range<usize>) -> [&[u8]; 3] {
+        let content = self.rgb.each_mut().map(|row| &mut row[columns.clone()]);
+        self.content.row(level, image, y, content);
+        self.rgb.each_ref().map(Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::Simd;
+
+    use super::*;
+    use crate::image::{Colorimetry, PixelFormat, Plane};
+    use crate::letterbox::{ChannelOrder, Element, Fit, Layout};
+
+    /// The processor's instruction sets, all of which are compiled.
+    fn levels() -> Vec<Level> {
+        let best = Level::new();
+        let mut levels = vec![best, Level::baseline()];
+        #[cfg(target_arch = "x86_64")]
+        levels.extend(
+            [best.as_sse4_2().map(Simd::level), best.as_avx2().map(Simd::level)]
+                .into_iter()
+                .flatten(),
+        );
+        levels
+    }
+
+    #[test]
+    fn every_instruction_set_writes_the_same_bytes() {
+        let noise: Vec<u8> = (0..300 * 200 * 4_u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        for (element, layout) in [
+            (Element::U8, Layout::Nhwc),
+            (Element::F32, Layout::Nchw),
+            (Element::F32, Layout::Nhwc),
+        ] {
+            let tensor = TensorFormat {
+                width: 101,
+                height: 67,
+                layout,
+                element,
+                order: ChannelOrder::Rgb,
+                scale: if element == Element::U8 { 1.0 } else { 1.0 / 255.0 },
+                mean: [0.0; 3],
+                std: [1.0; 3],
+                pad: 114,
+                fit: Fit::Letterbox,
             };
-            let channels = match format.order {
-                ChannelOrder::Rgb => [r, g, b],
-                ChannelOrder::Bgr => [b, g, r],
-            };
-            match format.layout {
-                Layout::Nchw => planar(entries, channels, y, out),
-                Layout::Nhwc => interleaved(entries, channels, y, out),
+            for format in PixelFormat::ALL {
+                let planes = (0..format.planes()).map(|plane| {
+                    let (columns, _) = format.plane_size(plane, 300, 200);
+                    Plane {
+                        data: noise.as_slice(),
+                        stride: columns * format.pixel_stride(plane),
+                    }
+                });
+                let image = Image::new(format, 300, 200, planes, Colorimetry::default()).unwrap();
+                for region in [
+                    Rect::new(0.0, 0.0, 300.0, 200.0),
+                    Rect::new(20.0, 30.0, 121.0, 97.0),
+                    Rect::new(-3.0, 8.5, 61.0, 70.0),
+                ] {
+                    let outputs = levels().into_iter().map(|level| {
+                        let mut out = vec![0; tensor.bytes()];
+                        Sampler::with_level(level, tensor)
+                            .sample(&image, region, &mut out)
+                            .unwrap();
+                        out
+                    });
+                    let outputs: Vec<_> = outputs.collect();
+                    let equal = outputs.iter().all(|out| *out == outputs[0]);
+                    assert!(equal, "{format:?} {element:?} {layout:?} {region:?}: {:?}", levels());
+                }
             }
         }
-    }
-}
-
-fn entries<const N: usize>(value: impl Fn(usize, u8) -> [u8; N]) -> Entries<N> {
-    Box::new([0, 1, 2].map(|channel| std::array::from_fn(|pixel| value(channel, pixel as u8))))
-}
-
-/// Writes row `y` into each of the tensor's three planes.
-fn planar<const N: usize>(entries: &[[[u8; N]; 256]; 3], channels: [&[u8]; 3], y: usize, out: &mut [u8]) {
-    let plane = out.len() / 3;
-    for ((plane, pixels), entries) in out.chunks_exact_mut(plane).zip(channels).zip(entries) {
-        let row = &mut plane[y * pixels.len() * N..][..pixels.len() * N];
-        for (element, pixel) in row.as_chunks_mut().0.iter_mut().zip(pixels) {
-            *element = entries[usize::from(*pixel)];
-        }
-    }
-}
-
-/// Writes row `y` as pixels of three channels.
-fn interleaved<const N: usize>(entries: &[[[u8; N]; 256]; 3], channels: [&[u8]; 3], y: usize, out: &mut [u8]) {
-    let [a, b, c] = channels;
-    let row = &mut out[y * a.len() * 3 * N..][..a.len() * 3 * N];
-    let elements = row.as_chunks_mut::<N>().0.as_chunks_mut::<3>().0;
-    for (element, ((a, b), c)) in elements.iter_mut().zip(a.iter().zip(b).zip(c)) {
-        let pixel = [*a, *b, *c];
-        *element = std::array::from_fn(|i| entries[i][usize::from(pixel[i])]);
     }
 }

@@ -59,16 +59,23 @@ impl Taps {
         (self.first, self.span) = (first, end - first);
     }
 
+    /// The first sample of output `i`, relative to `first`, and the weights up to the last that is not 0; no weights beyond
+    /// the last output.
+    pub fn output(&self, i: usize) -> (usize, &[u16]) {
+        match self.starts.get(i) {
+            None => (0, &[]),
+            Some(start) => {
+                let weights = &self.weights[i * self.count..][..self.count];
+                (*start, &weights[..used(weights)])
+            }
+        }
+    }
+
     /// Samples and weights of output `i`, without weights of 0.
     pub fn of(&self, i: usize) -> impl Iterator<Item = (usize, u16)> {
         let weights = &self.weights[i * self.count..][..self.count];
         let samples = self.first + self.starts[i]..;
         samples.zip(weights.iter().copied()).filter(|(_, w)| *w > 0)
-    }
-
-    /// Length of a buffer, from `first` on, that has a place for every tap of every output.
-    pub fn reach(&self) -> usize {
-        self.starts.iter().max().map_or(0, |s| s + self.count)
     }
 }
 
