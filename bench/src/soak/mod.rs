@@ -84,6 +84,10 @@ impl Options {
         }
     }
 
+    fn outages(&self) -> usize {
+        Kind::ALL.iter().map(|kind| self.count(*kind)).sum()
+    }
+
     fn command(&self) -> String {
         format!(
             "scripts/soak --kills {} --hangs {} --restarts {} --model {} --load {}",
@@ -121,7 +125,7 @@ impl Soak {
     }
 
     fn report(&self, options: &Options) -> Report {
-        let all = Kind::ALL.iter().map(|kind| options.count(*kind)).sum::<usize>();
+        let all = options.outages();
         let [file, camera] = &self.ledgers;
         let ended = match &self.failure {
             None => String::new(),
@@ -130,6 +134,28 @@ impl Soak {
                 self.outages.len()
             ),
         };
+        Report {
+            name: "soak",
+            title: "A server that is killed, hung and restarted",
+            method: format!(
+                "A file (`videotestsrc ! tritoninfer ! fakesink`, as fast as it goes) and a camera (the same, live, 10 fps) of \
+                 640×480 on one `tritonserver` with the model `{}`, all defaults, in one process beside {} busy threads. Hangs last \
+                 {} s; a restarted server is ready before its model is loaded. After each outage both lines have to be inferred \
+                 again before the next. The file has passed {} frames, the camera {}.{ended}",
+                options.model, options.load, options.hang_seconds, file.left, camera.left
+            ),
+            table: self.table(),
+            gates: self.gates(options),
+            samples: self.samples(),
+            chart: Chart {
+                title: "Slowest return of inference after readiness, s".into(),
+                bars: self.bars(),
+            },
+        }
+    }
+
+    fn gates(&self, options: &Options) -> Vec<Gate> {
+        let [file, camera] = &self.ledgers;
         let backs: Vec<_> = self
             .outages
             .iter()
@@ -137,9 +163,9 @@ impl Soak {
             .collect();
         let count = |what, value: u64| Gate::new(what, Limit::AtMost(0.0), Unit::Count, value as f64);
         let grown = |value: fn(&Usage) -> f64| self.growth(value);
-        let done = (self.outages.len() as f64) / all as f64;
+        let done = (self.outages.len() as f64) / options.outages() as f64;
         let failed = u64::from(self.failure.is_some());
-        let gates = vec![
+        vec![
             Gate::new(
                 "outages that both lines survived",
                 Limit::AtLeast(1.0),
@@ -174,25 +200,7 @@ impl Soak {
                 Unit::Ratio,
                 grown(|usage| usage.descriptors as f64),
             ),
-        ];
-        Report {
-            name: "soak",
-            title: "A server that is killed, hung and restarted",
-            method: format!(
-                "A file (`videotestsrc ! tritoninfer ! fakesink`, as fast as it goes) and a camera (the same, live, 10 fps) of \
-                 640×480 on one `tritonserver` with the model `{}`, all defaults, in one process beside {} busy threads. Hangs last \
-                 {} s; a restarted server is ready before its model is loaded. After each outage both lines have to be inferred \
-                 again before the next. The file has passed {} frames, the camera {}.{ended}",
-                options.model, options.load, options.hang_seconds, file.left, camera.left
-            ),
-            table: self.table(),
-            gates,
-            samples: self.samples(),
-            chart: Chart {
-                title: "Slowest return of inference after readiness, s".into(),
-                bars: self.bars(),
-            },
-        }
+        ]
     }
 
     /// The greatest value in the last third of the outages, of that in the first third.
@@ -271,8 +279,7 @@ impl Soak {
 /// All outages, one after the other, with progress.
 fn suffer(floor: &mut Floor, options: &Options, outages: &mut Vec<Outage>) -> Result<()> {
     let style = ProgressStyle::with_template("{elapsed_precise} {bar:20} {pos}/{len} {wide_msg}")?;
-    let count = Kind::ALL.iter().map(|kind| options.count(*kind)).sum::<usize>();
-    let progress = ProgressBar::new(count as u64).with_style(style);
+    let progress = ProgressBar::new(options.outages() as u64).with_style(style);
     for kind in Kind::ALL {
         progress.set_message(format!("the server is {}", kind.name()));
         for _ in 0..options.count(kind) {
