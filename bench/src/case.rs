@@ -1,6 +1,6 @@
 //! One run of some pipelines in a process of its own, so that CPU time, memory and threads are this run's alone.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::line::{self, Line, Record};
+use crate::line::{self, Latency, Line, Record};
 use crate::load::Load;
 use crate::process::{MachineTime, Usage};
 
@@ -57,8 +57,8 @@ pub struct LineOutcome {
     pub ages: Vec<f64>,
     /// The longest interval between two buffers at the source's pad, in ms.
     pub longest_gap: f64,
-    /// The latency that the element reported at the end, in ms; `None` if the line is not live.
-    pub latency: Option<f64>,
+    /// The latencies that were reported at the end; `None` if the line is not live.
+    pub latency: Option<Latency>,
 }
 
 /// What a case did while it was measured.
@@ -78,6 +78,9 @@ pub struct Outcome {
     pub threads: u64,
     /// Seconds that stopping all lines took.
     pub stop: f64,
+    /// Seconds from then until the process had exited.
+    #[serde(default)]
+    pub exit: f64,
 }
 
 impl Outcome {
@@ -115,9 +118,17 @@ impl Case {
         let mut input = child.stdin.take().context("the child has no standard input")?;
         input.write_all(&serde_json::to_vec(self)?)?;
         drop(input);
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "case {}: {}", self.name, output.status);
-        serde_json::from_slice(&output.stdout).with_context(|| format!("case {}: not an outcome", self.name))
+        let output = child.stdout.take().context("the child has no standard output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let stopped = Instant::now();
+        let status = child.wait()?;
+        ensure!(status.success(), "case {}: {status}", self.name);
+        let outcome = serde_json::from_str(&line).with_context(|| format!("case {}: not an outcome", self.name))?;
+        Ok(Outcome {
+            exit: stopped.elapsed().as_secs_f64(),
+            ..outcome
+        })
     }
 
     /// Runs the case in this process.
@@ -185,7 +196,7 @@ fn counts(line: &Line) -> [u64; 3] {
 fn line_outcome(line: &Line, before: [u64; 3]) -> LineOutcome {
     let now = counts(line);
     let Record { ages, gaps } = line.watch().recorded();
-    let latency = line.reported_latency();
+    let latency = line.latency();
     LineOutcome {
         offered: now[0] - before[0],
         left: now[1] - before[1],

@@ -9,14 +9,24 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 use people::Inference;
+use serde::{Deserialize, Serialize};
 
 /// Times of buffers, kept while a measurement is running.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// Ages of inferred frames at the element's source pad in ms: clock − running time − upstream latency.
+    /// Ages of inferred frames at the element's source pad in ms: clock − running time.
     pub ages: Vec<f64>,
     /// Intervals between buffers at the source's pad in ms.
     pub gaps: Vec<f64>,
+}
+
+/// Latencies that elements report, in ms.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Latency {
+    /// The measured element's own.
+    pub element: f64,
+    /// That of the elements before it.
+    pub upstream: f64,
 }
 
 /// What the probes of a line see.
@@ -27,8 +37,6 @@ pub struct Watch {
     inferred: AtomicU64,
     /// Whether times are kept.
     recording: Mutex<Option<Record>>,
-    /// The latency of the elements before the element, in ns, as it was when recording began.
-    upstream: AtomicU64,
     previous: Mutex<Option<Instant>>,
 }
 
@@ -49,8 +57,7 @@ impl Watch {
     }
 
     /// Keeps times from now on.
-    fn record(&self, upstream: gst::ClockTime) {
-        self.upstream.store(upstream.nseconds(), Ordering::Relaxed);
+    fn record(&self) {
         *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(Record::default());
     }
 
@@ -112,8 +119,7 @@ impl Line {
         let measured = element.downgrade();
         pad(&element, "src")?.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
             if let Some(buffer) = info.buffer() {
-                let upstream = seen.upstream.load(Ordering::Relaxed);
-                let age = || Some(age(measured.upgrade().as_ref()?, pad, buffer)? - upstream as f64 / 1e6);
+                let age = || age(measured.upgrade().as_ref()?, pad, buffer);
                 seen.passed(is_inferred(buffer), age);
             }
             gst::PadProbeReturn::Ok
@@ -132,7 +138,7 @@ impl Line {
 
     /// Keeps times from now on.
     pub fn record(&self) {
-        self.watch.record(upstream_latency(&self.element).unwrap_or_default());
+        self.watch.record();
     }
 
     /// Starts playing, without waiting for it.
@@ -161,15 +167,20 @@ impl Line {
         message.map_or_else(|| anyhow!("a pipeline does not start"), |message| told(&message))
     }
 
-    /// The latency that the element reports beyond that of the elements before it, in ms; `None` if it is not live.
-    pub fn reported_latency(&self) -> Option<f64> {
-        let mut query = gst::query::Latency::new();
-        if !self.element.static_pad("src")?.query(&mut query) {
+    /// The latencies that the element and those before it report; `None` if the line is not live.
+    pub fn latency(&self) -> Option<Latency> {
+        let mut upstream = gst::query::Latency::new();
+        let mut all = gst::query::Latency::new();
+        let asked = self.element.static_pad("sink")?.peer_query(&mut upstream);
+        if !asked || !self.element.static_pad("src")?.query(&mut all) {
             return None;
         }
-        let (live, latency, _) = query.result();
-        let upstream = upstream_latency(&self.element)?;
-        live.then(|| latency.saturating_sub(upstream).nseconds() as f64 / 1e6)
+        let milliseconds = |latency: gst::ClockTime| latency.nseconds() as f64 / 1e6;
+        let ((live, all, _), (_, upstream, _)) = (all.result(), upstream.result());
+        live.then(|| Latency {
+            element: milliseconds(all.saturating_sub(upstream)),
+            upstream: milliseconds(upstream),
+        })
     }
 
     /// Sends the stream's end into the source.
@@ -229,12 +240,6 @@ fn age(element: &gst::Element, pad: &gst::Pad, buffer: &gst::BufferRef) -> Optio
     let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
     let time = segment.to_running_time(buffer.pts()?)?;
     Some((now.nseconds() as f64 - time.nseconds() as f64) / 1e6)
-}
-
-fn upstream_latency(element: &gst::Element) -> Option<gst::ClockTime> {
-    let mut query = gst::query::Latency::new();
-    let answered = element.static_pad("sink")?.peer_query(&mut query);
-    answered.then(|| query.result().1)
 }
 
 /// Initialises GStreamer with the elements of this build, which are linked in.

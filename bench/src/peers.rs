@@ -60,12 +60,14 @@ impl Peers {
         })
     }
 
-    /// Inferences a second of `perf_analyzer` with system shared memory, on `model` of the server at `address`.
-    pub fn perf_analyzer(&self, address: &str, model: &str, in_flight: usize, seconds: f64) -> Result<f64> {
+    /// Inferences a second of `perf_analyzer` with system shared memory, on a model of the server at `address`. `options` are
+    /// the model's: `-m` and, if its dims are variable, `--shape`.
+    pub fn perf_analyzer(&self, address: &str, options: &[&str], in_flight: usize, seconds: f64) -> Result<f64> {
         let table = self.libraries.join("perf_analyzer.csv");
         let output = Command::new(self.venv.join("bin/perf_analyzer"))
             .env("LD_LIBRARY_PATH", &self.libraries)
-            .args(["-m", model, "-i", "grpc", "-u", address, "--shared-memory=system"])
+            .args(options)
+            .args(["-i", "grpc", "-u", address, "--shared-memory=system"])
             .args([
                 "--output-shared-memory-size",
                 "65536",
@@ -79,7 +81,9 @@ impl Peers {
             .arg(&table)
             .output()
             .context("cannot run perf_analyzer")?;
-        let text = String::from_utf8_lossy(&output.stdout);
+        let text = [&output.stdout, &output.stderr]
+            .map(|text| String::from_utf8_lossy(text))
+            .concat();
         ensure!(output.status.success(), "perf_analyzer: {}: {text}", output.status);
         inferences_a_second(&fs::read_to_string(&table)?).with_context(|| format!("perf_analyzer: {text}"))
     }

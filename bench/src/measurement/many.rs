@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Bench, Measurement, Runs, median_of, percentile, readable};
+use super::{AGES, Bench, Measurement, Runs, median_of, percentile, readable};
 use crate::case::{Case, End, Outcome};
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::repository::NOTHING;
@@ -47,7 +47,7 @@ fn run(bench: &Bench) -> Result<Report> {
     let method = format!(
         "A camera is {}; the model has the tensors of `worker_ensemble`, returns constants, and runs in the in-process Triton. \
          One process a case, {:.0} s measured after 3 s, {} rounds in turn. The CPU of an element is that of a case a frame \
-         without that of the same case with `identity`.",
+         without that of the same case with `identity`. {AGES}",
         readable(&line("tritoninfer model=nothing")),
         bench.seconds,
         bench.rounds

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::case::{Case, Outcome};
+use crate::line::Latency;
 use crate::report::{Chart, Gate, Report, Sample, Table};
 use crate::repository::Repository;
 use crate::statistics::{self, greatest, median};
@@ -180,12 +181,17 @@ fn median_of<T>(outcomes: &[T], value: impl Fn(&T) -> f64) -> f64 {
 type Quantity = (&'static str, fn(&Outcome) -> f64);
 
 /// What is kept of every round.
-const QUANTITIES: [Quantity; 10] = [
+const QUANTITIES: [Quantity; 12] = [
     ("inferences a second", Outcome::rate),
     ("frames offered a second", |outcome| outcome.offered() / outcome.seconds),
     ("age p50 ms", |outcome| percentile(outcome, 0.5)),
     ("age p95 ms", |outcome| percentile(outcome, 0.95)),
-    ("reported latency ms", latency),
+    ("age p95 without the latency that the source reports ms", |outcome| {
+        percentile(outcome, 0.95) - reported(outcome, |latency| latency.upstream)
+    }),
+    ("reported latency ms", |outcome| {
+        reported(outcome, |latency| latency.element)
+    }),
     ("process CPU, processors", |outcome| outcome.cpu / outcome.seconds),
     ("machine busy, share", |outcome| outcome.machine_busy),
     ("memory at the end MB", |outcome| {
@@ -193,17 +199,26 @@ const QUANTITIES: [Quantity; 10] = [
     }),
     ("threads", |outcome| outcome.threads as f64),
     ("stop s", |outcome| outcome.stop),
+    ("end of the process s", |outcome| outcome.exit),
 ];
 
 fn percentile(outcome: &Outcome, share: f64) -> f64 {
     statistics::percentile(&outcome.ages(), share).unwrap_or(f64::NAN)
 }
 
-/// The longest latency that an element of the case reported, in ms.
-fn latency(outcome: &Outcome) -> f64 {
-    let latencies: Vec<_> = outcome.lines.iter().filter_map(|line| line.latency).collect();
+/// The longest latency that a line of the case reported, in ms.
+fn reported(outcome: &Outcome, which: fn(Latency) -> f64) -> f64 {
+    let latencies: Vec<_> = outcome
+        .lines
+        .iter()
+        .filter_map(|line| line.latency.map(which))
+        .collect();
     greatest(&latencies)
 }
+
+/// Why ages are compared as they are.
+const AGES: &str = "Age is clock − running time of an inferred frame at `tritoninfer`'s source pad. The latency that `videotestsrc` \
+                    reports, one frame interval, is not subtracted, since it delivers without that delay; the table has both.";
 
 fn megabytes(bytes: Option<u64>) -> f64 {
     bytes.map_or(f64::NAN, |bytes| bytes as f64 / 1e6)

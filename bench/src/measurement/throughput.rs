@@ -52,18 +52,12 @@ fn run(bench: &Bench) -> Result<Report> {
         };
         move || Ok(case.run()?.rate())
     };
-    let analyzer = |model: &'static str, in_flight: usize| {
+    let analyzer = |options: &'static [&str], in_flight: usize| {
         let (peers, address) = (&peers, place.address());
-        move || peers.perf_analyzer(&address, model, in_flight, bench.seconds)
+        move || peers.perf_analyzer(&address, options, in_flight, bench.seconds)
     };
     let python = |transport: PythonTransport| {
-        let arguments = [
-            format!("--server={}", place.address()),
-            format!("--model={NOTHING}"),
-            format!("--transport={}", transport.name()),
-            format!("--in-flight={NOTHING_IN_FLIGHT}"),
-            format!("--seconds={}", bench.seconds),
-        ];
+        let arguments = python_arguments(bench, &place.address(), transport);
         let peers = &peers;
         move || Ok(peers.python("loop.py", &arguments)?.rate)
     };
@@ -73,10 +67,13 @@ fn run(bench: &Bench) -> Result<Report> {
         quantity: "inferences a second",
         contenders: vec![
             (POSE_REMOTE, Box::new(pose(POSE_REMOTE, &remote))),
-            (POSE_ANALYZER, Box::new(analyzer(POSE, POSE_IN_FLIGHT))),
+            (
+                POSE_ANALYZER,
+                Box::new(analyzer(&["-m", POSE, "--shape", "images:1,3,480,640"], POSE_IN_FLIGHT)),
+            ),
             (POSE_LOCAL, Box::new(pose(POSE_LOCAL, &local))),
             (REMOTE, Box::new(nothing(REMOTE, &remote))),
-            (ANALYZER, Box::new(analyzer(NOTHING, NOTHING_IN_FLIGHT))),
+            (ANALYZER, Box::new(analyzer(&["-m", NOTHING], NOTHING_IN_FLIGHT))),
             (WIRE, Box::new(python(PythonTransport::Wire))),
             (SHARED, Box::new(python(PythonTransport::SharedMemory))),
             (LOCAL, Box::new(nothing(LOCAL, &local))),
@@ -102,6 +99,16 @@ fn line(at: &str, model: &str, in_flight: usize, format: &str) -> String {
         "videotestsrc pattern=ball num-buffers=1 ! video/x-raw,format={format},width=640,height=480,framerate=10/1 \
          ! imagefreeze name=in ! tritoninfer name=element {at} model={model} max-in-flight={in_flight} ! fakesink name=out"
     )
+}
+
+fn python_arguments(bench: &Bench, address: &str, transport: PythonTransport) -> [String; 5] {
+    [
+        format!("--server={address}"),
+        format!("--model={NOTHING}"),
+        format!("--transport={}", transport.name()),
+        format!("--in-flight={NOTHING_IN_FLIGHT}"),
+        format!("--seconds={}", bench.seconds),
+    ]
 }
 
 fn gates(values: &Values) -> Vec<Gate> {
