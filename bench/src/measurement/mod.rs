@@ -303,6 +303,18 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_measurement() {
+        let readme = include_str!("../../README.md");
+        for measurement in ALL {
+            assert!(
+                readme.contains(&format!("| `{}` |", measurement.name)),
+                "{}",
+                measurement.name
+            );
+        }
+    }
+
+    #[test]
     fn a_measurement_is_found_by_its_name() {
         assert_eq!(named(&[]).expect("all").len(), ALL.len());
         let one = named(&["slow".to_owned()]).expect("there is one");
