@@ -61,3 +61,12 @@ build_release() {
         fail "build" "cargo could not build the workspace, see above" \
             "if crates could not be downloaded, check the network and run this again; else it is a defect of this checkout"
 }
+
+# build_bench: the program of bench/, and the backend that its Triton uses. Sets bench, the program's path.
+build_bench() {
+    say "build: the bench and the Triton backend (release); some minutes the first time on two cores"
+    cargo build --release --locked -p shopfloor-bench -p onnxruntime-backend --manifest-path "$root/Cargo.toml" ||
+        fail "build" "cargo could not build the bench, see above" \
+            "if crates could not be downloaded, check the network and run this again; else it is a defect of this checkout"
+    bench="$CARGO_TARGET_DIR/release/shopfloor-bench"
+}

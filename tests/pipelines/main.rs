@@ -3,6 +3,7 @@
 //! The elements are linked in, so that tests can read people from the frames; `gst-launch-1.0` lines use the built plugin.
 
 mod bad_input;
+mod bench;
 mod card;
 mod decoupled;
 mod distance;

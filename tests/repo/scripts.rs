@@ -31,6 +31,8 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["--help"], 0, "activity.jsonl");
     check("scripts/demo", &["-h"], 0, "--window");
     check("scripts/demo", &["-h"], 0, "utilisation.html");
+    check("scripts/bench", &["--help"], 0, "bench/results");
+    check("scripts/soak", &["--help"], 0, "bench/results/soak.md");
     check("scripts/fuzz", &["--help"], 0, "fuzz/corpus");
     check("scripts/make-echarts", &["--help"], 0, "cli/assets/echarts");
     check("scripts/test", &["--help"], 0, "clippy");
@@ -53,6 +55,8 @@ fn an_unknown_option_is_refused() {
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/make-echarts", &["--chekc"], 2, "unknown option: --chekc");
+    check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
+    check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
     check("scripts/setup-triton", &["--fast"], 2, "unknown option: --fast");
     check("scripts/install-test", &["--fast"], 2, "unknown option: --fast");
@@ -97,6 +101,7 @@ fn every_shell_can_source_env_from_anywhere() {
 #[test]
 fn scripts_are_plain_sh_and_executable() {
     for script in [
+        "bench",
         "check-installed",
         "debian13",
         "demo",
@@ -106,6 +111,7 @@ fn scripts_are_plain_sh_and_executable() {
         "package",
         "setup",
         "setup-triton",
+        "soak",
         "test",
     ] {
         check_sh(&format!("scripts/{script}"));

@@ -1,0 +1,144 @@
+//! `shopfloor-bench`: measures whole pipelines beside their peers, and kills, hangs and restarts servers under them.
+//!
+//! `scripts/bench` and `scripts/soak` build and run it; `bench/README.md` says how to read what it writes.
+#![forbid(unsafe_code)]
+
+mod case;
+mod line;
+mod load;
+mod machine;
+mod measurement;
+mod onnx;
+mod peers;
+mod process;
+mod report;
+mod repository;
+mod server;
+mod soak;
+mod statistics;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::machine::Machine;
+use crate::measurement::Bench;
+
+#[derive(Parser)]
+#[command(about, version)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run measurements and write their results
+    Run(Run),
+    /// List the measurements
+    List {
+        /// Only those that need perf_analyzer and Python
+        #[arg(long)]
+        peers: bool,
+    },
+    /// Kill, hang and restart a server under a file and a camera
+    Soak(soak::Options),
+    /// Run one case, read from standard input as JSON
+    #[command(hide = true)]
+    Case,
+    /// Serve a model that takes a fixed time
+    #[command(hide = true)]
+    SlowServer { milliseconds: u64, instances: usize },
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Their names; all without
+    names: Vec<String>,
+    /// Measured time of each case in seconds
+    #[arg(long, default_value_t = 20.0)]
+    seconds: f64,
+    /// How often each case is run, in turn with the others
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Folder for the results [default: bench/results]
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Folder with the results of an earlier run, for a column in the table of gates [default: bench/results/before]
+    #[arg(long)]
+    before: Option<PathBuf>,
+}
+
+fn main() -> Result<ExitCode> {
+    match Options::parse().command {
+        Command::Run(run) => measure(&run),
+        Command::List { peers } => {
+            let listed = measurement::ALL
+                .iter()
+                .filter(|measurement| measurement.peers || !peers);
+            listed.for_each(|measurement| println!("{:<12} {}", measurement.name, measurement.about));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Soak(options) => soak::run(&options, &root()?),
+        Command::Case => {
+            let case: case::Case = serde_json::from_reader(std::io::stdin())?;
+            println!("{}", serde_json::to_string(&case.play()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::SlowServer {
+            milliseconds,
+            instances,
+        } => {
+            server::serve_slowly(Duration::from_millis(milliseconds), instances)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs measurements one after the other; a failure of one does not stop the others.
+fn measure(options: &Run) -> Result<ExitCode> {
+    gst::init()?;
+    let root = root()?;
+    let measurements = measurement::named(&options.names)?;
+    let output = options.output.clone().unwrap_or_else(|| root.join("bench/results"));
+    let before = options
+        .before
+        .clone()
+        .unwrap_or_else(|| root.join("bench/results/before"));
+    let before = (before != output).then_some(before);
+    let bench = Bench::prepare(&root, options.seconds, options.rounds)?;
+    let mut met = true;
+    for measurement in measurements {
+        let machine = Machine::read(&root)?;
+        println!("== {}: {}", measurement.name, measurement.about);
+        let command = format!(
+            "scripts/bench {} --seconds {} --rounds {}",
+            measurement.name, options.seconds, options.rounds
+        );
+        match bench.run(measurement) {
+            Ok(report) => {
+                report.write(&output, &machine, &command, before.as_deref())?;
+                report.gates.iter().for_each(|gate| println!("   {gate}"));
+                met &= report.is_met();
+            }
+            Err(error) => {
+                eprintln!("   failed: {error:#}");
+                met = false;
+            }
+        }
+    }
+    println!("== results: {}", output.display());
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The checkout that this program was built in.
+fn root() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let mut folders = program.ancestors();
+    let root = folders.find(|folder| folder.join("model_repository").is_dir());
+    let root = root.context("this program is not below a checkout's folder; run scripts/bench there")?;
+    Ok(root.to_owned())
+}
