@@ -26,7 +26,7 @@ fn works(line: &str) {
 fn servers_that_hang_up_end_in_an_error() {
     let http = HttpServer::start();
     let servers = vec![format!("grpc://{}", http.address); 500].join(",");
-    let line = format!("{SOURCE} ! tritoninfer server={servers} ! fakesink");
+    let line = format!("{SOURCE} ! tritoninfer server={servers} on-error=fail ! fakesink");
     let (_, text) = gst_launch_traced(&line, &[]);
     assert_eq!(problems(&text), [""; 0], "{text}");
     let errors = text.lines().filter(|line| line.starts_with("ERROR: from element"));

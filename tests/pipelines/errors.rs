@@ -128,7 +128,8 @@ impl Broken {
 
 fn servers(http: &HttpServer) -> Vec<Case> {
     let case = |id, server: &str, facts: &[&str]| {
-        let line = format!("tritoninfer server={server}");
+        // By default a server that is away is waited for.
+        let line = format!("tritoninfer on-error=fail server={server}");
         Case::error(id, &line, &[facts, &[server]].concat())
     };
     vec![
@@ -242,6 +243,35 @@ fn stations(broken: &Broken) -> Vec<Case> {
 }
 
 const SERVER_LOST: &str = "server-lost";
+const SERVER_HELD: &str = "server-held";
+
+/// A stream that is not live waits for its server, with one warning.
+fn server_held() -> Result<(), String> {
+    let line = format!("gst-launch-1.0 {SOURCE} ! tritoninfer server=grpc://127.0.0.1:1 ! fakesink 2>&1");
+    let mut command = launch::shell(&format!("timeout 120 {line}"));
+    let mut program = Program(command.stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(program.0.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut text = Vec::new();
+    for line in lines {
+        let warned = line.starts_with(Severity::Warning.prefix());
+        text.push(line);
+        if warned {
+            break;
+        }
+    }
+    let text = text.join("\n");
+    let facts = ["The stream waits", "127.0.0.1:1"].map(str::to_owned);
+    let mut wrong = wrong_message(&text, Severity::Warning, &facts);
+    if program.0.try_wait().unwrap().is_some() {
+        wrong.push("the stream ends".to_owned());
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{SERVER_HELD}: {}\n{text}", wrong.join(", ")))
+}
 
 /// Kills the server of a playing line: one warning, and the stream plays on to its end.
 fn server_lost() -> Result<(), String> {
@@ -306,8 +336,13 @@ fn messages_have_the_facts_and_a_row_in_the_table() {
     .collect();
     let mut failures: Vec<_> = cases.iter().filter_map(|case| case.check().err()).collect();
     failures.extend(server_lost().err());
+    failures.extend(server_held().err());
 
-    let tested: BTreeSet<_> = cases.iter().map(|case| case.id).chain([SERVER_LOST]).collect();
+    let tested: BTreeSet<_> = cases
+        .iter()
+        .map(|case| case.id)
+        .chain([SERVER_LOST, SERVER_HELD])
+        .collect();
     let tested: BTreeSet<_> = tested.into_iter().map(str::to_owned).collect();
     let listed = listed();
     failures.extend(
