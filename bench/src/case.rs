@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::allocations;
 use crate::line::{self, Latency, Line, Record};
 use crate::load::Load;
 use crate::process::{MachineTime, Usage};
@@ -74,6 +75,8 @@ pub struct Outcome {
     pub machine_busy: f64,
     /// Resident memory in bytes, every half second.
     pub memory: Vec<u64>,
+    /// Allocations of Rust code that are as large as a frame, see [`allocations::LARGE`].
+    pub large_allocations: u64,
     /// Threads at the end.
     pub threads: u64,
     /// Seconds that stopping all lines took.
@@ -87,6 +90,11 @@ impl Outcome {
     /// Frames of all lines that were inferred.
     pub fn inferred(&self) -> f64 {
         self.lines.iter().map(|line| line.inferred as f64).sum()
+    }
+
+    /// Frames of all lines that left their elements.
+    pub fn left(&self) -> f64 {
+        self.lines.iter().map(|line| line.left as f64).sum()
     }
 
     /// Frames of all lines that left their sources.
@@ -156,6 +164,7 @@ impl Case {
     fn measure(&self, lines: &[Line]) -> Result<Outcome> {
         let began = Instant::now();
         let (usage, machine) = (Usage::own()?, MachineTime::now()?);
+        let large = allocations::large();
         let before: Vec<_> = lines.iter().map(counts).collect();
         let mut outcome = Outcome::default();
         let mut ended = vec![false; lines.len()];
@@ -181,6 +190,7 @@ impl Case {
         outcome.seconds = began.elapsed().as_secs_f64();
         outcome.cpu = now.cpu - usage.cpu;
         outcome.machine_busy = MachineTime::now()?.busy_since(&machine);
+        outcome.large_allocations = allocations::large() - large;
         outcome.threads = now.threads;
         let lines = lines.iter().zip(before);
         outcome.lines = lines.map(|(line, before)| line_outcome(line, before)).collect();

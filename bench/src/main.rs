@@ -1,8 +1,9 @@
 //! `shopfloor-bench`: measures whole pipelines beside their peers, and kills, hangs and restarts servers under them.
 //!
 //! `scripts/bench` and `scripts/soak` build and run it; `bench/README.md` says how to read what it writes.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod allocations;
 mod case;
 mod line;
 mod load;

@@ -45,8 +45,7 @@ fn run(bench: &Bench) -> Result<Report> {
         let case = case(name, &video, elements, frames);
         move || {
             let outcome = case.run()?;
-            let left: u64 = outcome.lines.iter().map(|line| line.left).sum();
-            Ok(outcome.cpu * 1e3 / left as f64)
+            Ok(outcome.cpu * 1e3 / outcome.left())
         }
     };
     let python = |mode: &str, transport: PythonTransport| {

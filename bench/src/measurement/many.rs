@@ -73,11 +73,11 @@ fn gates(outcomes: &[Vec<Outcome>]) -> Vec<Gate> {
         |with: &[Outcome], without: &[Outcome]| median_of(with, cpu_a_frame) - median_of(without, cpu_a_frame);
     vec![
         Gate::new(
-            "inferred of what 64 cameras offer, or the busy share of both processors if that is more",
+            "inferred of what 64 cameras offer, or the process's share of all processors if that is more",
             Limit::AtLeast(0.95),
             Unit::Share,
             median_of(many, |outcome| {
-                (outcome.inferred() / outcome.offered()).max(outcome.machine_busy)
+                (outcome.inferred() / outcome.offered()).max(processors_share(outcome))
             }),
         ),
         Gate::new(
@@ -93,6 +93,12 @@ fn gates(outcomes: &[Vec<Outcome>]) -> Vec<Gate> {
             element(many, identities) / element(one, identity),
         ),
     ]
+}
+
+/// The share of all processors that the process used, 0..1.
+fn processors_share(outcome: &Outcome) -> f64 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    outcome.cpu / outcome.seconds / processors as f64
 }
 
 /// CPU time of the process for each offered frame, in seconds.

@@ -181,7 +181,7 @@ fn median_of<T>(outcomes: &[T], value: impl Fn(&T) -> f64) -> f64 {
 type Quantity = (&'static str, fn(&Outcome) -> f64);
 
 /// What is kept of every round.
-const QUANTITIES: [Quantity; 12] = [
+const QUANTITIES: [Quantity; 13] = [
     ("inferences a second", Outcome::rate),
     ("frames offered a second", |outcome| outcome.offered() / outcome.seconds),
     ("age p50 ms", |outcome| percentile(outcome, 0.5)),
@@ -197,6 +197,7 @@ const QUANTITIES: [Quantity; 12] = [
     ("memory at the end MB", |outcome| {
         megabytes(outcome.memory.last().copied())
     }),
+    ("allocations as large as a frame, each frame", large_allocations),
     ("threads", |outcome| outcome.threads as f64),
     ("stop s", |outcome| outcome.stop),
     ("end of the process s", |outcome| outcome.exit),
@@ -219,6 +220,11 @@ fn reported(outcome: &Outcome, which: fn(Latency) -> f64) -> f64 {
 /// Why ages are compared as they are.
 const AGES: &str = "Age is clock − running time of an inferred frame at `tritoninfer`'s source pad. The latency that `videotestsrc` \
                     reports, one frame interval, is not subtracted, since it delivers without that delay; the table has both.";
+
+/// Allocations of Rust code as large as a frame, for each frame that left an element.
+fn large_allocations(outcome: &Outcome) -> f64 {
+    outcome.large_allocations as f64 / outcome.left()
+}
 
 fn megabytes(bytes: Option<u64>) -> f64 {
     bytes.map_or(f64::NAN, |bytes| bytes as f64 / 1e6)

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Bench, Measurement, Runs, growth, median_of, readable};
+use super::{Bench, Measurement, Runs, growth, large_allocations, median_of, readable};
+use crate::allocations::LARGE;
 use crate::case::{Case, End, Outcome};
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::repository::NOTHING;
@@ -10,7 +11,7 @@ use crate::server::{Place, TritonServer};
 
 pub const MEASUREMENT: Measurement = Measurement {
     name: "steady",
-    title: "Memory over 100,000 frames",
+    title: "Memory and allocations over 100,000 frames",
     about: "memory over 100,000 frames of a model that does nothing, in process and by gRPC (two minutes and more)",
     peers: false,
     run,
@@ -45,6 +46,11 @@ fn run(bench: &Bench) -> Result<Report> {
         .map(|case| Ok(vec![case.run()?]))
         .collect::<Result<Vec<_>>>()?;
     let gate = |what, rounds: &[Outcome]| Gate::new(what, Limit::AtMost(1.02), Unit::Ratio, median_of(rounds, growth));
+    // A rare one, as when a pool grows, is not one a frame.
+    let large = |what, rounds: &[Outcome]| {
+        let allocations = median_of(rounds, large_allocations);
+        Gate::new(what, Limit::AtMost(0.01), Unit::Ratio, allocations)
+    };
     let gates = vec![
         gate(
             "in process: memory at the end, of that after 60 s (or half time)",
@@ -54,9 +60,12 @@ fn run(bench: &Bench) -> Result<Report> {
             "gRPC: memory at the end, of that after 60 s (or half time)",
             &outcomes[1],
         ),
+        large("in process: allocations as large as a frame, each frame", &outcomes[0]),
+        large("gRPC: allocations as large as a frame, each frame", &outcomes[1]),
     ];
     let method = format!(
-        "{} with a model that does nothing, {FRAMES} frames as fast as it goes, once.",
+        "{} with a model that does nothing, {FRAMES} frames as fast as it goes, once. Allocations of {LARGE} bytes and more by Rust code \
+         are counted while the frames pass.",
         readable(&line(""))
     );
     let runs = Runs {
