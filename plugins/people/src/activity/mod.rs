@@ -135,7 +135,7 @@ impl ActivityTracker {
         until_now.sort_by_key(|event| event.time);
         events.extend(until_now);
         events.extend(stations.iter_mut().filter_map(|state| {
-            if is_known(&state.station, labels) && frame.is_evidence_for(&state.station) {
+            if is_known(&state.station, labels) && state.is_shown_by(&frame) {
                 state.observe(&frame)
             } else {
                 state.miss(time)

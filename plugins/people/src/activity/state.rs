@@ -39,15 +39,16 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether this frame shows what the station's worker does, see [the module](super).
-    pub fn is_evidence_for(&self, station: &Station) -> bool {
+    /// Whether this frame shows what the worker does at a station in `area`, see [the module](super).
+    fn is_evidence_for(&self, station: &Station, area: Area) -> bool {
         if self.scene.inference != Inference::Done {
             return false;
         }
         self.all_classified
             || station.vest.is_none()
             || self.counting(station).any(|worker| {
-                self.scene.is_classified(worker) || (is_identified(worker) && self.has_hand_inside(worker, station))
+                self.scene.is_classified(worker)
+                    || (is_identified(worker) && self.has_hand_inside(worker, station, area))
             })
     }
 
@@ -153,6 +154,11 @@ impl StationState {
             None => self.enter(Activity::Unknown, time),
             Some(_) => None,
         }
+    }
+
+    /// Whether a frame shows what the station's worker does.
+    pub fn is_shown_by(&self, frame: &Frame) -> bool {
+        frame.is_evidence_for(&self.station, self.area)
     }
 
     /// Handles a frame with evidence, after `advance` to its time.
