@@ -72,7 +72,7 @@ fn states_and_people_last_from_one_inferred_frame_to_the_next() {
             ..ActivityOptions::default()
         };
         let dense = run(&truth, FRAME, &options, |_| true);
-        let inferred = |n: usize| n % every == 0 && has_response(n / every);
+        let inferred = |n: usize| n.is_multiple_of(every) && has_response(n / every);
         let sparse = run(&truth, period, &options, inferred);
         // States may lag by an inferred frame and a missing one, and by the time for which they are held.
         let lag = 2 * every + (options.hold_time.as_millis() / FRAME.as_millis()) as usize;
