@@ -141,7 +141,7 @@ fn tracking_works_at_any_frame_rate() {
 
 #[test]
 fn tracks_last_at_any_inference_period() {
-    for every in [1, 3, 12, 30, 60, 100] {
+    for every in [1_u32, 3, 12, 30, 60, 100] {
         let mut scenario = Scenario::new(options());
         for frame in 0_u32..=every * 6 {
             // one walks half a height in ten seconds, one stands
