@@ -4,8 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::server::listening;
 
 /// A port of the loopback interface whose queue of connections is full, so that the kernel drops all attempts to connect.
 pub struct BlackHole {
@@ -25,12 +27,14 @@ impl BlackHole {
     /// # Errors
     /// If there is no free port.
     pub fn open() -> io::Result<Self> {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    pub(crate) fn at(address: SocketAddr) -> io::Result<Self> {
         let reactor = Builder::new_current_thread().enable_io().build()?;
         let listener = {
             let _entered = reactor.enter();
-            let socket = TcpSocket::new_v4()?;
-            socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-            socket.listen(1)?
+            listening(address, 1)?
         };
         let address = listener.local_addr()?;
         let connections = std::iter::from_fn(|| TcpStream::connect_timeout(&address, Self::DROPPED).ok());

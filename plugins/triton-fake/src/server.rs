@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_stream::StreamExt;
 use tonic::transport::server::TcpIncoming;
 
+use crate::black_hole::BlackHole;
 use crate::connection::Connection;
 use crate::counts::{Counter, Counts};
 use crate::hold::Hold;
@@ -29,6 +30,7 @@ pub struct Server {
     running: Option<Running>,
     /// Dropped to thaw the thread.
     frozen: Mutex<Option<mpsc::Sender<()>>>,
+    hole: Option<BlackHole>,
 }
 
 /// The thread that serves.
@@ -51,6 +53,7 @@ impl Server {
             state: Arc::new(State::new(models)),
             running: None,
             frozen: Mutex::default(),
+            hole: None,
         };
         server.restart()?;
         Ok(server)
@@ -70,16 +73,27 @@ impl Server {
         }
     }
 
+    /// Stops, and has all attempts to connect dropped until [`Self::restart`]: a host that is switched off.
+    ///
+    /// # Errors
+    /// If the address is in use.
+    pub fn become_black_hole(&mut self) -> io::Result<()> {
+        self.stop();
+        self.hole = Some(BlackHole::at(self.address)?);
+        Ok(())
+    }
+
     /// Serves again after [`Self::stop`].
     ///
     /// # Errors
     /// If there is no thread.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
+        self.hole = None;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _reactor = runtime.enter();
-            bound(self.address)?.listen(64)?
+            listening(self.address, 64)?
         };
         let (end, ended) = oneshot::channel();
         let handle = runtime.handle().clone();
@@ -121,9 +135,9 @@ impl Server {
         self.state.faults().stopping = stopping;
     }
 
-    /// Refuses the registration of shared memory, as Triton from 2.68 on without `--allow-client-shm=true`.
-    pub fn refuse_shared_memory(&self) {
-        self.state.faults().refuses_shared_memory = true;
+    /// Sets whether clients may use shared memory, true by default. `false` is the default of Triton 2.68 and later.
+    pub fn allow_client_shared_memory(&self, allow: bool) {
+        self.state.faults().refuses_shared_memory = !allow;
     }
 
     /// Holds the responses to ServerReady until [`Hold::release`]; other calls are answered.
@@ -179,6 +193,20 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
+}
+
+/// Listens at the address. A program that another test starts holds the former listener for a moment, between its fork and
+/// its exec, so this tries again while the address is in use.
+pub(crate) fn listening(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
+    const TRIES: u32 = 500;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 1..TRIES {
+        match bound(address)?.listen(queue) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(PAUSE),
+            listener => return listener,
+        }
+    }
+    bound(address)?.listen(queue)
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {

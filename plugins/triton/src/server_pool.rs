@@ -44,14 +44,15 @@ impl ServerPool {
         }))
     }
 
-    /// The server at `endpoint`; starts it or connects to it if it is not open. An in-process server does not log.
+    /// The server at `endpoint`; starts it if it is an in-process server that is not open, without its log. A remote server is
+    /// not waited for: the first call connects.
     ///
     /// Waits while an earlier server of the same endpoint is being closed, so it must not be called in a callback.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if no remote server responds within a few seconds; a later attempt may succeed. For an
-    /// in-process server, [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`],
-    /// [`Error::LibraryTooOld`] or [`Error::ServerStart`].
+    /// For an in-process server, [`Error::RepositoryMissing`], [`Error::RepositoryEmpty`], [`Error::LibraryNotFound`],
+    /// [`Error::LibraryTooOld`] or [`Error::ServerStart`]. For a remote one, [`Error::Unreachable`] if the system has no
+    /// thread for it.
     pub fn open(&self, endpoint: &Endpoint) -> Result<Arc<Server>, Error> {
         self.open_logging(endpoint, Log::OFF)
     }

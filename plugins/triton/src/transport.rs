@@ -47,8 +47,8 @@ pub trait Transport: Send + Sync {
     /// The shared memory extension, if the transport supports it.
     fn shared_memory(&self) -> Option<&dyn SharedMemory>;
 
-    /// Closes the connection. On return, the callbacks of all requests have been invoked. Must not be called in a
-    /// callback.
+    /// Closes the connection, without waiting for a remote server. On return, the callbacks of all requests have been
+    /// invoked. Must not be called in a callback.
     fn close(self: Box<Self>);
 }
 

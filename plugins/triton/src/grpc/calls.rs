@@ -103,7 +103,7 @@ impl InFlight {
         let (mut client, sent) = (link.client.clone(), Instant::now());
         let mut response = pin!(client.model_infer(self.message.clone())); // the tensors are shared
         let mut lost = pin!(link.lost());
-        let mut next_probe = self.probe_interval.map(|interval| sent + interval);
+        let mut next_probe = self.probe_interval.and_then(|interval| sent.checked_add(interval));
         loop {
             let deadline = self.deadline.filter(|_| self.callback.is_some());
             tokio::select! {
@@ -117,7 +117,7 @@ impl InFlight {
                 () = until(next_probe) => {
                     let interval = self.probe_interval.unwrap_or_default();
                     prober::suspect(servers, link, sent, interval);
-                    next_probe = Some(Instant::now() + interval.max(CALL_PROBE));
+                    next_probe = Instant::now().checked_add(interval.max(CALL_PROBE));
                 }
             }
         }

@@ -24,8 +24,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The response to ServerReady.
 pub(super) enum Reply {
     Ready,
-    /// The server responds, and says that it is not ready.
-    NotReady,
+    /// The server responds, and says that it is not ready, or refuses to say.
+    NotReady(String),
     /// The server responds, and says that it is stopping.
     Leaving(String),
 }
@@ -37,9 +37,9 @@ pub(super) enum Reply {
 pub(super) async fn server_ready(mut client: ServerClient, limit: Duration) -> Result<Reply, Option<String>> {
     match timeout(limit, client.server_ready(ServerReadyRequest {})).await {
         Ok(Ok(response)) if response.get_ref().ready => Ok(Reply::Ready),
-        Ok(Ok(_)) => Ok(Reply::NotReady),
+        Ok(Ok(_)) => Ok(Reply::NotReady("not ready".into())),
         Ok(Err(status)) if is_leaving(&status) => Ok(Reply::Leaving(reason(&status))),
-        Ok(Err(status)) if is_from_server(&status) => Ok(Reply::NotReady),
+        Ok(Err(status)) if is_from_server(&status) => Ok(Reply::NotReady(reason(&status))),
         Ok(Err(status)) => Err(Some(reason(&status))),
         Err(_elapsed) => Err(None),
     }
@@ -50,10 +50,7 @@ impl Reply {
     pub(super) fn away(self) -> Option<Away> {
         match self {
             Self::Ready => None,
-            Self::NotReady => Some(Away {
-                reason: "not ready".into(),
-                responds: true,
-            }),
+            Self::NotReady(reason) => Some(Away { reason, responds: true }),
             Self::Leaving(reason) => Some(Away {
                 reason,
                 responds: false,

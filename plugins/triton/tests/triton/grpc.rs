@@ -307,7 +307,7 @@ fn shared_memory_is_registered_listed_and_unregistered() {
     server.unregister_shared_memory("a").unwrap();
     server.unregister_shared_memory("unknown").unwrap();
     assert_eq!(server.shared_memory_regions().unwrap(), [region("b")]);
-    fake.refuse_shared_memory();
+    fake.allow_client_shared_memory(false);
     for refused in [
         server.register_shared_memory(&region("c")),
         server.unregister_shared_memory("b"),
