@@ -3,6 +3,7 @@
 mod activityzone;
 mod common;
 mod inspect;
+mod outages;
 mod overlay;
 mod pool;
 mod poseparse;

@@ -220,14 +220,25 @@ impl Rereading {
                     before: old_contract.to_string(),
                     now: contract.to_string(),
                 };
-                dispatcher.end(&old, error);
+                unusable(&dispatcher, &old, error);
                 true
             }
-            Err(error) => !matches!(
-                error.failure_kind(),
-                FailureKind::ServerAway | FailureKind::ModelAway | FailureKind::Late
-            ),
+            Err(error) => {
+                use FailureKind::{Late, ModelAway, ServerAway};
+                let later = matches!(error.failure_kind(), ServerAway | ModelAway | Late);
+                if !later {
+                    unusable(&dispatcher, &old, error);
+                }
+                !later
+            }
         }
+    }
+}
+
+/// The model is not what the stream needs any more.
+fn unusable(dispatcher: &Arc<Dispatcher>, old: &OpenModel, error: Error) {
+    if dispatcher.policy() != OnFailure::PassAlways {
+        dispatcher.end(old, error);
     }
 }
 
