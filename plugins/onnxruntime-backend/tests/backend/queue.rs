@@ -1,4 +1,4 @@
-//! The queue policy of the project's models in a separate server: requests whose timeout ends in the queue are not run.
+//! The queue policy of movenet_multipose in a separate server: requests whose timeout ends in the queue are not run.
 
 use std::thread;
 
