@@ -140,9 +140,11 @@ async def infer(options, frames):
         nonlocal people
         model = {"ensemble": Ensemble, "decoupled": Decoupled}[options.mode]()
         await model.open(client, options.transport, number)
-        while (frame := video.read()) is not None:
-            people += len(await model.people(frame))
-        await model.close()
+        try:
+            while (frame := video.read()) is not None:
+                people += len(await model.people(frame))
+        finally:
+            await model.close()
 
     await asyncio.gather(*(worker(number) for number in range(options.in_flight)))
     await client.close()

@@ -31,12 +31,14 @@ async def main(options):
     async def worker(number, end):
         nonlocal done
         slot = await slots.make(client, options.transport, "frame", SHAPE, "UINT8", number)
-        while time.monotonic() < end:
-            slot.array[...] = frame
-            result = await client.infer(options.model, [slot.filled()])
-            int(result.as_numpy("count")[0])
-            done += 1
-        await slot.close(client)
+        try:
+            while time.monotonic() < end:
+                slot.array[...] = frame
+                result = await client.infer(options.model, [slot.filled()])
+                int(result.as_numpy("count")[0])
+                done += 1
+        finally:
+            await slot.close(client)
 
     async def measure(seconds):
         nonlocal done

@@ -1,10 +1,11 @@
 """Where a request's input is written: an array of the client's, or a slot of shared memory that the server reads."""
 
+import asyncio
 import os
 
 import numpy as np
 import tritonclient.grpc.aio as grpcclient
-from tritonclient.utils import shared_memory
+from tritonclient.utils import InferenceServerException, shared_memory
 
 
 class Slot:
@@ -41,9 +42,13 @@ class SharedSlot(Slot):
         return self.input
 
     async def close(self, client):
-        await client.unregister_system_shared_memory(self.region)
         self.array = None
         shared_memory.destroy_shared_memory_region(self.handle)
+        for _ in range(50):
+            try:
+                return await client.unregister_system_shared_memory(self.region)
+            except InferenceServerException:  # the server says "in use" for a moment after its response
+                await asyncio.sleep(0.02)
 
 
 async def make(client, transport, name, shape, datatype, number):

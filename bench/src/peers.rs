@@ -24,6 +24,9 @@ pub struct PythonOutcome {
     pub rate: f64,
     /// CPU time of the process for each frame, in seconds.
     pub cpu: f64,
+    /// People found on all frames, by the script that looks for them.
+    #[serde(default)]
+    pub people: u64,
 }
 
 /// How a client in Python sends its input.

@@ -117,3 +117,25 @@ fn the_changelog_and_licences_are_there() {
         );
     }
 }
+
+#[test]
+fn results_name_their_commit_and_their_machine() {
+    let results = shopfloor_tests::root().join("bench/results");
+    let mut folders = vec![results];
+    let mut pages = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                pages += 1;
+                let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
+                for fact in ["commit", "triton", "linux"] {
+                    assert!(text.contains(fact), "{} does not name the {fact}", path.display());
+                }
+            }
+        }
+    }
+    assert!(pages > 0, "there are no results");
+}
