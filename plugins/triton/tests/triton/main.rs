@@ -9,3 +9,5 @@ mod grpc_failures;
 mod grpc_release;
 mod in_process;
 mod real_server;
+mod shared_memory;
+mod shared_memory_processes;
