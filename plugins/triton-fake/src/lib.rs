@@ -30,12 +30,14 @@ mod inference;
 mod model;
 mod server;
 mod service;
+mod shared_memory;
 
 pub use black_hole::BlackHole;
 pub use counts::Counts;
 pub use hold::Hold;
 pub use model::{Call, Model, Tensor};
 pub use server::Server;
+pub use shared_memory::Slot;
 pub use tonic::Code;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

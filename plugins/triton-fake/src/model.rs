@@ -12,6 +12,7 @@ use crate::hold::Hold;
 use crate::inference::model_input::Format;
 use crate::inference::model_metadata_response::TensorMetadata;
 use crate::inference::{ModelConfig, ModelInput, ModelMetadataResponse, ModelParameter, ModelTransactionPolicy};
+use crate::shared_memory::Slot;
 
 type Script = dyn Fn(Call) + Send + Sync;
 
@@ -161,6 +162,8 @@ pub struct Call {
     pub version: String,
     /// The inputs, in the order of the request.
     pub inputs: Vec<Tensor>,
+    /// The slots of shared memory that the request refers to: those of inputs, then those of outputs.
+    pub slots: Vec<Slot>,
     /// The parameter `priority` of the request, if it is an `int64`.
     pub priority: Option<i64>,
     /// The parameter `timeout` of the request, in microseconds, if it is an `int64`.

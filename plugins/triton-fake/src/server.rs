@@ -83,13 +83,14 @@ impl Server {
         Ok(())
     }
 
-    /// Serves again after [`Self::stop`].
+    /// Serves again after [`Self::stop`], without the regions that were registered before.
     ///
     /// # Errors
     /// If there is no thread.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
         self.hole = None;
+        lock(&self.state.regions).clear();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _reactor = runtime.enter();
@@ -168,6 +169,13 @@ impl Server {
     /// Unloads a model.
     pub fn unload(&self, model: &str) {
         self.state.unload(model);
+    }
+
+    /// The names of the registered regions of shared memory, sorted.
+    pub fn shared_memory_regions(&self) -> Vec<String> {
+        let mut names: Vec<_> = lock(&self.state.regions).status("").into_keys().collect();
+        names.sort();
+        names
     }
 
     /// The counts so far.

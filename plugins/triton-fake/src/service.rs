@@ -1,7 +1,6 @@
 //! The protocol's calls, answered by the scripts of the models.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use crate::faults::Faults;
 use crate::inference::grpc_inference_service_server::GrpcInferenceService;
 use crate::inference::infer_parameter::ParameterChoice;
 use crate::inference::model_infer_response::InferOutputTensor;
-use crate::inference::system_shared_memory_status_response::RegionStatus;
 use crate::inference::{
     ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
     ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatistics, ModelStatisticsRequest,
@@ -23,6 +21,7 @@ use crate::inference::{
 };
 use crate::lock;
 use crate::model::{Answer, Call, Model, Tensor};
+use crate::shared_memory::{Regions, Slot};
 
 /// The state of a server, kept while it is stopped.
 pub(crate) struct State {
@@ -31,8 +30,8 @@ pub(crate) struct State {
     pub(crate) counter: Arc<Counter>,
     /// Inference requests by model.
     requests: Mutex<BTreeMap<String, u64>>,
-    /// Registered shared memory; nothing is mapped.
-    regions: Mutex<BTreeMap<String, RegionStatus>>,
+    /// Registered shared memory.
+    pub(crate) regions: Mutex<Regions>,
 }
 
 impl State {
@@ -166,9 +165,7 @@ impl GrpcInferenceService for Service {
     ) -> Result<Response<SystemSharedMemoryStatusResponse>, Status> {
         let selected = request.into_inner().name;
         self.0.pass().await;
-        let mut regions = lock(&self.0.regions).clone();
-        regions.retain(|name, _| selected.is_empty() || *name == selected);
-        let regions = regions.into_iter().collect();
+        let regions = lock(&self.0.regions).status(&selected);
         Ok(Response::new(SystemSharedMemoryStatusResponse { regions }))
     }
 
@@ -176,28 +173,11 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<SystemSharedMemoryRegisterRequest>,
     ) -> Result<Response<SystemSharedMemoryRegisterResponse>, Status> {
-        let SystemSharedMemoryRegisterRequest {
-            name,
-            key,
-            offset,
-            byte_size,
-        } = request.into_inner();
+        let region = request.into_inner();
         self.0.pass().await;
         self.0.faults().check_shared_memory()?;
-        match lock(&self.0.regions).entry(name.clone()) {
-            Entry::Occupied(_) => Err(Status::already_exists(format!(
-                "shared memory region '{name}' already in manager"
-            ))),
-            Entry::Vacant(entry) => {
-                entry.insert(RegionStatus {
-                    name,
-                    key,
-                    offset,
-                    byte_size,
-                });
-                Ok(Response::new(SystemSharedMemoryRegisterResponse {}))
-            }
-        }
+        lock(&self.0.regions).register(region)?;
+        Ok(Response::new(SystemSharedMemoryRegisterResponse {}))
     }
 
     async fn system_shared_memory_unregister(
@@ -207,7 +187,7 @@ impl GrpcInferenceService for Service {
         let selected = request.into_inner().name;
         self.0.pass().await;
         self.0.faults().check_shared_memory()?;
-        lock(&self.0.regions).retain(|name, _| !selected.is_empty() && *name != selected);
+        lock(&self.0.regions).unregister(&selected);
         Ok(Response::new(SystemSharedMemoryUnregisterResponse {}))
     }
 
@@ -220,11 +200,13 @@ impl GrpcInferenceService for Service {
         let (answer, answered) = oneshot::channel::<Answer>();
         let mut in_flight = InFlightRequest::start(&self.0.counter);
         *lock(&self.0.requests).entry(message.model_name.clone()).or_default() += 1;
-        script(call(message, deadline, answer));
+        let slots = output_slots(&message);
+        let call = call(message, deadline, answer, &lock(&self.0.regions))?;
+        script(call);
         let outputs = answered.await;
         in_flight.answered = true;
         let outputs = outputs.map_err(|_| Status::internal("the call was dropped"))??;
-        Ok(Response::new(response(outputs)))
+        Ok(Response::new(response(outputs, &slots, &lock(&self.0.regions))?))
     }
 }
 
@@ -251,33 +233,69 @@ impl Drop for InFlightRequest {
     }
 }
 
-fn call(message: ModelInferRequest, deadline: Option<Duration>, answer: oneshot::Sender<Answer>) -> Call {
+/// Where the client wants outputs in shared memory, by the outputs' names.
+fn output_slots(message: &ModelInferRequest) -> BTreeMap<String, Slot> {
+    let outputs = message.outputs.iter();
+    let slots = outputs.filter_map(|output| Some((output.name.clone(), Slot::of(&output.parameters)?)));
+    slots.collect()
+}
+
+fn call(
+    message: ModelInferRequest,
+    deadline: Option<Duration>,
+    answer: oneshot::Sender<Answer>,
+    regions: &Regions,
+) -> Result<Call, Status> {
     let parameter = |name: &str| match message.parameters.get(name)?.parameter_choice {
         Some(ParameterChoice::Int64Param(value)) => Some(value),
         _ => None,
     };
     let (priority, timeout) = (parameter("priority"), parameter("timeout"));
-    let inputs = message.inputs.into_iter().zip(message.raw_input_contents);
-    let inputs = inputs.map(|(input, data)| Tensor::new(&input.name, &input.datatype, &input.shape, data));
-    Call {
+    let outputs = output_slots(&message);
+    let (mut inputs, mut slots) = (Vec::new(), Vec::new());
+    let mut contents = message.raw_input_contents.into_iter();
+    for input in message.inputs {
+        let slot = Slot::of(&input.parameters);
+        let data = match &slot {
+            Some(slot) => regions.read(slot)?,
+            None => contents.next().unwrap_or_default(),
+        };
+        slots.extend(slot);
+        inputs.push(Tensor::new(&input.name, &input.datatype, &input.shape, data));
+    }
+    for slot in outputs.into_values() {
+        regions.check(&slot)?;
+        slots.push(slot);
+    }
+    Ok(Call {
         version: message.model_version,
-        inputs: inputs.collect(),
+        inputs,
+        slots,
         priority,
         timeout,
         deadline,
         answer,
-    }
+    })
 }
 
-fn response(outputs: Vec<Tensor>) -> ModelInferResponse {
+/// The message with `outputs`, of which those with a slot are written there.
+fn response(
+    outputs: Vec<Tensor>,
+    slots: &BTreeMap<String, Slot>,
+    regions: &Regions,
+) -> Result<ModelInferResponse, Status> {
     let mut response = ModelInferResponse::default();
     for Tensor {
         name,
         datatype,
         shape,
-        data,
+        mut data,
     } in outputs
     {
+        if let Some(slot) = slots.get(&name) {
+            regions.write(&name, slot, &data)?;
+            data.clear();
+        }
         response.outputs.push(InferOutputTensor {
             name,
             datatype,
@@ -286,7 +304,7 @@ fn response(outputs: Vec<Tensor>) -> ModelInferResponse {
         });
         response.raw_output_contents.push(data);
     }
-    response
+    Ok(response)
 }
 
 /// The duration in the header `grpc-timeout`: up to eight digits and a unit.

@@ -19,7 +19,7 @@
 //! remote server by gRPC (`grpc://HOST:PORT`), or to a scripted server in tests. A model's metadata and configuration are
 //! its [`ModelDescription`]; its interpretation is left to the crate `inference`.
 //!
-//! Unsafe code is confined to `memory`, `grpc/sigpipe.rs` and `in_process`.
+//! Unsafe code is confined to `memory`, `shared_memory/region.rs`, `grpc/sigpipe.rs` and `in_process`.
 #![deny(unsafe_code)]
 
 mod callback;
@@ -37,6 +37,7 @@ mod request;
 pub mod scripted;
 mod server;
 mod server_pool;
+mod shared_memory;
 mod statistics;
 pub mod transport;
 
@@ -52,6 +53,7 @@ pub use model::Model;
 pub use request::{Input, OnRelease, Output, Request, Response};
 pub use server::Server;
 pub use server_pool::ServerPool;
+pub use shared_memory::{LiveTransport, Transfer};
 pub use statistics::{StatisticDuration, Statistics, SystemSharedMemoryRegion};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics};
+use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics};
 
 type Respond = Box<dyn Fn(Request, ResponseCallback) + Send + Sync>;
 
@@ -62,6 +62,10 @@ impl Transport for Scripted {
 
     fn lease(&self, len: usize) -> Lease {
         self.memory.lease(len)
+    }
+
+    fn live_transport(&self) -> LiveTransport {
+        LiveTransport::InProcess
     }
 
     fn memory_use(&self) -> MemoryUse {

@@ -9,8 +9,8 @@ use crate::in_process::InProcessServer;
 use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
 use crate::{
-    Endpoint, Error, Log, Model, ModelDescription, ServerPool, Statistics, SystemSharedMemoryRegion, callback, grpc,
-    lock,
+    Endpoint, Error, LiveTransport, Log, Model, ModelDescription, ServerPool, Statistics, SystemSharedMemoryRegion,
+    Transfer, callback, grpc, lock,
 };
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
@@ -24,6 +24,8 @@ pub struct Server {
     /// Taken only by `drop`.
     transport: Option<Box<dyn Transport>>,
     slots: Mutex<HashMap<Key, Slot>>,
+    /// The last of [`Self::transport_notice`].
+    noticed: Mutex<Option<String>>,
     /// What its users share beside the connection.
     attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// Notified when a model has been opened or could not be opened.
@@ -46,10 +48,15 @@ impl Server {
         ServerPool::process().open(endpoint)
     }
 
-    pub(crate) fn start(endpoint: &Endpoint, log: Log, pool: &ServerPool) -> Result<Arc<Self>, Error> {
+    pub(crate) fn start(
+        endpoint: &Endpoint,
+        log: Log,
+        transfer: Transfer,
+        pool: &ServerPool,
+    ) -> Result<Arc<Self>, Error> {
         let transport: Box<dyn Transport> = match endpoint {
             Endpoint::InProcess(endpoint) => Box::new(InProcessServer::open(endpoint, log)?),
-            Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint)?),
+            Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint, transfer)?),
             Endpoint::Scripted => {
                 let server = endpoint.to_string();
                 return Err(Error::UnsupportedEndpoint { server });
@@ -69,6 +76,7 @@ impl Server {
             pool: pool.clone(),
             transport: Some(transport),
             slots: Mutex::default(),
+            noticed: Mutex::default(),
             attachment: OnceLock::new(),
             changed: Condvar::new(),
         }
@@ -138,6 +146,30 @@ impl Server {
     /// The error that a request would fail with at once, because no server of the endpoint responds at present.
     pub fn available(&self) -> Result<(), Error> {
         self.transport().available()
+    }
+
+    /// How the tensors of requests are passed at present. Shared memory is used once the server has accepted it.
+    pub fn live_transport(&self) -> LiveTransport {
+        self.transport().live_transport()
+    }
+
+    /// Bytes of tensors that were copied into or out of messages since the server was opened; 0 as long as all are read and
+    /// written in place.
+    pub fn bytes_copied(&self) -> u64 {
+        self.transport().bytes_copied()
+    }
+
+    /// Why tensors are sent in messages although shared memory was asked for, and what to do about it. `None` if they are
+    /// not, or if the server was not asked yet.
+    pub fn transport_fallback(&self) -> Option<String> {
+        self.transport().fallback()
+    }
+
+    /// [`Self::transport_fallback`] as a message for the user: each is returned once, to one of the users of the server.
+    pub fn transport_notice(&self) -> Option<String> {
+        let fallback = self.transport_fallback()?;
+        let last = lock(&self.noticed).replace(fallback.clone());
+        (last.as_ref() != Some(&fallback)).then_some(fallback)
     }
 
     /// Asks the server whether it is ready, and waits for the response: a few seconds for each address at most. Models of a

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::memory::{Lease, MemoryUse};
-use crate::{Error, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
+use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
 /// A connection to a Triton server, usable from any thread.
 pub trait Transport: Send + Sync {
@@ -33,6 +33,19 @@ pub trait Transport: Send + Sync {
 
     /// Use of the memory of [`Self::lease`].
     fn memory_use(&self) -> MemoryUse;
+
+    /// How the tensors of requests are passed at present.
+    fn live_transport(&self) -> LiveTransport;
+
+    /// Bytes of tensors that were copied into or out of messages since the connection was opened.
+    fn bytes_copied(&self) -> u64 {
+        0
+    }
+
+    /// Why tensors are not passed as they were asked to be, and what to do about it.
+    fn fallback(&self) -> Option<String> {
+        None
+    }
 
     /// Sends a request and returns; `callback` is invoked exactly once, on any thread. `version`: `None` lets the server
     /// choose.

@@ -9,10 +9,11 @@ use tokio::time::{sleep_until, timeout};
 use tonic::{Response as GrpcResponse, Status};
 
 use super::channel::ServerClient;
-use super::inference::{ModelInferRequest, ModelInferResponse};
 use super::link::Link;
+use super::message::{Answer, Outgoing};
 use super::prober;
 use super::servers::Servers;
+use super::shared_memory::Unanswered;
 use super::status::{Failure, Finding};
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{LeaseHandle, LeaseState};
@@ -32,7 +33,7 @@ pub(super) struct InFlight {
     callback: Option<ResponseCallback>,
     leases: Vec<LeaseHandle>,
     /// Owns the memory of the inputs.
-    message: ModelInferRequest,
+    request: Arc<Outgoing>,
     deadline: Option<Instant>,
     /// Interval of the probes while there is no response.
     probe_interval: Option<Duration>,
@@ -52,7 +53,7 @@ impl InFlight {
     /// `timeout` begins now.
     pub(super) fn new(
         model: Arc<str>,
-        (message, leases): (ModelInferRequest, Vec<LeaseHandle>),
+        (request, leases): (Outgoing, Vec<LeaseHandle>),
         timeout: Option<Duration>,
         probe_after: Option<Duration>,
         on_release: Option<OnRelease>,
@@ -65,7 +66,7 @@ impl InFlight {
             model,
             callback: Some(callback),
             leases,
-            message,
+            request: Arc::new(request),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             probe_interval: probe_after.into_iter().chain(timeout).min(),
             _on_release: on_release,
@@ -74,11 +75,7 @@ impl InFlight {
 
     /// Sends the request to the address of choice, and to the next one if an address does not take it, and waits for its
     /// end.
-    pub(super) async fn run(
-        mut self,
-        servers: &Arc<Servers>,
-        decode: fn(ModelInferResponse) -> Result<Response, Failure>,
-    ) {
+    pub(super) async fn run(mut self, servers: &Arc<Servers>, decode: fn(Answer) -> Result<Response, Failure>) {
         let mut attempts = Attempts::new(servers);
         let result = loop {
             let Some(link) = servers.choose(Some(&self.model), &attempts.tried) else {
@@ -99,9 +96,10 @@ impl InFlight {
     }
 
     /// Sends the request to one address and waits for the end there.
-    async fn send(&mut self, servers: &Arc<Servers>, link: &Arc<Link>) -> Result<ModelInferResponse, Setback> {
-        let (mut client, sent) = (link.client.clone(), Instant::now());
-        let mut response = pin!(client.model_infer(self.message.clone())); // the tensors are shared
+    async fn send(&mut self, servers: &Arc<Servers>, link: &Arc<Link>) -> Result<Answer, Setback> {
+        let sent = Instant::now();
+        let transfers = Arc::clone(&servers.transfers);
+        let mut response = pin!(transfers.infer(link.index, link.client.clone(), Arc::clone(&self.request)));
         let mut lost = pin!(link.lost());
         let mut next_probe = self.probe_interval.and_then(|interval| sent.checked_add(interval));
         loop {
@@ -129,15 +127,16 @@ impl InFlight {
         servers: &Arc<Servers>,
         link: &Arc<Link>,
         sent: Instant,
-        response: Result<GrpcResponse<ModelInferResponse>, Status>,
-    ) -> Result<ModelInferResponse, Setback> {
+        response: Result<Answer, Unanswered>,
+    ) -> Result<Answer, Setback> {
         let (index, model, in_time) = (link.index, &self.model, self.callback.is_some());
         let status = match response {
             Ok(response) => {
                 servers.record(link, |health, now| health.responded(index, model, in_time, now));
-                return Ok(response.into_inner());
+                return Ok(response);
             }
-            Err(status) => status,
+            Err(Unanswered::Refused(reason)) => return Err(Setback::Final(Failure::SharedMemory(reason))),
+            Err(Unanswered::Failed(status)) => status,
         };
         let finding = Finding::of(&status);
         let failure = Failure::from(status);

@@ -1,18 +1,28 @@
 //! The gRPC transport: requests and calls run on the client's thread; calls are waited for.
 
 use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
 
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
     SystemSharedMemoryUnregisterRequest,
 };
+use super::message::Outgoing;
 use super::runtime::Runtime;
 use super::servers::Servers;
+use super::shared_memory::unregister_all;
 use super::{describe, message};
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{Error, Grpc, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
+use crate::{
+    Error, Grpc, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion,
+    Transfer, shared_memory,
+};
+
+/// Maximum time to unregister shared memory after the connection has been closed.
+const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections to an endpoint. Dropping it closes them; requests in flight are cancelled and fail.
 pub(crate) struct Client {
@@ -27,14 +37,17 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Unreachable`] if an address cannot be used, or no thread can be started.
-    pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
+    pub(crate) fn connect(endpoint: &Grpc, transfer: Transfer) -> Result<Self, Error> {
+        if transfer != Transfer::Wire {
+            shared_memory::clear_leftovers();
+        }
         let unreachable = |reason: String| Error::Unreachable {
             endpoint: endpoint.to_string(),
             reason,
         };
         let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
         let requested = endpoint.clone();
-        let servers = runtime.wait(async move { Servers::new(&requested) })?;
+        let servers = runtime.wait(async move { Servers::new(&requested, transfer) })?;
         Ok(Self {
             servers: servers.map_err(unreachable)?,
             runtime,
@@ -91,15 +104,37 @@ impl Transport for Client {
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
         let model = model.to_owned();
-        self.wait(|servers| async move { describe::describe(&servers, &model).await })
+        self.wait(|servers| async move {
+            let description = describe::describe(&servers, &model).await?;
+            servers.described(&description).await?;
+            Ok(description)
+        })
     }
 
     fn lease(&self, len: usize) -> Lease {
-        self.memory.lease(len)
+        match self.servers.transfers.lease(len) {
+            Some(slot) => self.memory.lease_slot(slot, len),
+            None => self.memory.lease(len),
+        }
     }
 
     fn memory_use(&self) -> MemoryUse {
-        self.memory.memory_use()
+        MemoryUse {
+            shared_memory: self.servers.transfers.reserved(),
+            ..self.memory.memory_use()
+        }
+    }
+
+    fn live_transport(&self) -> LiveTransport {
+        self.servers.transfers.live()
+    }
+
+    fn bytes_copied(&self) -> u64 {
+        self.servers.transfers.copied()
+    }
+
+    fn fallback(&self) -> Option<String> {
+        self.servers.transfers.fallback()
     }
 
     fn infer(&self, model: &Arc<str>, version: Option<u64>, request: Request, callback: ResponseCallback) {
@@ -112,8 +147,8 @@ impl Transport for Client {
             on_release,
         } = request;
         let parameters = message::parameters(priority, queue_timeout.or(timeout));
-        let message = message::request(model, version, inputs, parameters);
-        let call = InFlight::new(Arc::clone(model), message, timeout, probe_after, on_release, callback);
+        let outgoing = Outgoing::new(model, version, inputs, parameters);
+        let call = InFlight::new(Arc::clone(model), outgoing, timeout, probe_after, on_release, callback);
         let servers = Arc::clone(&self.servers);
         self.runtime
             .spawn(async move { call.run(&servers, message::response).await });
@@ -136,7 +171,35 @@ impl Transport for Client {
         Some(self)
     }
 
-    fn close(self: Box<Self>) {}
+    fn close(self: Box<Self>) {
+        let left = self.wait(|servers| async move { Ok(servers.unregister().await) });
+        match left {
+            Ok(left) if !left.is_empty() => unregister_later(self.servers.endpoint.clone(), left),
+            _ => {}
+        }
+    }
+}
+
+/// Unregisters the shared memory that a busy server has not unregistered in time, by a connection and a thread of its own: it
+/// would stay the server's until it ends.
+fn unregister_later(endpoint: Grpc, left: Vec<(usize, Vec<String>)>) {
+    let unregister = move || {
+        let runtime = Runtime::start()?;
+        // Fails only if the thread has ended.
+        let _ = runtime.wait(async move {
+            let Ok(servers) = Servers::new(&endpoint, Transfer::Wire) else {
+                return;
+            };
+            for (index, names) in left {
+                if let Some(link) = servers.link(index) {
+                    unregister_all(names, &link.client, UNREGISTER_TIMEOUT).await;
+                }
+            }
+        });
+        io::Result::Ok(())
+    };
+    // Without a thread, the server keeps the memory.
+    let _detached = thread::Builder::new().name("triton-close".into()).spawn(unregister);
 }
 
 impl SharedMemory for Client {

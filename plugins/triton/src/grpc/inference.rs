@@ -264,17 +264,19 @@ pub struct SystemSharedMemoryUnregisterRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SystemSharedMemoryUnregisterResponse {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InferParameter {
-    #[prost(oneof = "infer_parameter::ParameterChoice", tags = "2")]
+    #[prost(oneof = "infer_parameter::ParameterChoice", tags = "2, 3")]
     pub parameter_choice: ::core::option::Option<infer_parameter::ParameterChoice>,
 }
 /// Nested message and enum types in `InferParameter`.
 pub mod infer_parameter {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum ParameterChoice {
         #[prost(int64, tag = "2")]
         Int64Param(i64),
+        #[prost(string, tag = "3")]
+        StringParam(::prost::alloc::string::String),
     }
 }
 /// `raw_input_contents` has the elements of the inputs, in their order.
@@ -291,12 +293,16 @@ pub struct ModelInferRequest {
     >,
     #[prost(message, repeated, tag = "5")]
     pub inputs: ::prost::alloc::vec::Vec<model_infer_request::InferInputTensor>,
+    #[prost(message, repeated, tag = "6")]
+    pub outputs: ::prost::alloc::vec::Vec<
+        model_infer_request::InferRequestedOutputTensor,
+    >,
     #[prost(bytes = "bytes", repeated, tag = "7")]
     pub raw_input_contents: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// Nested message and enum types in `ModelInferRequest`.
 pub mod model_infer_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct InferInputTensor {
         #[prost(string, tag = "1")]
         pub name: ::prost::alloc::string::String,
@@ -304,6 +310,21 @@ pub mod model_infer_request {
         pub datatype: ::prost::alloc::string::String,
         #[prost(int64, repeated, tag = "3")]
         pub shape: ::prost::alloc::vec::Vec<i64>,
+        #[prost(map = "string, message", tag = "4")]
+        pub parameters: ::std::collections::HashMap<
+            ::prost::alloc::string::String,
+            super::InferParameter,
+        >,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct InferRequestedOutputTensor {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        #[prost(map = "string, message", tag = "2")]
+        pub parameters: ::std::collections::HashMap<
+            ::prost::alloc::string::String,
+            super::InferParameter,
+        >,
     }
 }
 /// `raw_output_contents` has the elements of the outputs, in their order.

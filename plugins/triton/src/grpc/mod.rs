@@ -13,10 +13,13 @@ mod health;
 pub(crate) mod inference;
 mod link;
 mod message;
+mod outputs;
 mod prober;
 mod runtime;
 mod servers;
+mod shared_memory;
 mod sigpipe;
 mod status;
+mod transfers;
 
 pub(crate) use client::Client;

@@ -3,16 +3,22 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tokio::task::JoinSet;
+
 use super::channel::{self, ServerClient};
 use super::health::{Away, Health};
 use super::link::Link;
 use super::prober::{self, Reply};
-use crate::{Error, Grpc, lock};
+use super::status::Failure;
+use super::transfers::Transfers;
+use crate::{Error, Grpc, ModelDescription, Transfer, lock};
 
 /// The servers of an endpoint.
 pub(super) struct Servers {
     /// For connections and error messages.
     pub(super) endpoint: Grpc,
+    /// How tensors get to the servers.
+    pub(super) transfers: Arc<Transfers>,
     state: Mutex<State>,
 }
 
@@ -29,7 +35,7 @@ impl Servers {
     ///
     /// # Errors
     /// What is wrong with an address.
-    pub(super) fn new(endpoint: &Grpc) -> Result<Arc<Self>, String> {
+    pub(super) fn new(endpoint: &Grpc, transfer: Transfer) -> Result<Arc<Self>, String> {
         let addresses = endpoint.addresses.iter().enumerate();
         let links = addresses.map(|(index, address)| Ok(Some(Link::new(index, channel::client(address)?))));
         let links = links.collect::<Result<Vec<_>, String>>()?;
@@ -40,6 +46,7 @@ impl Servers {
         };
         Ok(Arc::new(Self {
             endpoint: endpoint.clone(),
+            transfers: Arc::new(Transfers::new(endpoint, transfer)),
             state: Mutex::new(state),
         }))
     }
@@ -96,6 +103,32 @@ impl Servers {
         Err(self.unreachable(&seen))
     }
 
+    /// Takes note of a model's outputs, and asks its server whether it accepts shared memory.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`] if it does not, and shared memory is demanded.
+    pub(super) async fn described(&self, model: &ModelDescription) -> Result<(), Error> {
+        let Some(link) = self.choose(None, &[]) else {
+            return Ok(()); // away since it described the model
+        };
+        let described = self.transfers.described(link.index, &link.client, model);
+        described
+            .await
+            .map_err(|reason| Failure::SharedMemory(reason).into_error(&self.endpoint, &model.model))
+    }
+
+    /// Unregisters all shared memory, and returns the names of the regions that are left at each address after a tenth of a
+    /// second.
+    pub(super) async fn unregister(&self) -> Vec<(usize, Vec<String>)> {
+        let mut unregistered = JoinSet::new();
+        for link in (0..self.endpoint.addresses.len()).filter_map(|index| self.link(index)) {
+            let transfers = Arc::clone(&self.transfers);
+            unregistered.spawn(async move { (link.index, transfers.close(link.index, &link.client).await) });
+        }
+        let left = unregistered.join_all().await.into_iter();
+        left.filter(|(_, names)| !names.is_empty()).collect()
+    }
+
     /// Records what was seen of the address of `link`, unless the address has another connection by now.
     pub(super) fn record(&self, link: &Arc<Link>, seen: impl FnOnce(&mut Health, Instant)) {
         let mut state = lock(&self.state);
@@ -135,6 +168,9 @@ impl Servers {
     fn is_away(self: &Arc<Self>, link: &Arc<Link>, away: Away) {
         let mut state = lock(&self.state);
         if state.is_current(link) {
+            if !away.responds {
+                self.transfers.ask_again(link.index);
+            }
             state.is_away(link.index, away);
             self.start_recovery(&mut state, link.index);
         }

@@ -16,6 +16,8 @@ pub(super) enum Failure {
     DeadlineExceeded,
     /// The address does not respond; the reason.
     Unreachable(String),
+    /// Tensors cannot be passed in shared memory, which was demanded; why, and what to do about it.
+    SharedMemory(String),
     /// The server's code and message.
     Status { code: Code, message: String },
 }
@@ -30,7 +32,7 @@ impl Failure {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::DeadlineExceeded => "no response within the deadline".into(),
-            Self::Unreachable(reason) => reason.clone(),
+            Self::Unreachable(reason) | Self::SharedMemory(reason) => reason.clone(),
             Self::Status { code, message } => format!("{code}: {message}"),
         }
     }
@@ -40,6 +42,11 @@ impl Failure {
         match self {
             Self::DeadlineExceeded => Error::DeadlineExceeded,
             Self::Unreachable(reason) => Error::Unreachable {
+                endpoint: endpoint.to_string(),
+                reason,
+            },
+            Self::SharedMemory(reason) => Error::SharedMemory {
+                region: "tensors".into(),
                 endpoint: endpoint.to_string(),
                 reason,
             },

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{Error, InProcess, Log, ModelDescription, Request, Statistics};
+use crate::{Error, InProcess, LiveTransport, Log, ModelDescription, Request, Statistics};
 use cancel::CancelHandle;
 use ffi::Failure;
 use in_flight::{DeadlineThread, InFlightRequests};
@@ -89,6 +89,10 @@ impl Transport for InProcessServer {
 
     fn lease(&self, len: usize) -> Lease {
         self.inputs.lease(len)
+    }
+
+    fn live_transport(&self) -> LiveTransport {
+        LiveTransport::InProcess
     }
 
     fn memory_use(&self) -> MemoryUse {

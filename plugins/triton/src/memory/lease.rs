@@ -5,10 +5,12 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex};
 
 use super::block::{ALIGN, Block};
 use crate::lock;
+use crate::shared_memory::Slot;
 
 /// Location of a lease's memory, which determines how a request refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,9 +42,24 @@ pub enum LeaseState {
 ///
 /// The contents of a new lease are unspecified (zeros or an earlier tensor).
 pub struct Lease {
-    block: ManuallyDrop<Block>,
+    memory: ManuallyDrop<Memory>,
     len: usize,
     handle: LeaseHandle,
+}
+
+/// Where a lease's tensor is.
+enum Memory {
+    Host(Block),
+    Shared(Slot),
+}
+
+impl Memory {
+    fn start(&self) -> NonNull<u8> {
+        match self {
+            Self::Host(block) => block.start,
+            Self::Shared(slot) => slot.start(),
+        }
+    }
 }
 
 /// Changes the state of a lease that has been handed to the server.
@@ -55,10 +72,10 @@ pub(crate) struct LeaseHandle {
 }
 
 impl Lease {
-    fn new(block: Block, len: usize, pool: Arc<BufferPool>) -> Self {
+    fn new(memory: Memory, len: usize, pool: Arc<BufferPool>) -> Self {
         let state = Arc::new(Mutex::new(Some(LeaseState::Filled)));
         Self {
-            block: ManuallyDrop::new(block),
+            memory: ManuallyDrop::new(memory),
             len,
             handle: LeaseHandle { len, pool, state },
         }
@@ -66,7 +83,18 @@ impl Lease {
 
     /// Location of the memory.
     pub fn place(&self) -> Place {
-        Place::Host
+        match &*self.memory {
+            Memory::Host(_) => Place::Host,
+            Memory::Shared(_) => Place::SystemSharedMemory,
+        }
+    }
+
+    /// The slot of shared memory that it is in.
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        match &*self.memory {
+            Memory::Host(_) => None,
+            Memory::Shared(slot) => Some(slot),
+        }
     }
 
     /// Present state.
@@ -81,7 +109,7 @@ impl Lease {
 
     /// Address of the tensor, which does not change when the lease is moved.
     pub(crate) fn as_mut_ptr(&self) -> *mut u8 {
-        self.block.start.as_ptr()
+        self.memory.start().as_ptr()
     }
 }
 
@@ -102,7 +130,8 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the block is initialised, at least `len` long, and used by this lease only.
+        // SAFETY: the memory is initialised, at least `len` long, and used by this lease only; a server that maps shared
+        // memory only reads inputs.
         unsafe { std::slice::from_raw_parts(self.as_mut_ptr(), self.len) }
     }
 }
@@ -123,11 +152,11 @@ impl AsRef<[u8]> for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let last = lock(&self.handle.state).take();
-        // SAFETY: the lease is being dropped, its block is not used again.
-        let block = unsafe { ManuallyDrop::take(&mut self.block) };
+        // SAFETY: the lease is being dropped, its memory is not used again.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
         self.handle
             .pool
-            .released(block, self.len, last.unwrap_or(LeaseState::Filled));
+            .released(memory, self.len, last.unwrap_or(LeaseState::Filled));
     }
 }
 
@@ -153,6 +182,9 @@ pub struct MemoryUse {
     pub answered: usize,
     /// Bytes of requests whose deadline has passed and that the server may still read.
     pub quarantined: usize,
+    /// Bytes of shared memory that is reserved for inputs and outputs, whether it is in use or not. Leases in it count
+    /// above, too.
+    pub shared_memory: usize,
 }
 
 /// Free blocks, oldest first, and the use of the leased ones. Leases keep their pool alive.
@@ -178,8 +210,17 @@ impl BufferPool {
             best.map(|index| state.free.remove(index))
         };
         let block = recycled.or_else(|| Block::new(len))?;
+        Some(self.filled(Memory::Host(block), len))
+    }
+
+    /// A lease of `len` bytes in shared memory, counted with those of the pool. The slot is at least as long.
+    pub(crate) fn lease_slot(self: &Arc<Self>, slot: Slot, len: usize) -> Lease {
+        self.filled(Memory::Shared(slot), len)
+    }
+
+    fn filled(self: &Arc<Self>, memory: Memory, len: usize) -> Lease {
         *lock(&self.state).used.of(LeaseState::Filled) += len;
-        Some(Lease::new(block, len, Arc::clone(self)))
+        Lease::new(memory, len, Arc::clone(self))
     }
 
     /// As [`Self::try_lease`], but aborts if out of memory, as any allocation in Rust.
@@ -204,12 +245,18 @@ impl BufferPool {
         *state.used.of(to) += len;
     }
 
-    fn released(&self, block: Block, len: usize, last: LeaseState) {
+    fn released(&self, memory: Memory, len: usize, last: LeaseState) {
         let surplus = {
             let mut state = lock(&self.state);
             *state.used.of(last) -= len;
-            state.free.push(block);
-            (state.free.len() > MAX_FREE).then(|| state.free.remove(0))
+            match memory {
+                Memory::Host(block) => {
+                    state.free.push(block);
+                    let surplus = (state.free.len() > MAX_FREE).then(|| state.free.remove(0));
+                    surplus.map(Memory::Host)
+                }
+                slot @ Memory::Shared(_) => Some(slot), // its ring keeps it
+            }
         };
         drop(surplus); // outside the lock, since deallocation may take long
     }
@@ -229,6 +276,7 @@ impl MemoryUse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shared_memory::Ring;
 
     fn address(lease: &Lease) -> usize {
         lease.as_ptr() as usize
@@ -279,6 +327,23 @@ mod tests {
     #[test]
     fn an_impossible_size_is_refused() {
         assert!(Arc::new(BufferPool::default()).try_lease(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn leases_in_shared_memory_are_counted_and_return_to_their_ring() {
+        let (pool, ring) = (Arc::new(BufferPool::default()), Ring::new(1 << 20));
+        let lease = || pool.lease_slot(ring.lease(100).unwrap().unwrap(), 100);
+        let mut first = lease();
+        first.fill(7);
+        assert_eq!((first.len(), first.place()), (100, Place::SystemSharedMemory));
+        assert!(first.iter().all(|&byte| byte == 7) && address(&first).is_multiple_of(ALIGN));
+        first.handle().advance(LeaseState::InFlight);
+        assert_eq!((pool.memory_use().in_flight, pool.memory_use().filled), (100, 0));
+        let address_of_first = address(&first);
+        assert_ne!(address(&lease()), address_of_first);
+        drop(first);
+        assert_eq!(pool.memory_use(), MemoryUse::default());
+        assert_eq!(address(&lease()), address_of_first);
     }
 
     #[test]

@@ -292,9 +292,12 @@ fn statistics_are_read() {
 fn shared_memory_is_registered_listed_and_unregistered() {
     let fake = triton_fake::Server::start([echo("m")]).unwrap();
     let server = connect(&fake.url()).unwrap();
+    let memory = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    memory.as_file().set_len(4096).unwrap();
+    let key = format!("/{}", memory.path().file_name().unwrap().to_str().unwrap());
     let region = |name: &str| SystemSharedMemoryRegion {
         name: name.into(),
-        key: format!("/{name}"),
+        key: key.clone(),
         offset: 64,
         byte_size: 1024,
     };

@@ -10,3 +10,5 @@ mod grpc_release;
 mod in_flight;
 mod in_process;
 mod real_server;
+mod shared_memory;
+mod shared_memory_processes;

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::remote::connect;
+use crate::common::remote::{connect, endpoint, wait_until};
 use crate::common::{infer, install_dir, open, pose_input, repository, vest_input};
 use tempfile::{NamedTempFile, TempDir};
-use triton::{DataType, Error, Input, Model, Server, Statistics, SystemSharedMemoryRegion};
+use triton::{
+    DataType, Error, Input, LiveTransport, Model, Server, ServerPool, Statistics, SystemSharedMemoryRegion, Transfer,
+};
 
 /// A tritonserver in its own session. Dropping it kills its process group.
 struct TritonServer {
     child: Child,
-    grpc: u16,
+    /// HTTP, gRPC, metrics.
+    ports: [u16; 3],
     folder: TempDir,
 }
 
@@ -25,7 +28,12 @@ impl TritonServer {
     fn start() -> (Self, Arc<Server>) {
         // Another program may take a free port before the server does.
         for _ in 0..5 {
-            let mut server = Self::spawn();
+            let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback port"));
+            let ports = listeners
+                .each_ref()
+                .map(|listener| listener.local_addr().expect("an address").port());
+            drop(listeners);
+            let mut server = Self::spawn(ports);
             if let Some(connected) = server.wait_until_ready() {
                 return (server, connected);
             }
@@ -35,9 +43,16 @@ impl TritonServer {
         panic!("tritonserver does not start; its log is above");
     }
 
-    fn spawn() -> Self {
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback port"));
-        let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().expect("an address").port());
+    /// Kills the server and starts another one at the same ports.
+    fn restart(&mut self) {
+        let ports = self.ports;
+        self.kill();
+        *self = Self::spawn(ports);
+        self.wait_until_ready().expect("the server starts again");
+    }
+
+    fn spawn(ports: [u16; 3]) -> Self {
+        let [http, grpc, metrics] = ports;
         let folder = TempDir::new().expect("a temporary directory");
         let log = File::create(folder.path().join("log")).expect("a log file");
         let install_dir = install_dir().canonicalize().expect("an install directory");
@@ -71,11 +86,11 @@ impl TritonServer {
             });
         }
         let child = command.spawn().expect("tritonserver starts");
-        Self { child, grpc, folder }
+        Self { child, ports, folder }
     }
 
     fn url(&self) -> String {
-        format!("grpc://127.0.0.1:{}", self.grpc)
+        format!("grpc://127.0.0.1:{}", self.ports[1])
     }
 
     /// Connects, trying again while the server starts; `None` if it exits.
@@ -93,8 +108,8 @@ impl TritonServer {
     }
 }
 
-impl Drop for TritonServer {
-    fn drop(&mut self) {
+impl TritonServer {
+    fn kill(&mut self) {
         let group = i32::try_from(self.child.id()).expect("a process id");
         // SAFETY: the group is that of our own child, which is its leader and not reaped yet.
         unsafe { libc::kill(-group, libc::SIGKILL) };
@@ -102,9 +117,15 @@ impl Drop for TritonServer {
     }
 }
 
+impl Drop for TritonServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 #[test]
 fn grpc_and_in_process_transports_agree() {
-    let (triton, remote) = TritonServer::start();
+    let (mut triton, remote) = TritonServer::start();
     let local = open(&repository());
     same_responses(&remote, &local, "movenet_multipose", pose_input);
     same_responses(&remote, &local, "vest_resnet18", vest_input);
@@ -112,6 +133,7 @@ fn grpc_and_in_process_transports_agree() {
     same_errors(&remote, &local);
     shared_memory(&remote, &local);
     unknown_models_and_versions(&remote);
+    messages_and_shared_memory(&mut triton);
     // After the server is killed, requests fail with a temporary error.
     let model = remote.model("vest_resnet18", None).unwrap();
     drop(triton);
@@ -185,11 +207,17 @@ fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
         offset: 0,
         byte_size: 4096,
     };
+    // The client has regions of its own.
+    let registered = || {
+        let mut regions = remote.shared_memory_regions().unwrap();
+        regions.retain(|region| region.name == "frames");
+        regions
+    };
     remote.register_shared_memory(&region).unwrap();
-    assert_eq!(remote.shared_memory_regions().unwrap(), std::slice::from_ref(&region));
+    assert_eq!(registered(), std::slice::from_ref(&region));
     assert!(remote.register_shared_memory(&region).is_err());
     remote.unregister_shared_memory("frames").unwrap();
-    assert!(remote.shared_memory_regions().unwrap().is_empty());
+    assert!(registered().is_empty());
     let gone = SystemSharedMemoryRegion {
         key: "/no such memory".into(),
         ..region.clone()
@@ -203,6 +231,68 @@ fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
     assert!(
         matches!(error, Error::SharedMemory { .. }) && error.is_fatal(),
         "{error}"
+    );
+}
+
+/// Responses by messages and by shared memory are identical, also after the server has been killed and started again.
+fn messages_and_shared_memory(triton: &mut TritonServer) {
+    let open = |transfer| {
+        let server = ServerPool::default()
+            .open_by(&endpoint(&triton.url()), transfer)
+            .unwrap();
+        server.model("movenet_multipose", None).unwrap()
+    };
+    let models = [open(Transfer::Wire), open(Transfer::SharedMemory)];
+    let same = || {
+        let [by_wire, shared] = models
+            .each_ref()
+            .map(|model| infer(model, pose_input(model)).unwrap().outputs);
+        assert_eq!(by_wire.len(), shared.len());
+        for (by_wire, shared) in by_wire.iter().zip(&shared) {
+            assert_eq!(
+                (&by_wire.name, by_wire.datatype, &by_wire.shape),
+                (&shared.name, shared.datatype, &shared.shape)
+            );
+            assert!(by_wire.data == shared.data, "{} differs", by_wire.name);
+        }
+    };
+    let in_shared_memory = || {
+        let copied = models[1].server().bytes_copied();
+        same();
+        assert!(
+            models[1].server().bytes_copied() - copied < 100_000,
+            "only the small outputs are in messages"
+        );
+        let regions = models[1].server().shared_memory_regions().unwrap();
+        assert!(!regions.is_empty());
+        for region in regions {
+            let path = format!("/dev/shm{}", region.key);
+            assert!(
+                !std::path::Path::new(&path).exists(),
+                "{path} is removed once it is registered"
+            );
+        }
+    };
+    same();
+    in_shared_memory();
+    assert_eq!(
+        models.each_ref().map(|model| model.server().live_transport()),
+        [LiveTransport::Wire, LiveTransport::SharedMemory]
+    );
+    triton.restart();
+    for model in &models {
+        wait_until("the server is back", || model.server().available().is_ok());
+    }
+    same();
+    in_shared_memory();
+    let server = Arc::clone(models[1].server());
+    drop(models);
+    assert!(!server.shared_memory_regions().unwrap().is_empty());
+    let others = connect(&triton.url()).unwrap();
+    drop(server);
+    assert!(
+        others.shared_memory_regions().unwrap().is_empty(),
+        "closing unregisters them"
     );
 }
 
