@@ -64,7 +64,7 @@ impl ServerPool {
 
     /// As [`Self::open`]; tensors are passed to remote servers by `transfer`. The first user of an endpoint decides.
     pub fn open_by(&self, endpoint: &Endpoint, transfer: Transfer) -> Result<Arc<Server>, Error> {
-        self.open_with(endpoint, Log::Off, transfer)
+        self.open_with(endpoint, Log::OFF, transfer)
     }
 
     fn open_with(&self, endpoint: &Endpoint, log: Log, transfer: Transfer) -> Result<Arc<Server>, Error> {
