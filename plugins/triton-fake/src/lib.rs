@@ -18,6 +18,7 @@
 //! Its protocol code is generated from Triton's published definition in `proto/`, not from the client's.
 #![forbid(unsafe_code)]
 
+mod access;
 mod connection;
 mod counts;
 #[rustfmt::skip]
@@ -27,6 +28,7 @@ mod model;
 mod server;
 mod service;
 
+pub use access::{Headers, Tls};
 pub use counts::Counts;
 pub use model::{Call, Hold, Model, Tensor};
 pub use server::Server;

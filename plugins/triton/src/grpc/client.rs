@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tonic::{Response as GrpcResponse, Status};
 
+use super::access::Access;
 use super::channel::ServerClient;
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
@@ -32,18 +33,18 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to the first server that is ready, else to the first that responds.
     pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
-        let unreachable = |reason: String| Error::Unreachable {
+        let access = Access::read(endpoint)?;
+        let runtime = Runtime::start().map_err(|error| Error::Unreachable {
             endpoint: endpoint.to_string(),
-            reason,
-        };
-        let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
+            reason: error.to_string(),
+        })?;
         let requested = endpoint.clone();
         let servers = runtime.wait(async move {
-            let servers = Servers::new(&requested)?;
+            let servers = Servers::new(&requested, access)?;
             servers.choose().await.map(|()| servers)
         });
         Ok(Self {
-            servers: Arc::new(servers?.map_err(unreachable)?),
+            servers: Arc::new(servers??),
             runtime,
             memory: Arc::default(),
         })

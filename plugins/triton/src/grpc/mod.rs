@@ -2,9 +2,14 @@
 //!
 //! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
+mod access;
 mod channel;
 mod client;
+mod connector;
 mod describe;
+mod file;
+mod handshake;
+mod headers;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
 pub(crate) mod inference;
@@ -13,5 +18,6 @@ mod runtime;
 mod servers;
 mod sigpipe;
 mod status;
+mod tls;
 
 pub(crate) use client::Client;

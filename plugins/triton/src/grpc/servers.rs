@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::time::{timeout, timeout_at};
 use tonic::{Request, Response, Status};
 
+use super::access::{Access, Reasons};
 use super::channel::{ServerClient, client};
 use super::inference::{ModelInferRequest, ModelInferResponse, ServerReadyRequest};
-use super::status::{Failure, is_unavailable, reason};
-use crate::Grpc;
+use super::status::{Failure, is_unavailable};
+use crate::{Error, Grpc};
 
 /// Maximum time of a call other than inference.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,25 +21,30 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Servers {
     /// For error messages.
     pub(super) endpoint: Grpc,
+    access: Access,
     servers: Vec<ServerClient>,
     /// Index of the server that responded last.
     current: AtomicUsize,
 }
 
 impl Servers {
-    /// Does not connect yet. Must be called in a tokio runtime. Errors of this type are the reason as a text.
-    pub(super) fn new(endpoint: &Grpc) -> Result<Self, String> {
-        let servers = endpoint.addresses.iter().map(client);
+    /// Does not connect yet. Must be called in a tokio runtime.
+    pub(super) fn new(endpoint: &Grpc, access: Access) -> Result<Self, Error> {
+        let servers = endpoint.addresses.iter().map(|address| client(address, &access));
         Ok(Self {
             endpoint: endpoint.clone(),
             servers: servers.collect::<Result<_, _>>()?,
+            access,
             current: AtomicUsize::new(0),
         })
     }
 
     /// Chooses the first server that is ready, else the first that responds: its models may be ready even if it is not.
-    pub(super) async fn choose(&self) -> Result<(), String> {
-        let (mut responding, mut reasons) = (None, Vec::new());
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] if certificates or credentials are the reason at each address, else [`Error::Unreachable`].
+    pub(super) async fn choose(&self) -> Result<(), Error> {
+        let (mut responding, mut reasons) = (None, Reasons::default());
         for (index, server) in self.servers.iter().enumerate() {
             let mut server = server.clone();
             match limited(server.server_ready(ServerReadyRequest {})).await {
@@ -47,10 +53,10 @@ impl Servers {
                     return Ok(());
                 }
                 Ok(_) => responding = responding.or(Some(index)),
-                Err(status) => reasons.push(self.described(index, &status)),
+                Err(status) => reasons.push_first(&self.access, &self.endpoint.addresses[index], &status),
             }
         }
-        let index = responding.ok_or_else(|| reasons.join("; "))?;
+        let index = responding.ok_or_else(|| reasons.into_error(&self.endpoint))?;
         self.current.store(index, Ordering::Relaxed);
         Ok(())
     }
@@ -90,24 +96,22 @@ impl Servers {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let (first, count) = (self.current.load(Ordering::Relaxed), self.servers.len());
-        let (mut refusal, mut reasons) = (None, Vec::new());
+        let (mut refusal, mut reasons) = (None, Reasons::default());
         for index in (0..count).map(|step| (first + step) % count) {
             match call(self.servers[index].clone()).await {
                 Err(status) if is_unavailable(&status) => {
-                    reasons.push(self.described(index, &status));
+                    reasons.push(&self.access, &self.endpoint.addresses[index], &status);
                     refusal = refusal.or(Failure::of_status(status));
                 }
                 response => {
                     self.current.store(index, Ordering::Relaxed);
-                    return response.map(Response::into_inner).map_err(Failure::from);
+                    return response
+                        .map(Response::into_inner)
+                        .map_err(|status| self.access.failure(status));
                 }
             }
         }
-        Err(refusal.unwrap_or_else(|| Failure::Unreachable(reasons.join("; "))))
-    }
-
-    fn described(&self, index: usize, status: &Status) -> String {
-        format!("{}: {}", self.endpoint.addresses[index], reason(status))
+        Err(refusal.unwrap_or_else(|| Failure::Unreachable(reasons.text())))
     }
 }
 

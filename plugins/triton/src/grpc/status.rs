@@ -23,7 +23,7 @@ pub(super) enum Failure {
 impl Failure {
     /// The server's code and message, if the status comes from the server.
     pub(super) fn of_status(status: Status) -> Option<Self> {
-        status.source().is_none().then(|| Self::from(status))
+        (status.source().is_none() && !is_access_denied(&status)).then(|| Self::from(status))
     }
 
     pub(super) fn internal(message: String) -> Self {
@@ -76,9 +76,20 @@ impl From<Status> for Failure {
     }
 }
 
-/// Whether the server is unavailable, so that another one should be tried.
+/// Whether the server is unavailable for this client, so that another one should be tried.
 pub(super) fn is_unavailable(status: &Status) -> bool {
-    !is_late(status) && (status.code() == tonic::Code::Unavailable || status.source().is_some())
+    let is_unavailable = status.code() == tonic::Code::Unavailable || status.source().is_some();
+    !is_late(status) && (is_unavailable || is_access_denied(status))
+}
+
+/// Whether a server, or a proxy before it, does not accept the client's token or other headers.
+pub(super) fn is_access_denied(status: &Status) -> bool {
+    match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => status.source().is_none(),
+        // Triton's answer to a call without the header of --grpc-restricted-protocol.
+        tonic::Code::Unavailable => status.message().contains("protocol is restricted"),
+        _ => false,
+    }
 }
 
 /// Whether a deadline has passed, on the server or on the client.
@@ -113,7 +124,7 @@ mod tests {
     }
 
     fn error(status: Status) -> Error {
-        let endpoint = Grpc { addresses: vec![] };
+        let endpoint = Grpc::default();
         Failure::from(status).into_error(&endpoint, "m")
     }
 

@@ -5,5 +5,7 @@ mod ensemble;
 mod generated;
 mod grpc;
 mod grpc_failures;
+mod headers;
 mod in_process;
 mod real_server;
+mod tls;
