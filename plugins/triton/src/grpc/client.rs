@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
@@ -26,17 +27,18 @@ impl Client {
     /// A client of the servers at `endpoint`. Does not wait for the network: the first call connects.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if an address cannot be used, or no thread can be started.
+    /// [`Error::InvalidSecurity`] or [`Error::SecurityFile`]; [`Error::Unreachable`] if an address cannot be used, or no
+    /// thread can be started.
     pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
-        let unreachable = |reason: String| Error::Unreachable {
+        let access = Access::read(endpoint)?;
+        let runtime = Runtime::start().map_err(|error| Error::Unreachable {
             endpoint: endpoint.to_string(),
-            reason,
-        };
-        let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
+            reason: error.to_string(),
+        })?;
         let requested = endpoint.clone();
-        let servers = runtime.wait(async move { Servers::new(&requested) })?;
+        let servers = runtime.wait(async move { Servers::new(&requested, access) })?;
         Ok(Self {
-            servers: servers.map_err(unreachable)?,
+            servers: servers?,
             runtime,
             memory: Arc::default(),
         })

@@ -2,11 +2,16 @@
 //!
 //! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
+mod access;
 mod breaker;
 mod calls;
 mod channel;
 mod client;
+mod connector;
 mod describe;
+mod file;
+mod handshake;
+mod headers;
 mod health;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
@@ -18,5 +23,6 @@ mod runtime;
 mod servers;
 mod sigpipe;
 mod status;
+mod tls;
 
 pub(crate) use client::Client;

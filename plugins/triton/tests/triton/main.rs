@@ -7,6 +7,8 @@ mod grpc;
 mod grpc_failover;
 mod grpc_failures;
 mod grpc_release;
+mod headers;
 mod in_flight;
 mod in_process;
 mod real_server;
+mod tls;

@@ -14,19 +14,24 @@ use tempfile::{NamedTempFile, TempDir};
 use triton::{DataType, Error, Input, Model, Server, Statistics, SystemSharedMemoryRegion};
 
 /// A tritonserver in its own session. Dropping it kills its process group.
-struct TritonServer {
+pub struct TritonServer {
     child: Child,
-    grpc: u16,
+    pub grpc: u16,
     folder: TempDir,
 }
 
 impl TritonServer {
     /// Starts a server with the project's models, and connects to it once they are loaded.
     fn start() -> (Self, Arc<Server>) {
+        Self::start_with(&[], |port| connect(&format!("grpc://127.0.0.1:{port}")))
+    }
+
+    /// As [`Self::start`], with options of `tritonserver`; `connect` is given the port.
+    pub fn start_with(options: &[String], connect: impl Fn(u16) -> Result<Arc<Server>, Error>) -> (Self, Arc<Server>) {
         // Another program may take a free port before the server does.
         for _ in 0..5 {
-            let mut server = Self::spawn();
-            if let Some(connected) = server.wait_until_ready() {
+            let mut server = Self::spawn(options);
+            if let Some(connected) = server.wait_until_ready(&connect) {
                 return (server, connected);
             }
             let log = std::fs::read_to_string(server.folder.path().join("log"));
@@ -35,7 +40,7 @@ impl TritonServer {
         panic!("tritonserver does not start; its log is above");
     }
 
-    fn spawn() -> Self {
+    fn spawn(options: &[String]) -> Self {
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback port"));
         let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().expect("an address").port());
         let folder = TempDir::new().expect("a temporary directory");
@@ -59,6 +64,7 @@ impl TritonServer {
             )
             .args(["--model-control-mode=explicit", "--load-model=movenet_multipose"])
             .args(["--load-model=vest_resnet18", "--allow-gpu-metrics=false"])
+            .args(options)
             .stdout(log.try_clone().expect("the log file"))
             .stderr(log);
         // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the
@@ -74,15 +80,11 @@ impl TritonServer {
         Self { child, grpc, folder }
     }
 
-    fn url(&self) -> String {
-        format!("grpc://127.0.0.1:{}", self.grpc)
-    }
-
     /// Connects, trying again while the server starts; `None` if it exits.
-    fn wait_until_ready(&mut self) -> Option<Arc<Server>> {
+    fn wait_until_ready(&mut self, connect: &impl Fn(u16) -> Result<Arc<Server>, Error>) -> Option<Arc<Server>> {
         let end = Instant::now() + crate::common::PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
-            let server = connect(&self.url()).expect("a client");
+            let server = connect(self.grpc).expect("a client");
             match server.ready() {
                 Ok(()) => return Some(server),
                 Err(error) => assert!(!error.is_fatal(), "{error}"),
