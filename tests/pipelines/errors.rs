@@ -17,6 +17,9 @@ use crate::program::{HttpServer, Program};
 
 const DOCUMENT: &str = "docs/troubleshooting.md";
 
+/// No output has it.
+const SECRET: &str = "hunter2";
+
 const SOURCE: &str = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48";
 
 /// How a message ends its line's stream, or does not.
@@ -78,6 +81,9 @@ impl Case {
             wrong.push("the stream does not play to its end".to_owned());
         }
         wrong.extend(wrong_message(&text, self.severity, &self.facts));
+        if text.contains(SECRET) {
+            wrong.push("a secret is printed".to_owned());
+        }
         if wrong.is_empty() {
             return Ok(());
         }
@@ -138,7 +144,17 @@ fn servers(http: &HttpServer) -> Vec<Case> {
         case("not-a-triton", &format!("grpc://{}", http.address), &["8001"]),
         case("bad-server-address", "nonsense", &["inprocess:", "grpc://"]),
         case("bad-server-address", "grpc://somewhere", &["HOST:PORT"]),
-        case("bad-server-address", "grpc://a:port", &["'a:port'", "65535"]),
+        case("bad-server-address", "grpc://a:70000", &["'grpc://a:70000'", "65535"]),
+        Case::error(
+            "bad-server-address",
+            &format!("tritoninfer server=grpc://user:{SECRET}@host:8001"),
+            &["'grpc://…'", "token-file"],
+        ),
+        Case::error(
+            "bad-server-address",
+            &format!("tritoninfer server=grpcs://host:8001?token={SECRET}"),
+            &["'grpcs://host:8001?…'", "token-file"],
+        ),
     ]
 }
 

@@ -19,6 +19,7 @@
 //! Its protocol code is generated from Triton's published definition in `proto/`, not from the client's.
 #![forbid(unsafe_code)]
 
+mod access;
 mod black_hole;
 mod connection;
 mod counts;
@@ -32,6 +33,7 @@ mod server;
 mod service;
 mod shared_memory;
 
+pub use access::{Headers, Tls};
 pub use black_hole::BlackHole;
 pub use counts::Counts;
 pub use hold::Hold;

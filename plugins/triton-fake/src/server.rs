@@ -10,8 +10,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_stream::StreamExt;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 
+use crate::access::{Access, Headers, Tls};
 use crate::black_hole::BlackHole;
 use crate::connection::Connection;
 use crate::counts::{Counter, Counts};
@@ -27,6 +29,8 @@ pub struct Server {
     /// Never listens; it reserves the port while the server is stopped.
     _reserved: TcpSocket,
     state: Arc<State>,
+    access: Arc<Access>,
+    tls: Option<Tls>,
     running: Option<Running>,
     /// Dropped to thaw the thread.
     frozen: Mutex<Option<mpsc::Sender<()>>>,
@@ -46,11 +50,25 @@ impl Server {
     /// # Errors
     /// If there is no free port or no thread.
     pub fn start(models: impl IntoIterator<Item = Model>) -> io::Result<Self> {
+        Self::start_with(models, None)
+    }
+
+    /// Starts a server to which connections have TLS.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_tls(models: impl IntoIterator<Item = Model>, tls: Tls) -> io::Result<Self> {
+        Self::start_with(models, Some(tls))
+    }
+
+    fn start_with(models: impl IntoIterator<Item = Model>, tls: Option<Tls>) -> io::Result<Self> {
         let reserved = bound((Ipv4Addr::LOCALHOST, 0).into())?;
         let mut server = Self {
             address: reserved.local_addr()?,
             _reserved: reserved,
             state: Arc::new(State::new(models)),
+            access: Arc::default(),
+            tls,
             running: None,
             frozen: Mutex::default(),
             hole: None,
@@ -59,9 +77,26 @@ impl Server {
         Ok(server)
     }
 
-    /// The server's address for the client, `grpc://127.0.0.1:PORT`. It does not change.
+    /// The server's address for the client, `grpc://127.0.0.1:PORT`, with TLS `grpcs://127.0.0.1:PORT`. It does not
+    /// change.
     pub fn url(&self) -> String {
-        format!("grpc://{}", self.address)
+        let scheme = if self.tls.is_some() { "grpcs" } else { "grpc" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Sets the certificate from the next [`Self::restart`] on.
+    pub fn set_tls(&mut self, tls: Tls) {
+        self.tls = Some(tls);
+    }
+
+    /// Rejects calls as UNAUTHENTICATED that do not have this header.
+    pub fn require_header(&self, name: &str, value: &str) {
+        self.access.require(name, value);
+    }
+
+    /// The headers of the last call, accepted or not.
+    pub fn last_headers(&self) -> Headers {
+        self.access.last()
     }
 
     /// Closes all connections, drops all calls, and stops listening.
@@ -98,9 +133,9 @@ impl Server {
         };
         let (end, ended) = oneshot::channel();
         let handle = runtime.handle().clone();
-        let state = Arc::clone(&self.state);
+        let (state, access, tls) = (Arc::clone(&self.state), Arc::clone(&self.access), self.tls.clone());
         let thread = thread::Builder::new().name("triton-fake".into()).spawn(move || {
-            runtime.spawn(serve(listener, state));
+            runtime.spawn(serve(listener, state, access, tls));
             let _dropped_sender = runtime.block_on(ended);
         })?;
         self.running = Some(Running { handle, end, thread });
@@ -217,14 +252,20 @@ pub(crate) fn listening(address: SocketAddr, queue: u32) -> io::Result<TcpListen
     bound(address)?.listen(queue)
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
+async fn serve(listener: TcpListener, state: Arc<State>, access: Arc<Access>, tls: Option<Tls>) {
     let counter: Arc<Counter> = Arc::clone(&state.counter);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let connections = incoming.map(move |stream| stream.map(|stream| Connection::accepted(stream, &counter)));
     let service = GrpcInferenceServiceServer::new(Service(state))
         .max_decoding_message_size(usize::MAX)
         .max_encoding_message_size(usize::MAX);
-    let served = tonic::transport::Server::builder().serve_with_incoming(service, connections);
+    let service = InterceptedService::new(service, move |request| access.check(request));
+    let builder = tonic::transport::Server::builder();
+    let builder = match tls {
+        Some(tls) => builder.tls_config(tls.config()),
+        None => Ok(builder),
+    };
+    let served = async { builder?.serve_with_incoming(service, connections).await };
     if let Err(error) = served.await {
         eprintln!("triton-fake: stopped serving: {error}"); // its clients then fail, and the test with them
     }

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = options.get(1).map_or(Ok(2.0), |text| text.parse())?;
     let endpoint = Endpoint::parse(url, Path::new(""), Path::new(""))?;
     let open = |transfer| -> Result<(Arc<Server>, Arc<Model>), triton::Error> {
-        let server = ServerPool::default().open_by(&endpoint, transfer)?;
+        let server = ServerPool::default().open(&endpoint.clone().with_transfer(transfer))?;
         let model = server.model(name, None)?;
         Ok((server, model))
     };

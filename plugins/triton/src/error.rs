@@ -8,19 +8,23 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The scheme of `server` is not supported.
-    #[error("server '{server}': expected `inprocess:` or `grpc://HOST:PORT` (several with commas between; no TLS)")]
+    #[error(
+        "server '{server}': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with \
+         commas between)"
+    )]
     UnsupportedEndpoint {
-        /// The whole value.
+        /// The whole value, without what may be a secret.
         server: String,
     },
     /// A part of `server` is malformed.
     #[error(
-        "server '{server}': expected {expected}, got '{part}'; write grpc://HOST:PORT, several with commas between"
+        "server '{server}': expected {expected}, got '{part}'; write grpc://HOST:PORT (with TLS grpcs://HOST:PORT), \
+         several with commas between"
     )]
     InvalidEndpoint {
-        /// The whole value.
+        /// The whole value, without what may be a secret.
         server: String,
-        /// The malformed part.
+        /// The malformed address, without what may be a secret.
         part: String,
         /// What was expected there.
         expected: &'static str,
@@ -33,6 +37,36 @@ pub enum Error {
         /// The whole endpoint.
         endpoint: String,
         /// The failure at each address.
+        reason: String,
+    },
+    /// An option for TLS, headers or tokens cannot be used.
+    #[error("{option}: {reason}; {remedy}")]
+    InvalidSecurity {
+        /// The option, and its environment variable.
+        option: &'static str,
+        /// What is wrong with it. Never has the value of a secret.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A file with certificates, a key, headers or a token cannot be used.
+    #[error("{option} '{}': {reason}; {remedy}", file.display())]
+    SecurityFile {
+        /// The option that names it, and its environment variable.
+        option: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it. Never has its content.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// No server of the endpoint was connected to, because certificates or credentials are not accepted.
+    #[error("no trusted connection to {endpoint}: {reason}")]
+    Untrusted {
+        /// The whole endpoint.
+        endpoint: String,
+        /// The cause at each address, and what to do.
         reason: String,
     },
     /// `libtritonserver.so` is missing or cannot be loaded.
@@ -157,7 +191,7 @@ pub enum FailureKind {
     /// The deadline passed without a response, or the server dropped the request because it had waited too long or too
     /// many others were waiting.
     Late,
-    /// The address, the library or the model repository has to be corrected first.
+    /// The address, certificates or credentials, the library or the model repository have to be corrected first.
     SetUp,
 }
 

@@ -44,7 +44,9 @@ pub mod transport;
 pub use callback::ResponseCallback;
 pub use datatype::DataType;
 pub use description::{ModelDescription, TensorFormat, TensorSpec};
-pub use endpoint::{Address, Endpoint, Grpc, InProcess};
+pub use endpoint::{
+    Address, Endpoint, Grpc, Identity, InProcess, Secret, Security, SecurityOptions, Source, Tls, Variable, redact,
+};
 pub use error::{Code, Error, FailureKind};
 pub use in_process::{LoadedModel, loaded_models};
 pub use log::{Log, LogHook, LogLevel, LogRecord};

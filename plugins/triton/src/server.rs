@@ -10,7 +10,7 @@ use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
 use crate::{
     Endpoint, Error, LiveTransport, Log, Model, ModelDescription, ServerPool, Statistics, SystemSharedMemoryRegion,
-    Transfer, callback, grpc, lock,
+    callback, grpc, lock,
 };
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
@@ -48,15 +48,10 @@ impl Server {
         ServerPool::process().open(endpoint)
     }
 
-    pub(crate) fn start(
-        endpoint: &Endpoint,
-        log: Log,
-        transfer: Transfer,
-        pool: &ServerPool,
-    ) -> Result<Arc<Self>, Error> {
+    pub(crate) fn start(endpoint: &Endpoint, log: Log, pool: &ServerPool) -> Result<Arc<Self>, Error> {
         let transport: Box<dyn Transport> = match endpoint {
             Endpoint::InProcess(endpoint) => Box::new(InProcessServer::open(endpoint, log)?),
-            Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint, transfer)?),
+            Endpoint::Grpc(endpoint) => Box::new(grpc::Client::connect(endpoint)?),
             Endpoint::Scripted => {
                 let server = endpoint.to_string();
                 return Err(Error::UnsupportedEndpoint { server });

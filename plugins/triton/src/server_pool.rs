@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 
 use once_cell::sync::OnceCell;
 
-use crate::{Endpoint, Error, InProcess, Log, Server, Transfer, lock};
+use crate::{Endpoint, Error, InProcess, Log, Server, lock};
 
 /// An endpoint's server. The first user opens it; other users of the same endpoint wait, users of other endpoints do
 /// not. Empty after a failure, so that the next user tries again.
@@ -59,15 +59,6 @@ impl ServerPool {
 
     /// As [`Self::open`]; an in-process server logs as `log` says.
     pub fn open_logging(&self, endpoint: &Endpoint, log: Log) -> Result<Arc<Server>, Error> {
-        self.open_with(endpoint, log, Transfer::default())
-    }
-
-    /// As [`Self::open`]; tensors are passed to remote servers by `transfer`. The first user of an endpoint decides.
-    pub fn open_by(&self, endpoint: &Endpoint, transfer: Transfer) -> Result<Arc<Server>, Error> {
-        self.open_with(endpoint, Log::OFF, transfer)
-    }
-
-    fn open_with(&self, endpoint: &Endpoint, log: Log, transfer: Transfer) -> Result<Arc<Server>, Error> {
         if let Some(server) = &self.0.only {
             return Ok(Arc::clone(server));
         }
@@ -76,7 +67,7 @@ impl ServerPool {
             let slot = Arc::clone(lock(&self.0.slots).entry(endpoint.clone()).or_default());
             let mut opened = None;
             let server = slot.get_or_try_init(|| {
-                let server = Server::start(&endpoint, log, transfer, self)?;
+                let server = Server::start(&endpoint, log, self)?;
                 let shared = Arc::downgrade(&server);
                 opened = Some(server);
                 Ok::<_, Error>(shared)

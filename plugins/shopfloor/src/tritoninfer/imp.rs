@@ -9,7 +9,7 @@ use gst::subclass::prelude::*;
 
 use super::core::{CAT, TritonInferCore};
 use super::input_chain::{self, InputChain};
-use super::settings::{InferenceRegion, OnError, OnOverload, Settings};
+use super::settings::{InferenceRegion, OnError, OnOverload, Settings, Transport};
 use crate::{stats, video};
 
 /// The element.
@@ -17,9 +17,23 @@ use crate::{stats, video};
 #[properties(wrapper_type = super::TritonInfer)]
 pub struct TritonInfer {
     #[property(name = "server", type = Option<String>, get, set, member = server, mutable_ready, blurb =
-        "Address of the Triton server: grpc://HOST:PORT[,grpc://…], or inprocess: for one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
+        "Address of the Triton server: grpc://HOST:PORT[,grpc://…], grpcs:// with TLS, or inprocess: for one inside this process (NULL = $SHOPFLOOR_SERVER, else inprocess:)")]
     #[property(name = "model-repository", type = Option<String>, get, set, member = model_repository, mutable_ready, blurb =
         "Model repository of the in-process server (NULL = $SHOPFLOOR_MODEL_REPOSITORY, else the installed one)")]
+    #[property(name = "transport", type = Transport, get, set, member = transport, mutable_ready,
+        builder(Transport::default()).blurb("How tensors are passed to a remote server"))]
+    #[property(name = "tls-ca-file", type = Option<String>, get, set, member = tls_ca_file, mutable_ready, blurb =
+        "PEM file with the authorities of grpcs:// servers (NULL = $SHOPFLOOR_TLS_CA_FILE, else those of the system)")]
+    #[property(name = "tls-certificate-file", type = Option<String>, get, set, member = tls_certificate_file, mutable_ready, blurb =
+        "PEM file with the certificate to present to the server (NULL = $SHOPFLOOR_TLS_CERTIFICATE_FILE, else none)")]
+    #[property(name = "tls-key-file", type = Option<String>, get, set, member = tls_key_file, mutable_ready, blurb =
+        "PEM file with the key of tls-certificate-file (NULL = $SHOPFLOOR_TLS_KEY_FILE, else the same file)")]
+    #[property(name = "tls-server-name", type = Option<String>, get, set, member = tls_server_name, mutable_ready, blurb =
+        "Name to expect in the server's certificate (NULL = $SHOPFLOOR_TLS_SERVER_NAME, else the host of the address)")]
+    #[property(name = "headers-file", type = Option<String>, get, set, member = headers_file, mutable_ready, blurb =
+        "File with a header to send with each call on each line, NAME: VALUE (NULL = $SHOPFLOOR_HEADERS_FILE or $SHOPFLOOR_HEADERS)")]
+    #[property(name = "token-file", type = Option<String>, get, set, member = token_file, mutable_ready, blurb =
+        "File with a bearer token to send with each call (NULL = $SHOPFLOOR_TOKEN_FILE or $SHOPFLOOR_TOKEN)")]
     #[property(name = "model", type = Option<String>, get, set, member = model, mutable_ready, blurb =
         "Name of the model; its configuration defines inputs and outputs",
         default = Settings::default().model.as_deref())]
@@ -100,6 +114,8 @@ impl ObjectImpl for TritonInfer {
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             stats::PROPERTY => self.core.imp().stats().to_value(),
+            // DOT dumps and logs show it.
+            "server" => self.server().to_value(),
             _ => self.derived_property(id, pspec),
         }
     }
@@ -190,6 +206,15 @@ impl BinImpl for TritonInfer {
 }
 
 impl TritonInfer {
+    /// The property `server`, without what may be a secret in an address that is refused.
+    fn server(&self) -> Option<String> {
+        let settings = self.settings.lock().unwrap();
+        settings
+            .server
+            .as_deref()
+            .map(|server| triton::redact(server).into_owned())
+    }
+
     fn status(&self) -> String {
         self.core.imp().status()
     }

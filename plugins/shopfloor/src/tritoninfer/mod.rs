@@ -44,6 +44,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for settings in [
         settings::InferenceRegion::static_type(),
         settings::OnOverload::static_type(),
+        settings::Transport::static_type(),
         settings::OnError::static_type(),
     ] {
         settings.mark_as_plugin_api(gst::PluginAPIFlags::empty());

@@ -57,11 +57,40 @@ pub enum OnError {
     Fail,
 }
 
+/// How tensors are passed to a remote server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstShopfloorTransport")]
+pub enum Transport {
+    /// `SharedMemory` if the server is on this host and accepts it, otherwise `Wire`.
+    #[default]
+    #[enum_value(
+        name = "Shared memory if the server is on this host and accepts it, messages otherwise",
+        nick = "auto"
+    )]
+    Auto,
+    /// In messages.
+    #[enum_value(name = "Messages over the network", nick = "wire")]
+    Wire,
+    /// In system shared memory.
+    #[enum_value(
+        name = "System shared memory; fail if the server does not accept it",
+        nick = "shared-memory"
+    )]
+    SharedMemory,
+}
+
 /// The values of the properties; times in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub server: Option<String>,
     pub model_repository: Option<String>,
+    pub transport: Transport,
+    pub tls_ca_file: Option<String>,
+    pub tls_certificate_file: Option<String>,
+    pub tls_key_file: Option<String>,
+    pub tls_server_name: Option<String>,
+    pub headers_file: Option<String>,
+    pub token_file: Option<String>,
     pub model: Option<String>,
     pub model_version: u64,
     pub inference_region: InferenceRegion,
@@ -81,6 +110,13 @@ impl Default for Settings {
         Self {
             server: None,
             model_repository: None,
+            transport: Transport::default(),
+            tls_ca_file: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
+            tls_server_name: None,
+            headers_file: None,
+            token_file: None,
             model: Some("worker_ensemble".into()),
             model_version: 0,
             inference_region: InferenceRegion::default(),

@@ -79,6 +79,11 @@ impl Breaker {
         *self = Self::new();
     }
 
+    /// A success that may not last: closes it, and the next failure opens it for longer.
+    pub(super) fn close_for_now(&mut self) {
+        self.state = State::Closed;
+    }
+
     /// Whether the caller may make the one attempt now; then it has to report its success or failure.
     pub(super) fn attempt(&mut self, now: Instant) -> bool {
         let due = matches!(self.state, State::Open { until } if until <= now);
@@ -151,6 +156,16 @@ mod tests {
         breaker.forget_attempt(now);
         assert!(breaker.is_closed());
         assert!(delay_after(&mut breaker, Pace::Trial, now) < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_success_that_does_not_last_keeps_the_delays() {
+        let (mut breaker, now) = (Breaker::new(), Instant::now());
+        delay_after(&mut breaker, Pace::Probe, now);
+        breaker.close_for_now();
+        assert!(breaker.is_closed());
+        let longer = delay_after(&mut breaker, Pace::Probe, now);
+        assert!(longer >= Duration::from_millis(200), "{longer:?}");
     }
 
     #[test]

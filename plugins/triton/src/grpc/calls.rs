@@ -14,7 +14,7 @@ use super::message::{Answer, Outgoing};
 use super::prober;
 use super::servers::Servers;
 use super::shared_memory::Unanswered;
-use super::status::{Failure, Finding};
+use super::status::{Cause, Failure, Finding};
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{LeaseHandle, LeaseState};
 use crate::{Error, OnRelease, Response};
@@ -107,7 +107,7 @@ impl InFlight {
             tokio::select! {
                 biased;
                 response = &mut response => return self.judge(servers, link, sent, response),
-                reason = &mut lost => return Err(Setback::Final(Failure::Unreachable(reason.to_string()))),
+                cause = &mut lost => return Err(Setback::Final(Failure::Unreachable(cause))),
                 () = until(deadline) => {
                     self.complete(LeaseState::Quarantined, Err(Error::DeadlineExceeded));
                     servers.record(link, |health, now| health.was_late(link.index, &self.model, sent, now));
@@ -138,10 +138,10 @@ impl InFlight {
             Err(Unanswered::Refused(reason)) => return Err(Setback::Final(Failure::SharedMemory(reason))),
             Err(Unanswered::Failed(status)) => status,
         };
-        let finding = Finding::of(&status);
-        let failure = Failure::from(status);
+        let (finding, failure) = servers.interpret(link, status);
         match finding {
-            Finding::Unsent | Finding::Leaving | Finding::Broken => servers.leave(link, &failure.reason()),
+            Finding::Unsent | Finding::Leaving | Finding::Broken => servers.leave(link, &failure.cause()),
+            Finding::Denied => servers.denied(link, &failure.cause()),
             Finding::LacksModel => servers.record(link, |health, now| health.lacks(index, model, now)),
             Finding::Dropped => servers.record(link, |health, now| {
                 health.heard(index, now);
@@ -150,7 +150,7 @@ impl InFlight {
             Finding::Failed => servers.record(link, |health, now| health.responded(index, model, in_time, now)),
         }
         Err(match finding {
-            Finding::Unsent | Finding::Leaving | Finding::LacksModel => Setback::Next(failure),
+            Finding::Unsent | Finding::Denied | Finding::Leaving | Finding::LacksModel => Setback::Next(failure),
             // The server may have executed the request.
             Finding::Broken | Finding::Dropped | Finding::Failed => Setback::Final(failure),
         })
@@ -221,7 +221,7 @@ impl Conversation {
             tokio::select! {
                 biased;
                 response = &mut response => break response,
-                reason = &mut lost => return Err(Setback::Next(Failure::Unreachable(reason.to_string()))),
+                cause = &mut lost => return Err(Setback::Next(Failure::Unreachable(cause))),
                 () = sleep_until(next_probe.into()) => {
                     prober::suspect(servers, link, sent, CALL_PROBE);
                     next_probe += CALL_PROBE;
@@ -235,15 +235,18 @@ impl Conversation {
             }
             Ok(Err(status)) => status,
             Err(_elapsed) => {
-                let reason = format!("no response within {} s", CALL_TIMEOUT.as_secs());
-                return Err(Setback::Next(Failure::Unreachable(reason)));
+                let cause = Cause::temporary(format!("no response within {} s", CALL_TIMEOUT.as_secs()));
+                return Err(Setback::Next(Failure::Unreachable(cause)));
             }
         };
-        let finding = Finding::of(&status);
-        let failure = Failure::from(status);
+        let (finding, failure) = servers.interpret(link, status);
         Err(match finding {
             Finding::Unsent | Finding::Broken | Finding::Leaving => {
-                servers.leave(link, &failure.reason());
+                servers.leave(link, &failure.cause());
+                Setback::Next(failure)
+            }
+            Finding::Denied => {
+                servers.denied(link, &failure.cause());
                 Setback::Next(failure)
             }
             Finding::LacksModel | Finding::Dropped => Setback::Next(failure),
@@ -257,7 +260,7 @@ struct Attempts<'a> {
     servers: &'a Servers,
     tried: Vec<usize>,
     /// Why there was no response.
-    silent: Vec<(usize, String)>,
+    silent: Vec<(usize, Cause)>,
     /// The first response of a server: it says more than that others do not respond.
     refusal: Option<Failure>,
 }
@@ -275,7 +278,7 @@ impl<'a> Attempts<'a> {
     fn add(&mut self, link: &Link, failure: Failure) {
         self.tried.push(link.index);
         match failure {
-            Failure::Unreachable(reason) => self.silent.push((link.index, reason)),
+            Failure::Unreachable(cause) => self.silent.push((link.index, cause)),
             refusal => {
                 self.refusal.get_or_insert(refusal);
             }

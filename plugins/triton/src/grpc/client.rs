@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
+use super::access::Access;
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
@@ -36,20 +37,22 @@ impl Client {
     /// A client of the servers at `endpoint`. Does not wait for the network: the first call connects.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if an address cannot be used, or no thread can be started.
-    pub(crate) fn connect(endpoint: &Grpc, transfer: Transfer) -> Result<Self, Error> {
+    /// [`Error::InvalidSecurity`] or [`Error::SecurityFile`]; [`Error::Unreachable`] if an address cannot be used, or no
+    /// thread can be started.
+    pub(crate) fn connect(endpoint: &Grpc) -> Result<Self, Error> {
+        let transfer = endpoint.transfer;
         if transfer != Transfer::Wire {
             shared_memory::clear_leftovers();
         }
-        let unreachable = |reason: String| Error::Unreachable {
+        let access = Access::read(endpoint)?;
+        let runtime = Runtime::start().map_err(|error| Error::Unreachable {
             endpoint: endpoint.to_string(),
-            reason,
-        };
-        let runtime = Runtime::start().map_err(|error| unreachable(error.to_string()))?;
+            reason: error.to_string(),
+        })?;
         let requested = endpoint.clone();
-        let servers = runtime.wait(async move { Servers::new(&requested, transfer) })?;
+        let servers = runtime.wait(async move { Servers::new(&requested, access, transfer) })?;
         Ok(Self {
-            servers: servers.map_err(unreachable)?,
+            servers: servers?,
             runtime,
             memory: Arc::default(),
         })
@@ -187,7 +190,8 @@ fn unregister_later(endpoint: Grpc, left: Vec<(usize, Vec<String>)>) {
         let runtime = Runtime::start()?;
         // Fails only if the thread has ended.
         let _ = runtime.wait(async move {
-            let Ok(servers) = Servers::new(&endpoint, Transfer::Wire) else {
+            let servers = Access::read(&endpoint).and_then(|access| Servers::new(&endpoint, access, Transfer::Wire));
+            let Ok(servers) = servers else {
                 return;
             };
             for (index, names) in left {

@@ -11,15 +11,26 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::breaker::{Breaker, Pace, State};
+use super::status::Cause;
 
 /// Why no calls, or only those without another choice, go to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Away {
     /// What was seen.
-    pub(super) reason: String,
+    pub(super) cause: Cause,
+    pub(super) kind: AwayKind,
+}
+
+/// What is left of an address that is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AwayKind {
+    /// Nothing: there is no connection, or it is left.
+    Gone,
     /// The server responds, and only says that it is not ready. Triton says so while it loads a model, and for as long as
     /// one of its models fails to load; the others can be used.
-    pub(super) responds: bool,
+    NotReady,
+    /// The server responds, and refuses the client's token or other headers. The connection is good for the next ones.
+    Denied,
 }
 
 /// What is known of the addresses, in the order of preference.
@@ -73,7 +84,7 @@ impl Health {
         let indices = || (0..self.addresses.len()).filter(untried);
         let not_ready = |index: &usize| {
             let address = &self.addresses[*index];
-            address.responds() && address.model_is_closed(model)
+            address.is_not_ready() && address.model_is_closed(model)
         };
         let any = |index: &usize| self.addresses[*index].is_usable();
         indices().find(not_ready).or_else(|| indices().find(any))
@@ -116,16 +127,27 @@ impl Health {
     }
 
     /// ServerReady says that the address is ready.
+    ///
+    /// If it was away since it had refused the client's headers, it may accept ServerReady without them and refuse the
+    /// next request again, so that the delays go on until a request is accepted.
     pub(super) fn is_back(&mut self, index: usize, now: Instant) {
         let address = &mut self.addresses[index];
-        address.away = None;
-        address.breaker.close();
+        match address.away.take() {
+            Some(away) if away.kind == AwayKind::Denied => address.breaker.close_for_now(),
+            _ if address.breaker.is_closed() => {}
+            _ => address.breaker.close(),
+        }
         address.heard = Some(now);
     }
 
     /// The server responded to something.
     pub(super) fn heard(&mut self, index: usize, now: Instant) {
         self.addresses[index].heard = Some(now);
+    }
+
+    /// Whether the address has ever responded to a call, other than by refusing the client's certificate or headers.
+    pub(super) fn has_responded(&self, index: usize) -> bool {
+        self.addresses[index].heard.is_some()
     }
 
     /// Whether the server has not responded to anything since `since`.
@@ -136,6 +158,10 @@ impl Health {
     /// The model responded to a request. Late responses do not count as its success: nobody waits for them.
     pub(super) fn responded(&mut self, index: usize, model: &Arc<str>, in_time: bool, now: Instant) {
         self.heard(index, now);
+        let address = &mut self.addresses[index];
+        if address.away.is_none() {
+            address.breaker.close();
+        }
         if in_time {
             let model = self.model(index, model);
             model.answered = Some(now);
@@ -188,12 +214,12 @@ impl AddressHealth {
     }
 
     /// Whether the server responds and says that it is not ready.
-    fn responds(&self) -> bool {
-        self.away.as_ref().is_some_and(|away| away.responds)
+    fn is_not_ready(&self) -> bool {
+        self.away.as_ref().is_some_and(|away| away.kind == AwayKind::NotReady)
     }
 
     fn is_usable(&self) -> bool {
-        self.away.is_none() || self.responds()
+        self.away.is_none() || self.is_not_ready()
     }
 }
 
@@ -227,9 +253,9 @@ mod tests {
             self.now += Duration::from_secs(seconds);
         }
 
-        fn fail(&mut self, index: usize, responds: bool) {
-            let reason = "why".to_owned();
-            self.health.failed(index, Away { reason, responds }, self.now);
+        fn fail(&mut self, index: usize, kind: AwayKind) {
+            let cause = Cause::temporary("why");
+            self.health.failed(index, Away { cause, kind }, self.now);
         }
 
         /// A request to `index` gets no response within a second.
@@ -250,14 +276,14 @@ mod tests {
     fn the_first_address_that_is_not_away_is_chosen() {
         let mut endpoint = Endpoint::of(3);
         assert_eq!(endpoint.chosen(), Some(0), "nothing is known yet");
-        endpoint.fail(0, false);
+        endpoint.fail(0, AwayKind::Gone);
         assert_eq!(endpoint.chosen(), Some(1));
         assert_eq!(endpoint.health.choose(Some("m"), &[1], endpoint.now), Some(2));
         assert_eq!(endpoint.health.choose(None, &[1, 2], endpoint.now), None);
-        endpoint.fail(1, false);
+        endpoint.fail(1, AwayKind::Gone);
         endpoint.pass(3600);
         assert_eq!(endpoint.chosen(), Some(2), "time alone does not bring an address back");
-        endpoint.fail(2, false);
+        endpoint.fail(2, AwayKind::Gone);
         assert_eq!((endpoint.chosen(), endpoint.health.is_available()), (None, false));
         endpoint.health.is_back(1, endpoint.now);
         assert_eq!((endpoint.chosen(), endpoint.health.is_available()), (Some(1), true));
@@ -269,11 +295,11 @@ mod tests {
     #[test]
     fn an_address_that_is_not_ready_is_better_than_none() {
         let mut endpoint = Endpoint::of(2);
-        endpoint.fail(0, true);
+        endpoint.fail(0, AwayKind::NotReady);
         assert_eq!(endpoint.chosen(), Some(1));
-        endpoint.fail(1, false);
+        endpoint.fail(1, AwayKind::Gone);
         assert_eq!((endpoint.chosen(), endpoint.health.is_available()), (Some(0), true));
-        endpoint.fail(0, false);
+        endpoint.fail(0, AwayKind::Gone);
         assert_eq!(endpoint.chosen(), None);
     }
 
@@ -281,20 +307,39 @@ mod tests {
     fn an_address_that_is_away_is_probed_with_growing_delays() {
         let mut endpoint = Endpoint::of(1);
         assert_eq!(endpoint.health.next_attempt(0), None);
-        endpoint.fail(0, false);
+        endpoint.fail(0, AwayKind::Gone);
         let first = endpoint.health.next_attempt(0).unwrap();
         assert!(first > endpoint.now);
-        endpoint.fail(0, false); // by another of its calls
+        endpoint.fail(0, AwayKind::Gone); // by another of its calls
         assert_eq!(endpoint.health.next_attempt(0), Some(first));
         for _ in 0..20 {
             endpoint.now = endpoint.health.next_attempt(0).unwrap();
             endpoint.health.attempted(0, endpoint.now);
-            endpoint.fail(0, false);
+            endpoint.fail(0, AwayKind::Gone);
             let delay = endpoint.health.next_attempt(0).unwrap() - endpoint.now;
             assert!(delay < Duration::from_secs(1), "{delay:?}");
         }
         endpoint.health.is_back(0, endpoint.now);
         assert_eq!(endpoint.health.next_attempt(0), None);
+    }
+
+    #[test]
+    fn an_address_that_refuses_headers_is_not_used_until_it_accepts_them() {
+        let mut endpoint = Endpoint::of(1);
+        endpoint.fail(0, AwayKind::Denied);
+        assert_eq!((endpoint.chosen(), endpoint.health.is_available()), (None, false));
+        // ServerReady is accepted each time, and the request refused: the delays go on.
+        let delay = |endpoint: &Endpoint| endpoint.health.next_attempt(0).unwrap() - endpoint.now;
+        for _ in 0..5 {
+            endpoint.health.is_back(0, endpoint.now);
+            assert_eq!(endpoint.chosen(), Some(0));
+            endpoint.fail(0, AwayKind::Denied);
+        }
+        assert!(delay(&endpoint) >= Duration::from_millis(450), "{:?}", delay(&endpoint));
+        endpoint.health.is_back(0, endpoint.now);
+        endpoint.responds(0, true);
+        endpoint.fail(0, AwayKind::Denied);
+        assert!(delay(&endpoint) < Duration::from_millis(200), "{:?}", delay(&endpoint));
     }
 
     #[test]
@@ -326,7 +371,7 @@ mod tests {
         assert_eq!(alone.chosen(), Some(0));
         let mut endpoint = Endpoint::of(2);
         endpoint.is_late(0);
-        endpoint.fail(1, false);
+        endpoint.fail(1, AwayKind::Gone);
         assert_eq!(endpoint.chosen(), Some(0));
         assert!(endpoint.health.is_available());
         // Both are slow: neither is left for a server that does not respond at all.
@@ -377,7 +422,7 @@ mod tests {
         endpoint.is_late(0);
         endpoint.pass(2);
         assert_eq!(endpoint.chosen(), Some(0), "the trial");
-        endpoint.fail(0, false);
+        endpoint.fail(0, AwayKind::Gone);
         assert_eq!(endpoint.chosen(), Some(1));
         endpoint.health.is_back(0, endpoint.now);
         assert_eq!(endpoint.chosen(), Some(0), "the next trial");

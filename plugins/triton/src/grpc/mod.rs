@@ -2,11 +2,16 @@
 //!
 //! Each client has its own thread, which drives the connections and invokes the callbacks of requests.
 
+mod access;
 mod breaker;
 mod calls;
 mod channel;
 mod client;
+mod connector;
 mod describe;
+mod file;
+mod handshake;
+mod headers;
 mod health;
 #[rustfmt::skip]
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::too_many_lines)] // generated
@@ -20,6 +25,7 @@ mod servers;
 mod shared_memory;
 mod sigpipe;
 mod status;
+mod tls;
 mod transfers;
 
 pub(crate) use client::Client;

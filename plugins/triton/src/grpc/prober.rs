@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use super::channel::{self, ServerClient};
-use super::health::Away;
+use super::health::{Away, AwayKind};
 use super::inference::ServerReadyRequest;
 use super::link::Link;
 use super::servers::Servers;
-use super::status::{is_from_server, is_leaving, reason};
+use super::status::{Cause, Finding};
 
 /// Minimum time to respond to a probe. A server responds to ServerReady without its models, in about a millisecond; the
 /// rest is for a busy machine and for requests that are being sent on the same connection.
@@ -25,23 +24,31 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) enum Reply {
     Ready,
     /// The server responds, and says that it is not ready, or refuses to say.
-    NotReady(String),
+    NotReady(Cause),
     /// The server responds, and says that it is stopping.
-    Leaving(String),
+    Leaving(Cause),
+    /// The server, or a proxy before it, refuses the client's headers.
+    Denied(Cause),
 }
 
 /// Asks a server whether it is ready.
 ///
 /// # Errors
 /// Why there is no response; `None`: there is none yet.
-pub(super) async fn server_ready(mut client: ServerClient, limit: Duration) -> Result<Reply, Option<String>> {
-    match timeout(limit, client.server_ready(ServerReadyRequest {})).await {
-        Ok(Ok(response)) if response.get_ref().ready => Ok(Reply::Ready),
-        Ok(Ok(_)) => Ok(Reply::NotReady("not ready".into())),
-        Ok(Err(status)) if is_leaving(&status) => Ok(Reply::Leaving(reason(&status))),
-        Ok(Err(status)) if is_from_server(&status) => Ok(Reply::NotReady(reason(&status))),
-        Ok(Err(status)) => Err(Some(reason(&status))),
-        Err(_elapsed) => Err(None),
+async fn server_ready(servers: &Servers, link: &Link, limit: Duration) -> Result<Reply, Option<Cause>> {
+    let mut client = link.client.clone();
+    let status = match timeout(limit, client.server_ready(ServerReadyRequest {})).await {
+        Ok(Ok(response)) if response.get_ref().ready => return Ok(Reply::Ready),
+        Ok(Ok(_)) => return Ok(Reply::NotReady(Cause::temporary("not ready"))),
+        Ok(Err(status)) => status,
+        Err(_elapsed) => return Err(None),
+    };
+    let (finding, failure) = servers.interpret(link, status);
+    match finding {
+        Finding::Unsent | Finding::Broken => Err(Some(failure.cause())),
+        Finding::Denied => Ok(Reply::Denied(failure.cause())),
+        Finding::Leaving => Ok(Reply::Leaving(failure.cause())),
+        Finding::LacksModel | Finding::Dropped | Finding::Failed => Ok(Reply::NotReady(failure.cause())),
     }
 }
 
@@ -50,12 +57,24 @@ impl Reply {
     pub(super) fn away(self) -> Option<Away> {
         match self {
             Self::Ready => None,
-            Self::NotReady(reason) => Some(Away { reason, responds: true }),
-            Self::Leaving(reason) => Some(Away {
-                reason,
-                responds: false,
+            Self::NotReady(cause) => Some(Away {
+                cause,
+                kind: AwayKind::NotReady,
+            }),
+            Self::Leaving(cause) => Some(Away {
+                cause,
+                kind: AwayKind::Gone,
+            }),
+            Self::Denied(cause) => Some(Away {
+                cause,
+                kind: AwayKind::Denied,
             }),
         }
+    }
+
+    /// Whether the server accepts the client's headers.
+    pub(super) fn is_accepted(&self) -> bool {
+        !matches!(self, Self::Denied(_))
     }
 }
 
@@ -67,13 +86,13 @@ pub(super) fn suspect(servers: &Arc<Servers>, link: &Arc<Link>, sent: Instant, i
     let (servers, suspected) = (Arc::clone(servers), Arc::clone(link));
     link.probe_once(async move {
         let (begin, limit) = (Instant::now(), PROBE_TIMEOUT.max(interval / 5));
-        match server_ready(suspected.client.clone(), limit).await {
+        match server_ready(&servers, &suspected, limit).await {
             Ok(reply) => servers.replied(&suspected, reply),
-            Err(Some(reason)) => servers.lost(&suspected, &reason),
+            Err(Some(cause)) => servers.lost(&suspected, &cause),
             Err(None) if servers.is_silent(&suspected, begin) => {
                 let (silence, limit) = (sent.elapsed().as_secs_f64(), limit.as_secs_f64());
                 let reason = format!("no response for {silence:.1} s and none to ServerReady within {limit:.1} s");
-                servers.lost(&suspected, &reason);
+                servers.lost(&suspected, &Cause::temporary(reason));
             }
             Err(None) => {}
         }
@@ -96,20 +115,19 @@ pub(super) async fn recover(servers: Arc<Servers>, index: usize) {
 
 /// One attempt, on a new connection unless the server responds on the present one.
 pub(super) async fn attempt(servers: Arc<Servers>, index: usize) {
-    let link = servers.link(index);
-    let client = link.as_ref().map(|link| Ok(link.client.clone()));
-    let client = match client.unwrap_or_else(|| channel::client(&servers.endpoint.addresses[index])) {
-        Ok(client) => client,
-        Err(reason) => return servers.still_away(index, reason),
+    let present = servers.link(index);
+    let link = match present.clone().map_or_else(|| servers.new_link(index), Ok) {
+        Ok(link) => link,
+        Err(error) => return servers.still_away(index, Cause::temporary(error.to_string())),
     };
-    match server_ready(client.clone(), ATTEMPT_TIMEOUT).await {
-        Ok(reply) => servers.recovered(index, client, reply),
-        Err(reason) => {
+    match server_ready(&servers, &link, ATTEMPT_TIMEOUT).await {
+        Ok(reply) => servers.recovered(&link, reply),
+        Err(cause) => {
             let limit = ATTEMPT_TIMEOUT.as_secs();
-            let reason = reason.unwrap_or_else(|| format!("no response within {limit} s"));
-            match link {
-                Some(link) => servers.lost(&link, &reason),
-                None => servers.still_away(index, reason),
+            let cause = cause.unwrap_or_else(|| Cause::temporary(format!("no response within {limit} s")));
+            match present {
+                Some(link) => servers.lost(&link, &cause),
+                None => servers.still_away(index, cause),
             }
         }
     }

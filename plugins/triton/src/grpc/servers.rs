@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::task::JoinSet;
+use tonic::Status;
 
-use super::channel::{self, ServerClient};
-use super::health::{Away, Health};
+use super::access::Access;
+use super::health::{Away, AwayKind, Health};
 use super::link::Link;
 use super::prober::{self, Reply};
-use super::status::Failure;
+use super::status::{Cause, Failure, Finding};
 use super::transfers::Transfers;
 use crate::{Error, Grpc, ModelDescription, Transfer, lock};
 
@@ -17,6 +18,8 @@ use crate::{Error, Grpc, ModelDescription, Transfer, lock};
 pub(super) struct Servers {
     /// For connections and error messages.
     pub(super) endpoint: Grpc,
+    /// TLS and headers of all connections.
+    access: Access,
     /// How tensors get to the servers.
     pub(super) transfers: Arc<Transfers>,
     state: Mutex<State>,
@@ -34,11 +37,11 @@ impl Servers {
     /// Does not connect: a connection is established for the first call. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// What is wrong with an address.
-    pub(super) fn new(endpoint: &Grpc, transfer: Transfer) -> Result<Arc<Self>, String> {
+    /// [`Error::Unreachable`] if an address is not one.
+    pub(super) fn new(endpoint: &Grpc, access: Access, transfer: Transfer) -> Result<Arc<Self>, Error> {
         let addresses = endpoint.addresses.iter().enumerate();
-        let links = addresses.map(|(index, address)| Ok(Some(Link::new(index, channel::client(address)?))));
-        let links = links.collect::<Result<Vec<_>, String>>()?;
+        let links = addresses.map(|(index, address)| Link::new(index, address, &access).map(Some));
+        let links = links.collect::<Result<Vec<_>, Error>>()?;
         let state = State {
             health: Health::new(links.len()),
             recovering: vec![false; links.len()],
@@ -46,6 +49,7 @@ impl Servers {
         };
         Ok(Arc::new(Self {
             endpoint: endpoint.clone(),
+            access,
             transfers: Arc::new(Transfers::new(endpoint, transfer)),
             state: Mutex::new(state),
         }))
@@ -58,8 +62,14 @@ impl Servers {
         state.links[index].clone()
     }
 
+    /// What a failed call on `link` says about its server, and the failure to report.
+    pub(super) fn interpret(&self, link: &Link, status: Status) -> (Finding, Failure) {
+        let is_first = !lock(&self.state).health.has_responded(link.index);
+        self.access.interpret(link.peer.as_ref(), status, is_first)
+    }
+
     /// # Errors
-    /// [`Error::Unreachable`] if no address can be used at present.
+    /// [`Self::unreachable`] if no address can be used at present.
     pub(super) fn available(&self) -> Result<(), Error> {
         if lock(&self.state).health.is_available() {
             return Ok(());
@@ -67,37 +77,40 @@ impl Servers {
         Err(self.unreachable(&[]))
     }
 
-    /// The error of a call that no address could take: the reasons of this call and, for addresses it did not try, why they
+    /// The error of a call that no address could take: the causes of this call and, for addresses it did not try, why they
     /// are away.
-    pub(super) fn unreachable(&self, seen: &[(usize, String)]) -> Error {
+    ///
+    /// It is [`Error::Untrusted`] if each address refuses certificates or credentials, and none has ever accepted them.
+    /// Later, a refusal is like any other outage: they are being replaced.
+    pub(super) fn unreachable(&self, seen: &[(usize, Cause)]) -> Error {
         let state = lock(&self.state);
-        let reasons = self
-            .endpoint
-            .addresses
-            .iter()
-            .enumerate()
-            .filter_map(|(index, address)| {
-                let seen = seen.iter().find(|(seen, _)| *seen == index).map(|(_, reason)| reason);
-                let reason = seen.or_else(|| state.health.away(index).map(|away| &away.reason))?;
-                Some(format!("{address}: {reason}"))
-            });
-        Error::Unreachable {
-            endpoint: self.endpoint.to_string(),
-            reason: reasons.collect::<Vec<_>>().join("; "),
+        let (mut reasons, mut refusals) = (Vec::new(), 0);
+        for (index, address) in self.endpoint.addresses.iter().enumerate() {
+            let seen = seen.iter().find(|(seen, _)| *seen == index).map(|(_, cause)| cause);
+            let cause = seen.or_else(|| state.health.away(index).map(|away| &away.cause));
+            if let Some(Cause { text, is_refusal }) = cause {
+                reasons.push(format!("{address}: {text}"));
+                refusals += usize::from(*is_refusal && !state.health.has_responded(index));
+            }
+        }
+        let (endpoint, reason) = (self.endpoint.to_string(), reasons.join("; "));
+        match refusals == self.endpoint.addresses.len() {
+            true => Error::Untrusted { endpoint, reason },
+            false => Error::Unreachable { endpoint, reason },
         }
     }
 
     /// Asks the addresses in their order until one is ready.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] with the reason of each.
+    /// [`Self::unreachable`] with the cause of each.
     pub(super) async fn ready(self: &Arc<Self>) -> Result<(), Error> {
         let mut seen = Vec::new();
         for index in 0..self.endpoint.addresses.len() {
             prober::attempt(Arc::clone(self), index).await;
             match lock(&self.state).health.away(index) {
                 None => return Ok(()),
-                Some(away) => seen.push((index, away.reason.clone())),
+                Some(away) => seen.push((index, away.cause.clone())),
             }
         }
         Err(self.unreachable(&seen))
@@ -143,23 +156,28 @@ impl Servers {
     }
 
     /// The connection is broken, or its server hangs: its calls fail, and later ones go to another address.
-    pub(super) fn lost(self: &Arc<Self>, link: &Arc<Link>, reason: &str) {
-        self.leave(link, reason);
-        link.lose(reason);
+    pub(super) fn lost(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+        self.leave(link, cause);
+        link.lose(cause);
     }
 
     /// Later calls go to another address; those that are waiting for a response go on.
-    pub(super) fn leave(self: &Arc<Self>, link: &Arc<Link>, reason: &str) {
-        let away = Away {
-            reason: reason.to_owned(),
-            responds: false,
-        };
-        self.is_away(link, away);
+    pub(super) fn leave(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+        let (cause, kind) = (cause.clone(), AwayKind::Gone);
+        self.is_away(link, Away { cause, kind });
+    }
+
+    /// The server does not accept the headers: as [`Self::leave`], but the connection is kept for the next ones.
+    pub(super) fn denied(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+        let (cause, kind) = (cause.clone(), AwayKind::Denied);
+        self.is_away(link, Away { cause, kind });
     }
 
     /// The server responded to a probe of a connection.
     pub(super) fn replied(self: &Arc<Self>, link: &Arc<Link>, reply: Reply) {
-        self.record(link, |health, now| health.heard(link.index, now));
+        if reply.is_accepted() {
+            self.record(link, |health, now| health.heard(link.index, now));
+        }
         if let Some(away) = reply.away() {
             self.is_away(link, away);
         }
@@ -168,7 +186,7 @@ impl Servers {
     fn is_away(self: &Arc<Self>, link: &Arc<Link>, away: Away) {
         let mut state = lock(&self.state);
         if state.is_current(link) {
-            if !away.responds {
+            if away.kind == AwayKind::Gone {
                 self.transfers.ask_again(link.index);
             }
             state.is_away(link.index, away);
@@ -199,10 +217,20 @@ impl Servers {
         lock(&self.state).links[index].clone()
     }
 
-    /// The server responded to an attempt on `client`.
-    pub(super) fn recovered(self: &Arc<Self>, index: usize, client: ServerClient, reply: Reply) {
-        let mut state = lock(&self.state);
-        state.health.heard(index, Instant::now());
+    /// A new connection to an address.
+    ///
+    /// # Errors
+    /// As [`Link::new`].
+    pub(super) fn new_link(&self, index: usize) -> Result<Arc<Link>, Error> {
+        Link::new(index, &self.endpoint.addresses[index], &self.access)
+    }
+
+    /// The server responded to an attempt on `link`.
+    pub(super) fn recovered(self: &Arc<Self>, link: &Arc<Link>, reply: Reply) {
+        let (index, mut state) = (link.index, lock(&self.state));
+        if reply.is_accepted() {
+            state.health.heard(index, Instant::now());
+        }
         match reply.away() {
             None => state.health.is_back(index, Instant::now()),
             Some(away) => {
@@ -210,22 +238,17 @@ impl Servers {
                 self.start_recovery(&mut state, index);
             }
         }
-        if state.health.away(index).is_none_or(|away| away.responds) {
-            state.links[index].get_or_insert_with(|| Link::new(index, client));
+        if !state.health.away(index).is_some_and(|away| away.kind == AwayKind::Gone) {
+            state.links[index].get_or_insert_with(|| Arc::clone(link));
         }
     }
 
     /// The server did not respond to an attempt on a new connection.
-    pub(super) fn still_away(&self, index: usize, reason: String) {
+    pub(super) fn still_away(&self, index: usize, cause: Cause) {
         let mut state = lock(&self.state);
         if state.links[index].is_none() {
-            state.is_away(
-                index,
-                Away {
-                    reason,
-                    responds: false,
-                },
-            );
+            let kind = AwayKind::Gone;
+            state.is_away(index, Away { cause, kind });
         }
     }
 }
@@ -237,7 +260,7 @@ impl State {
     }
 
     fn is_away(&mut self, index: usize, away: Away) {
-        if !away.responds {
+        if away.kind == AwayKind::Gone {
             self.links[index] = None;
         }
         self.health.failed(index, away, Instant::now());

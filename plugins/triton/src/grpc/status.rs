@@ -9,13 +9,36 @@ use tonic::{ConnectError, Status, TimeoutExpired};
 
 use crate::{Code, Error, FailureKind, Grpc};
 
+/// Why an address cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// For the user; without secrets.
+    pub(super) text: String,
+    /// Certificates or credentials are not accepted: somebody has to correct them first.
+    pub(super) is_refusal: bool,
+}
+
+impl Cause {
+    pub(super) fn temporary(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_refusal: false,
+        }
+    }
+
+    pub(super) fn refusal(text: String) -> Self {
+        let is_refusal = true;
+        Self { text, is_refusal }
+    }
+}
+
 /// Why a call failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server's deadline has passed.
     DeadlineExceeded,
-    /// The address does not respond; the reason.
-    Unreachable(String),
+    /// The address cannot be used.
+    Unreachable(Cause),
     /// Tensors cannot be passed in shared memory, which was demanded; why, and what to do about it.
     SharedMemory(String),
     /// The server's code and message.
@@ -28,12 +51,13 @@ impl Failure {
         Self::Status { code, message }
     }
 
-    /// In a few words.
-    pub(super) fn reason(&self) -> String {
+    /// Why the address counts as away, if it does.
+    pub(super) fn cause(&self) -> Cause {
         match self {
-            Self::DeadlineExceeded => "no response within the deadline".into(),
-            Self::Unreachable(reason) | Self::SharedMemory(reason) => reason.clone(),
-            Self::Status { code, message } => format!("{code}: {message}"),
+            Self::DeadlineExceeded => Cause::temporary("no response within the deadline"),
+            Self::Unreachable(cause) => cause.clone(),
+            Self::SharedMemory(reason) => Cause::temporary(reason.clone()),
+            Self::Status { code, message } => Cause::temporary(format!("{code}: {message}")),
         }
     }
 
@@ -41,9 +65,9 @@ impl Failure {
     pub(super) fn into_error(self, endpoint: &Grpc, model: &str) -> Error {
         match self {
             Self::DeadlineExceeded => Error::DeadlineExceeded,
-            Self::Unreachable(reason) => Error::Unreachable {
+            Self::Unreachable(cause) => Error::Unreachable {
                 endpoint: endpoint.to_string(),
-                reason,
+                reason: cause.text,
             },
             Self::SharedMemory(reason) => Error::SharedMemory {
                 region: "tensors".into(),
@@ -62,8 +86,10 @@ impl Failure {
 /// What a failed call says about its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// There is no connection, so nothing was sent.
+    /// There is no connection, or the server has not accepted it, so nothing was executed.
     Unsent,
+    /// The server, or a proxy before it, does not accept the client's token or other headers.
+    Denied,
     /// The connection ended, perhaps after the server had received the request.
     Broken,
     /// The server refuses all requests: it is starting or stopping.
@@ -84,6 +110,8 @@ impl Finding {
             Self::Unsent
         } else if !is_from_server(status) {
             Self::Broken
+        } else if is_denied(status) {
+            Self::Denied
         } else {
             match FailureKind::of_status(code(status), status.message()) {
                 FailureKind::ServerAway => Self::Leaving,
@@ -101,7 +129,7 @@ impl From<Status> for Failure {
             return Self::DeadlineExceeded;
         }
         if !is_from_server(&status) {
-            return Self::Unreachable(reason(&status));
+            return Self::Unreachable(Cause::temporary(reason(&status)));
         }
         let code = code(&status);
         let message = match code {
@@ -130,13 +158,18 @@ pub(super) fn is_from_server(status: &Status) -> bool {
     status.source().is_none()
 }
 
-/// Whether the server is starting or stopping.
-pub(super) fn is_leaving(status: &Status) -> bool {
-    Finding::of(status) == Finding::Leaving
+/// Whether a server, or a proxy before it, does not accept the client's token or other headers.
+fn is_denied(status: &Status) -> bool {
+    match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => true,
+        // Triton's answer to a call without the header of --grpc-restricted-protocol.
+        tonic::Code::Unavailable => status.message().contains("protocol is restricted"),
+        _ => false,
+    }
 }
 
 /// Whether the status was created because no connection could be established.
-fn is_unsent(status: &Status) -> bool {
+pub(super) fn is_unsent(status: &Status) -> bool {
     causes(status).any(|cause| {
         // tonic reports a connection that takes too long as an error without a number of the system.
         let too_long = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none();
@@ -158,7 +191,7 @@ pub(super) fn reason(status: &Status) -> String {
     }
 }
 
-fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+pub(super) fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     iter::successors(status.source(), |&cause| cause.source())
 }
 
@@ -179,7 +212,7 @@ mod tests {
     }
 
     fn error(status: Status) -> Error {
-        let endpoint = Grpc { addresses: vec![] };
+        let endpoint = Grpc::default();
         Failure::from(status).into_error(&endpoint, "m")
     }
 

@@ -16,7 +16,7 @@ use triton::{
 };
 
 /// A tritonserver in its own session. Dropping it kills its process group.
-struct TritonServer {
+pub struct TritonServer {
     child: Child,
     /// HTTP, gRPC, metrics.
     ports: [u16; 3],
@@ -26,6 +26,11 @@ struct TritonServer {
 impl TritonServer {
     /// Starts a server with the project's models, and connects to it once they are loaded.
     fn start() -> (Self, Arc<Server>) {
+        Self::start_with(&[], |port| connect(&format!("grpc://127.0.0.1:{port}")))
+    }
+
+    /// As [`Self::start`], with options of `tritonserver`; `connect` is given the port.
+    pub fn start_with(options: &[String], connect: impl Fn(u16) -> Result<Arc<Server>, Error>) -> (Self, Arc<Server>) {
         // Another program may take a free port before the server does.
         for _ in 0..5 {
             let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback port"));
@@ -33,8 +38,8 @@ impl TritonServer {
                 .each_ref()
                 .map(|listener| listener.local_addr().expect("an address").port());
             drop(listeners);
-            let mut server = Self::spawn(ports);
-            if let Some(connected) = server.wait_until_ready() {
+            let mut server = Self::spawn(ports, options);
+            if let Some(connected) = server.wait_until_ready(&connect) {
                 return (server, connected);
             }
             let log = std::fs::read_to_string(server.folder.path().join("log"));
@@ -47,11 +52,12 @@ impl TritonServer {
     fn restart(&mut self) {
         let ports = self.ports;
         self.kill();
-        *self = Self::spawn(ports);
-        self.wait_until_ready().expect("the server starts again");
+        *self = Self::spawn(ports, &[]);
+        let connect = |port| connect(&format!("grpc://127.0.0.1:{port}"));
+        self.wait_until_ready(&connect).expect("the server starts again");
     }
 
-    fn spawn(ports: [u16; 3]) -> Self {
+    fn spawn(ports: [u16; 3], options: &[String]) -> Self {
         let [http, grpc, metrics] = ports;
         let folder = TempDir::new().expect("a temporary directory");
         let log = File::create(folder.path().join("log")).expect("a log file");
@@ -74,6 +80,7 @@ impl TritonServer {
             )
             .args(["--model-control-mode=explicit", "--load-model=movenet_multipose"])
             .args(["--load-model=vest_resnet18", "--allow-gpu-metrics=false"])
+            .args(options)
             .stdout(log.try_clone().expect("the log file"))
             .stderr(log);
         // SAFETY: both are system calls that may follow a fork; the server then dies with the thread that runs the
@@ -89,15 +96,20 @@ impl TritonServer {
         Self { child, ports, folder }
     }
 
+    /// Its gRPC port.
+    pub fn grpc(&self) -> u16 {
+        self.ports[1]
+    }
+
     fn url(&self) -> String {
-        format!("grpc://127.0.0.1:{}", self.ports[1])
+        format!("grpc://127.0.0.1:{}", self.grpc())
     }
 
     /// Connects, trying again while the server starts; `None` if it exits.
-    fn wait_until_ready(&mut self) -> Option<Arc<Server>> {
+    fn wait_until_ready(&mut self, connect: &impl Fn(u16) -> Result<Arc<Server>, Error>) -> Option<Arc<Server>> {
         let end = Instant::now() + crate::common::PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
-            let server = connect(&self.url()).expect("a client");
+            let server = connect(self.grpc()).expect("a client");
             match server.ready() {
                 Ok(()) => return Some(server),
                 Err(error) => assert!(!error.is_fatal(), "{error}"),
@@ -238,7 +250,7 @@ fn shared_memory(remote: &Arc<Server>, local: &Arc<Server>) {
 fn messages_and_shared_memory(triton: &mut TritonServer) {
     let open = |transfer| {
         let server = ServerPool::default()
-            .open_by(&endpoint(&triton.url()), transfer)
+            .open(&endpoint(&triton.url()).with_transfer(transfer))
             .unwrap();
         server.model("movenet_multipose", None).unwrap()
     };

@@ -155,7 +155,7 @@ fn a_server_that_does_not_allow_shared_memory_is_used_by_messages_and_the_remedy
     let fallback = server.transport_fallback().unwrap();
     let address = fake.url().replace("grpc://", "");
     let demanding = ServerPool::default()
-        .open_by(&endpoint(&fake.url()), Transfer::SharedMemory)
+        .open(&endpoint(&fake.url()).with_transfer(Transfer::SharedMemory))
         .unwrap();
     let error = demanding.model("m", None).map(drop).unwrap_err();
     assert!(

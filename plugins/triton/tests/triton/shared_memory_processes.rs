@@ -174,7 +174,7 @@ fn uses_messages(url: &str, reason: &str, remedy: &str) {
     assert!(notice.contains(reason) && notice.contains(remedy), "{notice}");
     assert_eq!(server.transport_notice(), None);
     let demanding = ServerPool::default()
-        .open_by(&endpoint(url), Transfer::SharedMemory)
+        .open(&endpoint(url).with_transfer(Transfer::SharedMemory))
         .unwrap();
     let error = demanding.model("m", None).map(drop).unwrap_err();
     assert!(

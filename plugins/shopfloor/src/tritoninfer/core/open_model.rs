@@ -1,17 +1,18 @@
 //! An open model: its session, its seat at the server's scheduler, and the settings that are fixed while it is open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use gst::glib;
 use inference::scheduler::{self, Scheduler, Seat};
 use inference::{Error, Session};
-use triton::{Endpoint, ModelDescription, Server, ServerPool};
+use triton::{Endpoint, Log, LogLevel, LogRecord, ModelDescription, SecurityOptions, Server, ServerPool, Transfer};
 use vision::letterbox::{SampleError, Sampler};
 
-use super::regions;
+use super::{CAT, regions};
 use crate::locate;
-use crate::tritoninfer::settings::{InferenceRegion, Settings};
+use crate::tritoninfer::settings::{InferenceRegion, Settings, Transport};
 
 /// An open model and how this element uses it.
 pub struct OpenModel {
@@ -133,10 +134,48 @@ pub fn endpoint(settings: &Settings) -> Result<Endpoint, triton::Error> {
         .map(|path| Path::new(path).to_owned());
     let repository = repository.or_else(locate::model_repository).unwrap_or_default();
     let install_dir = locate::triton_install_dir().unwrap_or_default();
-    Endpoint::parse(server.as_deref().unwrap_or("inprocess:"), &repository, &install_dir)
+    let server = server.as_deref().unwrap_or("inprocess:");
+    let environment = |name: &str| std::env::var_os(name);
+    let endpoint = Endpoint::with_security(server, &repository, &install_dir, &security(settings), environment)?;
+    Ok(endpoint.with_transfer(match settings.transport {
+        Transport::Auto => Transfer::Auto,
+        Transport::Wire => Transfer::Wire,
+        Transport::SharedMemory => Transfer::SharedMemory,
+    }))
+}
+
+fn security(settings: &Settings) -> SecurityOptions {
+    let path = |file: &Option<String>| file.as_ref().map(PathBuf::from);
+    SecurityOptions {
+        tls_ca_file: path(&settings.tls_ca_file),
+        tls_certificate_file: path(&settings.tls_certificate_file),
+        tls_key_file: path(&settings.tls_key_file),
+        tls_server_name: settings.tls_server_name.clone(),
+        headers_file: path(&settings.headers_file),
+        token_file: path(&settings.token_file),
+    }
 }
 
 /// The server at `endpoint`, which other elements may use, too.
 pub fn server(endpoint: &Endpoint, pool: &ServerPool) -> Result<Arc<Server>, Error> {
-    Ok(pool.open(endpoint)?)
+    Ok(pool.open_logging(endpoint, Log::to_hook(LogLevel::Info, log_record))?)
+}
+
+/// A record of the in-process Triton's log, where its version hands them out.
+fn log_record(record: &LogRecord) {
+    let level = match record.level {
+        LogLevel::Off | LogLevel::Verbose => gst::DebugLevel::Log,
+        LogLevel::Errors => gst::DebugLevel::Error,
+        LogLevel::Warnings => gst::DebugLevel::Warning,
+        LogLevel::Info => gst::DebugLevel::Info,
+    };
+    let message = format_args!("Triton, {}:{}: {}", record.file, record.line, record.message);
+    CAT.log(
+        None::<&gst::Object>,
+        level,
+        glib::gstr!("open_model.rs"),
+        "log_record",
+        line!(),
+        message,
+    );
 }

@@ -1,6 +1,7 @@
 //! Shared by the tests: Triton's install directory, model repositories, an image and its golden outputs.
 #![allow(dead_code)] // each test program uses a part
 
+pub mod certificates;
 pub mod remote;
 
 use std::fs;
