@@ -72,7 +72,7 @@ fn states_and_people_last_from_one_inferred_frame_to_the_next() {
             ..ActivityOptions::default()
         };
         let dense = run(&truth, FRAME, &options, |_| true);
-        let inferred = |n: usize| n % every == 0 && has_response(n / every);
+        let inferred = |n: usize| n.is_multiple_of(every) && has_response(n / every);
         let sparse = run(&truth, period, &options, inferred);
         // States may lag by an inferred frame and a missing one, and by the time for which they are held.
         let lag = 2 * every + (options.hold_time.as_millis() / FRAME.as_millis()) as usize;
@@ -130,7 +130,7 @@ fn a_set_unknown_after_is_kept_whatever_the_period() {
         unknown_after: Some(Duration::from_secs(1)),
         ..ActivityOptions::default()
     };
-    let sparse = run(&truth, FRAME * 12, &options, |n| n % 12 == 0);
+    let sparse = run(&truth, FRAME * 12, &options, |n: usize| n.is_multiple_of(12));
     for (n, states) in sparse.states.iter().enumerate().skip(12) {
         // at 1.0 s it is still known
         let expected = n % 12 > 10;
@@ -158,7 +158,7 @@ fn a_set_max_age_is_kept_whatever_the_period() {
                 people: people.to_vec(),
                 ..Scene::default()
             };
-            if n % 12 != 0 {
+            if !n.is_multiple_of(12) {
                 scene.inference = Inference::Skipped(SkipReason::Overload);
             }
             tracker.update(FRAME * n, &mut scene);

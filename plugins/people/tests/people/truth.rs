@@ -115,10 +115,11 @@ pub fn gapless() -> Vec<TruthFrame> {
             let Some((from, before)) = seen.filter(|(from, _)| n - from <= LONGEST_GAP) else {
                 continue;
             };
-            for gap in from + 1..n {
-                let part = (gap - from) as f32 / (n - from) as f32;
-                frames[gap].people.push(before.between(&person, part));
-            }
+            let gap = frames[from..n].iter_mut().enumerate().skip(1);
+            gap.for_each(|(i, frame)| {
+                let part = i as f32 / (n - from) as f32;
+                frame.people.push(before.between(&person, part));
+            });
         }
     }
     frames

@@ -133,7 +133,11 @@ fn a_period_longer_than_the_hold_time_is_one_warning() {
         let (mut harness, bus) = elements(&[station("red", None)], &format!("hold-time={hold_time}"));
         let every = Some(Duration::from(FRAME) * period as u32);
         play(&mut harness, 0..20 * period, every, |n| {
-            let outcome = if n.is_multiple_of(period) { Inference::Done } else { FAILED };
+            let outcome = if n.is_multiple_of(period) {
+                Inference::Done
+            } else {
+                FAILED
+            };
             (outcome, outcome)
         });
         let warnings = texts(&bus, gst::MessageType::Warning);

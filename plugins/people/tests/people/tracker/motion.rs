@@ -141,12 +141,12 @@ fn tracking_works_at_any_frame_rate() {
 
 #[test]
 fn tracks_last_at_any_inference_period() {
-    for every in [1, 3, 12, 30, 60, 100] {
+    for every in [1_u32, 3, 12, 30, 60, 100] {
         let mut scenario = Scenario::new(options());
         for frame in 0..=every * 6 {
             // one walks half a height in ten seconds, one stands
             let x = 100.0 + WALK / 16.0 * frame as f32 / FPS as f32;
-            let inferred = frame % every == 0;
+            let inferred = frame.is_multiple_of(every);
             let people = scenario.play_scene(Scene {
                 inference: if inferred { Inference::Done } else { SKIPPED },
                 inference_period: Some(Duration::from_secs(1) * every / FPS),
