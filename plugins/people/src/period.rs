@@ -19,7 +19,8 @@ pub(crate) fn three(period: Option<Duration>) -> Option<Duration> {
 /// Decides when to report that a stream's inference period is longer than the hold time of its stations: a state would then
 /// depend on single frames.
 ///
-/// It is reported once, and again only after it has been well below the hold time for [`RECOVERY`](Self::RECOVERY).
+/// It is reported once, and again only after it has been well below the hold time for [`RECOVERY`](Self::RECOVERY). Without a
+/// hold time states are meant to depend on single frames, and nothing is reported.
 #[derive(Clone, Debug, Default)]
 pub struct SlowInference {
     /// Number of inferred frames in a row with a period longer than the hold time.
@@ -38,7 +39,8 @@ impl SlowInference {
 
     /// Takes the scene of the frame at running time `time`. Returns the period if it is to be reported now.
     pub fn update(&mut self, time: Duration, scene: &Scene, hold_time: Duration) -> Option<Duration> {
-        let period = scene.inference_period.filter(|_| scene.inference == Inference::Done)?;
+        let is_relevant = scene.inference == Inference::Done && !hold_time.is_zero();
+        let period = scene.inference_period.filter(|_| is_relevant)?;
         if period > hold_time * 3 / 4 {
             self.recovered = None;
         } else if time.saturating_sub(*self.recovered.get_or_insert(time)) >= Self::RECOVERY {
@@ -87,6 +89,17 @@ mod tests {
             reported.is_some()
         };
         (0..seconds).filter(is_reported).collect()
+    }
+
+    #[test]
+    fn nothing_is_reported_without_a_hold_time() {
+        let scene = Scene {
+            inference_period: Some(HOLD),
+            ..Scene::default()
+        };
+        let mut slow = SlowInference::default();
+        let report = |n| slow.update(HOLD * n, &scene, Duration::ZERO);
+        assert!((0..10).filter_map(report).next().is_none());
     }
 
     #[test]
