@@ -130,7 +130,7 @@ fn a_set_unknown_after_is_kept_whatever_the_period() {
         unknown_after: Some(Duration::from_secs(1)),
         ..ActivityOptions::default()
     };
-    let sparse = run(&truth, FRAME * 12, &options, |n| n % 12 == 0);
+    let sparse = run(&truth, FRAME * 12, &options, |n: usize| n.is_multiple_of(12));
     for (n, states) in sparse.states.iter().enumerate().skip(12) {
         // at 1.0 s it is still known
         let expected = n % 12 > 10;

@@ -115,10 +115,11 @@ pub fn gapless() -> Vec<TruthFrame> {
             let Some((from, before)) = seen.filter(|(from, _)| n - from <= LONGEST_GAP) else {
                 continue;
             };
-            for (gap, frame) in frames.iter_mut().enumerate().take(n).skip(from + 1) {
-                let part = (gap - from) as f32 / (n - from) as f32;
+            let gap = frames[from..n].iter_mut().enumerate().skip(1);
+            gap.for_each(|(i, frame)| {
+                let part = i as f32 / (n - from) as f32;
                 frame.people.push(before.between(&person, part));
-            }
+            });
         }
     }
     frames
