@@ -20,6 +20,8 @@ pub struct Timings {
     pub failed: u64,
     /// Requests that were repeated because they failed.
     pub retried: u64,
+    /// Number of times that requests succeeded again after a failure of the server or the connection.
+    pub recoveries: u64,
     /// Time from a frame's arrival to its response, including late responses.
     pub inference: Spread,
     /// Time from a frame's arrival to its turn.

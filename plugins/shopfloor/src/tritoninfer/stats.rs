@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use inference::Spread;
+use inference::{Spread, Timings};
 use triton::StatisticDuration;
 
-use super::core::Dispatcher;
+use super::core::{Dispatcher, Times};
 
 /// The fields of `stats`; durations in nanoseconds, sizes in bytes.
 pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
@@ -15,7 +15,6 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
     if let Some(open) = &open {
         dispatcher.server_times.refresh(open);
     }
-    let server = dispatcher.server_times.get();
     let memory = open
         .as_ref()
         .map(|open| open.session.model().memory_use())
@@ -24,9 +23,13 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
     let (in_flight, places) = open
         .as_ref()
         .map_or((0, 0), |open| (open.seat.in_flight(), open.seat.places()));
-    let latency = open.map(|_| dispatcher.latency()).unwrap_or_default();
+    let latency = open.as_ref().map(|_| dispatcher.latency()).unwrap_or_default();
+    let server = open.as_ref().map(|open| open.session.model().server());
+    let (transport, copied) = server.map_or_else(Default::default, |server| {
+        (server.live_transport().to_string(), server.bytes_copied())
+    });
     let timings = dispatcher.timings().clone();
-    let mut builder = gst::Structure::builder("tritoninfer-stats")
+    let builder = gst::Structure::builder("tritoninfer-stats")
         .field("frames", timings.frames)
         .field("inferred", timings.inferred)
         .field("skipped-interval", timings.skipped_interval)
@@ -43,7 +46,17 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
         .field("latency", nanoseconds(latency))
         .field("memory-in-flight", (memory.in_flight + memory.answered) as u64)
         .field("memory-quarantined", memory.quarantined as u64)
-        .field("memory-models", models);
+        .field("memory-shared", memory.shared_memory as u64)
+        .field("memory-models", models)
+        .field("transport", transport)
+        .field("bytes-copied", copied)
+        .field("reconnects", timings.recoveries);
+    with_stages(builder, &timings, dispatcher.server_times.get()).build()
+}
+
+/// Adds the times of each stage of a request.
+fn with_stages(mut builder: gst::structure::Builder, timings: &Timings, times: Times) -> gst::structure::Builder {
+    let nanoseconds = |duration: Duration| duration.as_nanos() as u64;
     let stages: [(&str, &Spread); 4] = [
         ("wait", &timings.wait),
         ("convert", &timings.convert),
@@ -56,17 +69,16 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
             builder = builder.field(format!("{stage}-{name}"), nanoseconds(spread.quantile(quantile)));
         }
     }
-    let (queue, compute) = (mean(server.queue), mean(server.compute));
+    let (queue, compute) = (mean(times.queue), mean(times.compute));
     builder
-        .field("queue-count", server.queue.count)
+        .field("queue-count", times.queue.count)
         .field("queue-mean", nanoseconds(queue))
-        .field("compute-count", server.compute.count)
+        .field("compute-count", times.compute.count)
         .field("compute-mean", nanoseconds(compute))
         .field(
             "wire-mean",
             nanoseconds(timings.request.mean().saturating_sub(queue + compute)),
         )
-        .build()
 }
 
 /// The server reports sums, so there are means and no quantiles.

@@ -241,7 +241,13 @@ impl Dispatcher {
         match decoded {
             Ok(decoded) => {
                 self.has_worked.store(true, Ordering::Relaxed);
-                self.notify(&open, self.reporter.succeeded());
+                let recovered = self.reporter.succeeded();
+                self.timings().recoveries += u64::from(recovered);
+                self.notify(&open, recovered);
+                if let Some(reason) = open.session.model().server().transport_notice() {
+                    let text = format!("Tensors are sent in messages instead of shared memory: {reason}");
+                    self.notify(&open, self.reporter.hint(text));
+                }
                 self.queue.complete(ticket, Outcome::Responded(decoded));
             }
             Err(error) => {

@@ -22,6 +22,7 @@ mod server_times;
 mod stream;
 
 pub(super) use dispatcher::Dispatcher;
+pub(super) use server_times::Times;
 
 use std::sync::LazyLock;
 

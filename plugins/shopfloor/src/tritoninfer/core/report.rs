@@ -41,6 +41,8 @@ enum Notice {
     },
     /// Requests succeed again, after this reason.
     Recovered { reason: String },
+    /// Something that the user may want to know.
+    Hint { text: String },
 }
 
 impl Reporter {
@@ -90,6 +92,12 @@ impl Reporter {
             .notices
             .extend(recovered.map(|reason| Notice::Recovered { reason }));
         edge
+    }
+
+    /// Records a hint. True: there is something to [`post`](Self::post).
+    pub fn hint(&self, text: String) -> bool {
+        self.lock().notices.push_back(Notice::Hint { text });
+        true
     }
 
     /// Posts what has changed, in order: on a thread that may run the application's message handlers.
@@ -146,6 +154,9 @@ impl Notice {
                 };
                 gst::element_warning!(element, gst::ResourceError::Failed, ("{reason}. {consequence}"));
                 post_state(element, state, Some(&reason));
+            }
+            Self::Hint { text } => {
+                gst::element_info!(element, gst::ResourceError::Settings, ("{text}"), ["{text}"]);
             }
             Self::Recovered { reason } => {
                 let text = format!("The server responds again, after: {reason}");
