@@ -70,10 +70,14 @@ impl Mask {
         if from < to {
             let (first, last) = (from / RUN, (to - 1) / RUN);
             let dirty = &mut self.dirty[y * self.words..][..self.words];
-            for (word, bits) in dirty.iter_mut().enumerate().take(last / WORD + 1).skip(first / WORD) {
-                let from = first.saturating_sub(word * WORD);
-                let to = last.min(word * WORD + WORD - 1) - word * WORD;
-                *bits |= (u64::MAX << from) & (u64::MAX >> (WORD - 1 - to));
+            if last < WORD {
+                // as in all frames up to 2048 pixels wide
+                dirty[0] |= ones_between(first, last);
+            } else {
+                for (word, bits) in dirty.iter_mut().enumerate().take(last / WORD + 1).skip(first / WORD) {
+                    let start = word * WORD;
+                    *bits |= ones_between(first.saturating_sub(start), (last - start).min(WORD - 1));
+                }
             }
             self.rows = (self.rows.0.min(y), self.rows.1.max(y + 1));
         }
@@ -123,6 +127,12 @@ impl Mask {
         }
         self.rows = NOTHING;
     }
+}
+
+/// A number with ones from one place to another, both included.
+#[inline(always)]
+fn ones_between(first: usize, last: usize) -> u64 {
+    (u64::MAX << first) & (u64::MAX >> (WORD - 1 - last))
 }
 
 /// The places of the ones in a number, the lowest first.

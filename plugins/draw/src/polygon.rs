@@ -118,27 +118,35 @@ fn piece(mask: &Mask, a: (f64, f64), b: (f64, f64), cells: &mut Vec<Cell>) {
 
 /// Covers one row, given its cells from left to right.
 fn sweep(mask: &mut Mask, row: &[Cell]) {
-    let (y, width) = (row[0].y(), mask.width());
-    let (mut winding, mut done) = (0.0_f32, row[0].x());
+    let (y, width, first) = (row[0].y(), mask.width(), row[0].x());
+    let end = row[row.len() - 1].x() + 1;
+    // edges to the right of the mask have no cells: the winding continues to the end of the row
+    let left_over: f32 = row.iter().map(|cell| cell.height).sum();
+    let end = if full(left_over) > 0 { width } else { end };
+    let pixels = mask.span_mut(y, first, end);
+    let (mut winding, mut done) = (0.0_f32, 0);
     for pixel in row.chunk_by(|a, b| a.x() == b.x()) {
-        let x = pixel[0].x();
-        run(mask, y, done, x, winding);
+        let x = pixel[0].x() - first;
+        run(&mut pixels[done..x], winding);
         let area: f32 = pixel.iter().map(|c| c.area).sum();
-        unite(&mut mask.span_mut(y, x, x + 1)[0], (winding + area).abs().min(1.0));
+        unite(&mut pixels[x], (winding + area).abs().min(1.0));
         winding += pixel.iter().map(|c| c.height).sum::<f32>();
         done = x + 1;
     }
-    // edges to the right of the mask have no cells: the winding continues to the end of the row
-    run(mask, y, done, width, winding);
+    run(&mut pixels[done..], winding);
 }
 
-/// Covers the pixels `from..to` of a row uniformly.
-fn run(mask: &mut Mask, y: usize, from: usize, to: usize, winding: f32) {
-    let cover = (winding.abs().min(1.0) * 255.0).round() as u8;
-    match cover {
+/// The coverage of a pixel that edges wind around, 0..255.
+fn full(winding: f32) -> u8 {
+    (winding.abs().min(1.0) * 255.0).round() as u8
+}
+
+/// Covers pixels uniformly.
+fn run(pixels: &mut [u8], winding: f32) {
+    match full(winding) {
         0 => {}
-        u8::MAX => mask.span_mut(y, from, to).fill(cover),
-        _ => mask.span_mut(y, from, to).iter_mut().for_each(|p| *p = (*p).max(cover)),
+        u8::MAX => pixels.fill(u8::MAX),
+        cover => pixels.iter_mut().for_each(|p| *p = (*p).max(cover)),
     }
 }
 

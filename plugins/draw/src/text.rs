@@ -16,8 +16,8 @@ const STEPS: f32 = 4.0;
 /// Number of glyphs at which the cache is cleared; a video at one size needs about a hundred.
 const MAX_GLYPHS: usize = 4096;
 
-/// Number of texts of one size at which their cache is cleared: the names and the states of a thousand stations.
-const MAX_LINES: usize = 4096;
+/// Number of texts of one size at which their cache is cleared; ten thousand stations fit.
+const MAX_LINES: usize = 16_384;
 
 /// A typeface with a cache of rasterised glyphs. Sizes are pixels per em.
 #[derive(Debug)]

@@ -37,38 +37,39 @@ impl Plates {
     /// Each candidate is moved into the frame. The weights of the costs, from high to low: overlap with other plates, overlap
     /// with areas to keep clear, distance from the candidate, rank of the candidate.
     pub(super) fn place(&mut self, width: f32, height: f32, corners: &[Point]) -> Rect {
-        let plate = self.best(width, height, corners);
+        let (_, plate) = self.best(width, height, corners);
         self.taken.add(plate);
         plate
     }
 
     /// As [`place`](Self::place), if there is a place at which most of the plate covers no other.
     pub(super) fn place_if_free(&mut self, width: f32, height: f32, corners: &[Point]) -> Option<Rect> {
-        let plate = self.best(width, height, corners);
-        if self.taken.covered(plate) > MOST_COVERED * plate.area() {
+        let (covered, plate) = self.best(width, height, corners);
+        if covered > MOST_COVERED {
             return None;
         }
         self.taken.add(plate);
         Some(plate)
     }
 
-    fn best(&self, width: f32, height: f32, corners: &[Point]) -> Rect {
-        let mut best = (f32::INFINITY, Rect::default());
+    /// The best place, and the share of it that other plates cover.
+    fn best(&self, width: f32, height: f32, corners: &[Point]) -> (f32, Rect) {
+        let mut best = (f32::INFINITY, (0.0, Rect::default()));
         for (rank, corner) in corners.iter().enumerate() {
             // max after min: a plate wider than the frame begins at its left edge, and so does NaN
             let left = corner.x.min(self.frame.right - width).max(0.0);
             let top = corner.y.min(self.frame.bottom - height).max(0.0);
             let plate = Rect::new(left, top, left + width, top + height);
+            let share = |occupancy: &Occupancy| occupancy.covered(plate) / plate.area().max(1.0);
             let moved = ((left - corner.x).abs() / width + (top - corner.y).abs() / height).min(4.0);
-            let mut cost = 0.25 * moved + 0.1 * rank as f32;
-            for (weight, occupancy) in [(1.0, &self.clear), (8.0, &self.taken)] {
-                // what costs too much already need not be looked at
-                if cost < best.0 {
-                    cost += weight * occupancy.covered(plate) / plate.area().max(1.0);
-                }
-            }
+            let covered = share(&self.taken);
+            let cost = 8.0 * covered + 0.25 * moved + 0.1 * rank as f32;
+            // what costs too much already need not be compared with the other areas
             if cost < best.0 {
-                best = (cost, plate);
+                let cost = cost + share(&self.clear);
+                if cost < best.0 {
+                    best = (cost, (covered, plate));
+                }
             }
         }
         best.1

@@ -42,18 +42,13 @@ fn add_rows<S: Simd>(_: S, rows: &[(&[u8], u16)], is_first: bool, sums: &mut [i1
 #[inline(always)]
 fn add<const N: usize>(rows: [(&[u8], u16); N], is_first: bool, sums: &mut [i16]) {
     let rows = rows.map(|(row, weight)| (&row[..sums.len()], weight));
-    let blended = |i: usize| {
-        let products = rows.map(|(row, weight)| u16::from(row[i]).wrapping_mul(weight));
-        products.into_iter().fold(0, u16::wrapping_add)
-    };
-    if is_first {
-        sums.iter_mut()
-            .enumerate()
-            .for_each(|(i, sum)| *sum = blended(i).wrapping_add(BIAS) as i16);
-    } else {
-        sums.iter_mut()
-            .enumerate()
-            .for_each(|(i, sum)| *sum = sum.wrapping_add(blended(i) as i16));
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let mut total = if is_first { BIAS } else { *sum as u16 };
+        // a loop: what `array::map` calls for four rows is not inlined, and so not vectorised
+        for (row, weight) in rows {
+            total = total.wrapping_add(u16::from(row[i]).wrapping_mul(weight));
+        }
+        *sum = total as i16;
     }
 }
 
