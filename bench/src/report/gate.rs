@@ -13,6 +13,8 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
+    /// Millions of bytes.
+    Megabytes,
     /// A number of something.
     Count,
 }
@@ -112,6 +114,7 @@ impl Unit {
             Self::Share => format!("{:.1} %", value * 100.0),
             Self::Milliseconds => format!("{value:.0} ms"),
             Self::Seconds => format!("{value:.2} s"),
+            Self::Megabytes => format!("{value:.1} MB"),
             Self::Count => format!("{value:.0}"),
         }
     }
