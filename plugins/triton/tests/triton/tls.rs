@@ -410,7 +410,9 @@ fn other_credentials_are_another_connection() {
     let open = |client: Client| {
         let none = Path::new("");
         let endpoint = Endpoint::with_security(&server.url(), none, none, &site.options(client), |_| None).unwrap();
-        pool.open(&endpoint).unwrap()
+        let server = pool.open(&endpoint).unwrap();
+        server.ready().unwrap();
+        server
     };
     let (first, again) = (open(GOOD), open(GOOD));
     let other = open(with_certificate("client.pem", "client.key"));
