@@ -16,8 +16,8 @@
 //! ```
 //!
 //! A [`transport::Transport`] connects to Triton: to the in-process server (`libtritonserver` inside this process), to a
-//! remote server by gRPC (`grpc://HOST:PORT`), or to a scripted server in tests. A model's metadata and configuration are
-//! its [`ModelDescription`]; its interpretation is left to the crate `inference`.
+//! remote server by gRPC (`grpc://HOST:PORT`, with TLS `grpcs://HOST:PORT`), or to a scripted server in tests. A model's
+//! metadata and configuration are its [`ModelDescription`]; its interpretation is left to the crate `inference`.
 //!
 //! Unsafe code is confined to `memory`, `shared_memory/region.rs`, `grpc/sigpipe.rs` and `in_process`.
 #![deny(unsafe_code)]

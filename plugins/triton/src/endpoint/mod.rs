@@ -225,6 +225,7 @@ mod tests {
                 "{server}"
             );
             assert_eq!(endpoint.to_string(), shown);
+            assert_eq!(redact(server), server, "a valid address is shown");
         };
         let one = "grpc://localhost:8001";
         check(one, &[("localhost", 8001)], false, one);
