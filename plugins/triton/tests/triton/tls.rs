@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::common::certificates::{Authority, Certificate, Files, Validity};
-use crate::common::remote::{ask, echo};
+use crate::common::remote::{ask, echo, wait_until};
 use crate::common::{PATIENCE, infer, vest_input};
 use crate::real_server::TritonServer;
 use triton::{Endpoint, Error, SecurityOptions, Server, ServerPool};
