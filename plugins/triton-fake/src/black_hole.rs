@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::server::listening;
+use crate::socket::listening;
 
 /// A port of the loopback interface whose queue of connections is full, so that the kernel drops all attempts to connect.
 pub struct BlackHole {

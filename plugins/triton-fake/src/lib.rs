@@ -32,6 +32,7 @@ mod model;
 mod server;
 mod service;
 mod shared_memory;
+mod socket;
 
 pub use access::{Headers, Tls};
 pub use black_hole::BlackHole;

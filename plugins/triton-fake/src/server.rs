@@ -22,6 +22,7 @@ use crate::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use crate::lock;
 use crate::model::Model;
 use crate::service::{Service, State};
+use crate::socket::{bound, listening};
 
 /// A server on a port of the loopback interface; stopped when dropped.
 pub struct Server {
@@ -228,28 +229,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A socket bound to the address. Several may be bound to it as long as only one listens.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
-/// Listens at the address. A program that another test starts holds the former listener for a moment, between its fork and
-/// its exec, so this tries again while the address is in use.
-pub(crate) fn listening(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
-    const TRIES: u32 = 500;
-    const PAUSE: Duration = Duration::from_millis(10);
-    for _ in 1..TRIES {
-        match bound(address)?.listen(queue) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(PAUSE),
-            listener => return listener,
-        }
-    }
-    bound(address)?.listen(queue)
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>, access: Arc<Access>, tls: Option<Tls>) {

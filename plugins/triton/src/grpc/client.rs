@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
+use tokio::sync::mpsc::unbounded_channel;
+
 use super::access::Access;
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
     ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
     SystemSharedMemoryUnregisterRequest,
 };
+use super::link::Link;
 use super::message::Outgoing;
 use super::runtime::Runtime;
 use super::servers::Servers;
 use super::shared_memory::unregister_all;
-use super::{describe, message};
+use super::{describe, message, prober};
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
 use crate::{
@@ -50,9 +53,11 @@ impl Client {
             reason: error.to_string(),
         })?;
         let requested = endpoint.clone();
-        let servers = runtime.wait(async move { Servers::new(&requested, access, transfer) })?;
+        let (prober, away) = unbounded_channel();
+        let servers = runtime.wait(async move { Servers::new(&requested, access, transfer, prober) })??;
+        runtime.spawn(prober::run(Arc::clone(&servers), away));
         Ok(Self {
-            servers: servers?,
+            servers,
             runtime,
             memory: Arc::default(),
         })
@@ -102,7 +107,7 @@ impl Transport for Client {
     }
 
     fn ready(&self) -> Result<(), Error> {
-        self.wait(|servers| async move { servers.ready().await })
+        self.wait(|servers| async move { prober::ready(&servers).await })
     }
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
@@ -190,12 +195,11 @@ fn unregister_later(endpoint: Grpc, left: Vec<(usize, Vec<String>)>) {
         let runtime = Runtime::start()?;
         // Fails only if the thread has ended.
         let _ = runtime.wait(async move {
-            let servers = Access::read(&endpoint).and_then(|access| Servers::new(&endpoint, access, Transfer::Wire));
-            let Ok(servers) = servers else {
+            let Ok(access) = Access::read(&endpoint) else {
                 return;
             };
             for (index, names) in left {
-                if let Some(link) = servers.link(index) {
+                if let Ok(link) = Link::new(index, &endpoint.addresses[index], &access) {
                     unregister_all(names, &link.client, UNREGISTER_TIMEOUT).await;
                 }
             }

@@ -279,7 +279,8 @@ pub mod infer_parameter {
         StringParam(::prost::alloc::string::String),
     }
 }
-/// `raw_input_contents` has the elements of the inputs, in their order.
+/// `raw_input_contents` has the elements of the inputs that are not in shared memory, in their order. Without `outputs`, the
+/// response has all outputs of the model.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModelInferRequest {
     #[prost(string, tag = "1")]
@@ -327,7 +328,7 @@ pub mod model_infer_request {
         >,
     }
 }
-/// `raw_output_contents` has the elements of the outputs, in their order.
+/// `raw_output_contents` has the elements of the outputs, in their order; empty for those in shared memory.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModelInferResponse {
     #[prost(message, repeated, tag = "5")]

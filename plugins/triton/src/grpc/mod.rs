@@ -20,6 +20,7 @@ mod link;
 mod message;
 mod outputs;
 mod prober;
+mod reply;
 mod runtime;
 mod servers;
 mod shared_memory;

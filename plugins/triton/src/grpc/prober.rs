@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use super::health::{Away, AwayKind};
 use super::inference::ServerReadyRequest;
 use super::link::Link;
+use super::reply::Reply;
 use super::servers::Servers;
 use super::status::{Cause, Finding};
+use crate::Error;
 
 /// Minimum time to respond to a probe. A server responds to ServerReady without its models, in about a millisecond; the
 /// rest is for a busy machine and for requests that are being sent on the same connection.
@@ -19,17 +21,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time of an attempt to bring an address back: connection and ServerReady. Longer than the delay between attempts, which
 /// therefore overlap: for a far server one takes this long, and a lost packet delays one by seconds, but not the next.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The response to ServerReady.
-pub(super) enum Reply {
-    Ready,
-    /// The server responds, and says that it is not ready, or refuses to say.
-    NotReady(Cause),
-    /// The server responds, and says that it is stopping.
-    Leaving(Cause),
-    /// The server, or a proxy before it, refuses the client's headers.
-    Denied(Cause),
-}
 
 /// Asks a server whether it is ready.
 ///
@@ -49,32 +40,6 @@ async fn server_ready(servers: &Servers, link: &Link, limit: Duration) -> Result
         Finding::Denied => Ok(Reply::Denied(failure.cause())),
         Finding::Leaving => Ok(Reply::Leaving(failure.cause())),
         Finding::LacksModel | Finding::Dropped | Finding::Failed => Ok(Reply::NotReady(failure.cause())),
-    }
-}
-
-impl Reply {
-    /// What the reply means for the choice of an address; `None`: it is ready.
-    pub(super) fn away(self) -> Option<Away> {
-        match self {
-            Self::Ready => None,
-            Self::NotReady(cause) => Some(Away {
-                cause,
-                kind: AwayKind::NotReady,
-            }),
-            Self::Leaving(cause) => Some(Away {
-                cause,
-                kind: AwayKind::Gone,
-            }),
-            Self::Denied(cause) => Some(Away {
-                cause,
-                kind: AwayKind::Denied,
-            }),
-        }
-    }
-
-    /// Whether the server accepts the client's headers.
-    pub(super) fn is_accepted(&self) -> bool {
-        !matches!(self, Self::Denied(_))
     }
 }
 
@@ -99,8 +64,31 @@ pub(super) fn suspect(servers: &Arc<Servers>, link: &Arc<Link>, sent: Instant, i
     });
 }
 
+/// Brings back each address that goes away, until the client is closed.
+pub(super) async fn run(servers: Arc<Servers>, mut away: UnboundedReceiver<usize>) {
+    while let Some(index) = away.recv().await {
+        tokio::spawn(recover(Arc::clone(&servers), index));
+    }
+}
+
+/// Asks the addresses in their order until one is ready.
+///
+/// # Errors
+/// [`Servers::unreachable`] with the cause of each.
+pub(super) async fn ready(servers: &Arc<Servers>) -> Result<(), Error> {
+    let mut seen = Vec::new();
+    for index in 0..servers.endpoint.addresses.len() {
+        attempt(Arc::clone(servers), index).await;
+        match servers.away(index) {
+            None => return Ok(()),
+            Some(cause) => seen.push((index, cause)),
+        }
+    }
+    Err(servers.unreachable(&seen))
+}
+
 /// Brings an address back: attempts until ServerReady says that it is ready.
-pub(super) async fn recover(servers: Arc<Servers>, index: usize) {
+async fn recover(servers: Arc<Servers>, index: usize) {
     let mut attempts = JoinSet::new();
     while let Some(next) = servers.next_attempt(index) {
         tokio::select! {
@@ -114,7 +102,7 @@ pub(super) async fn recover(servers: Arc<Servers>, index: usize) {
 }
 
 /// One attempt, on a new connection unless the server responds on the present one.
-pub(super) async fn attempt(servers: Arc<Servers>, index: usize) {
+async fn attempt(servers: Arc<Servers>, index: usize) {
     let present = servers.link(index);
     let link = match present.clone().map_or_else(|| servers.new_link(index), Ok) {
         Ok(link) => link,

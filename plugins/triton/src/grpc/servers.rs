@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::access::Access;
 use super::health::{Away, AwayKind, Health};
 use super::link::Link;
-use super::prober::{self, Reply};
+use super::reply::Reply;
 use super::status::{Cause, Failure, Finding};
 use super::transfers::Transfers;
 use crate::{Error, Grpc, ModelDescription, Transfer, lock};
@@ -23,22 +24,30 @@ pub(super) struct Servers {
     /// How tensors get to the servers.
     pub(super) transfers: Arc<Transfers>,
     state: Mutex<State>,
+    /// Receives the addresses that are to be brought back.
+    prober: UnboundedSender<usize>,
 }
 
 struct State {
     health: Health,
     /// The connection to each address that calls may use.
     links: Vec<Option<Arc<Link>>>,
-    /// The addresses that [`prober::recover`] is bringing back.
+    /// The addresses that the prober is bringing back.
     recovering: Vec<bool>,
 }
 
 impl Servers {
-    /// Does not connect: a connection is established for the first call. Must be called in a tokio runtime.
+    /// Does not connect: a connection is established for the first call. `prober` receives each address that goes away. Must
+    /// be called in a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Unreachable`] if an address is not one.
-    pub(super) fn new(endpoint: &Grpc, access: Access, transfer: Transfer) -> Result<Arc<Self>, Error> {
+    pub(super) fn new(
+        endpoint: &Grpc,
+        access: Access,
+        transfer: Transfer,
+        prober: UnboundedSender<usize>,
+    ) -> Result<Arc<Self>, Error> {
         let addresses = endpoint.addresses.iter().enumerate();
         let links = addresses.map(|(index, address)| Link::new(index, address, &access).map(Some));
         let links = links.collect::<Result<Vec<_>, Error>>()?;
@@ -52,6 +61,7 @@ impl Servers {
             access,
             transfers: Arc::new(Transfers::new(endpoint, transfer)),
             state: Mutex::new(state),
+            prober,
         }))
     }
 
@@ -100,20 +110,10 @@ impl Servers {
         }
     }
 
-    /// Asks the addresses in their order until one is ready.
-    ///
-    /// # Errors
-    /// [`Self::unreachable`] with the cause of each.
-    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), Error> {
-        let mut seen = Vec::new();
-        for index in 0..self.endpoint.addresses.len() {
-            prober::attempt(Arc::clone(self), index).await;
-            match lock(&self.state).health.away(index) {
-                None => return Ok(()),
-                Some(away) => seen.push((index, away.cause.clone())),
-            }
-        }
-        Err(self.unreachable(&seen))
+    /// Why an address is away.
+    pub(super) fn away(&self, index: usize) -> Option<Cause> {
+        let state = lock(&self.state);
+        state.health.away(index).map(|away| away.cause.clone())
     }
 
     /// Takes note of a model's outputs, and asks its server whether it accepts shared memory.
@@ -156,25 +156,25 @@ impl Servers {
     }
 
     /// The connection is broken, or its server hangs: its calls fail, and later ones go to another address.
-    pub(super) fn lost(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+    pub(super) fn lost(&self, link: &Arc<Link>, cause: &Cause) {
         self.leave(link, cause);
         link.lose(cause);
     }
 
     /// Later calls go to another address; those that are waiting for a response go on.
-    pub(super) fn leave(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+    pub(super) fn leave(&self, link: &Arc<Link>, cause: &Cause) {
         let (cause, kind) = (cause.clone(), AwayKind::Gone);
         self.is_away(link, Away { cause, kind });
     }
 
     /// The server does not accept the headers: as [`Self::leave`], but the connection is kept for the next ones.
-    pub(super) fn denied(self: &Arc<Self>, link: &Arc<Link>, cause: &Cause) {
+    pub(super) fn denied(&self, link: &Arc<Link>, cause: &Cause) {
         let (cause, kind) = (cause.clone(), AwayKind::Denied);
         self.is_away(link, Away { cause, kind });
     }
 
     /// The server responded to a probe of a connection.
-    pub(super) fn replied(self: &Arc<Self>, link: &Arc<Link>, reply: Reply) {
+    pub(super) fn replied(&self, link: &Arc<Link>, reply: Reply) {
         if reply.is_accepted() {
             self.record(link, |health, now| health.heard(link.index, now));
         }
@@ -183,7 +183,7 @@ impl Servers {
         }
     }
 
-    fn is_away(self: &Arc<Self>, link: &Arc<Link>, away: Away) {
+    fn is_away(&self, link: &Arc<Link>, away: Away) {
         let mut state = lock(&self.state);
         if state.is_current(link) {
             if away.kind == AwayKind::Gone {
@@ -194,9 +194,9 @@ impl Servers {
         }
     }
 
-    fn start_recovery(self: &Arc<Self>, state: &mut State, index: usize) {
+    fn start_recovery(&self, state: &mut State, index: usize) {
         if !std::mem::replace(&mut state.recovering[index], true) {
-            tokio::spawn(prober::recover(Arc::clone(self), index));
+            let _ = self.prober.send(index); // it ends with the client
         }
     }
 
@@ -226,7 +226,7 @@ impl Servers {
     }
 
     /// The server responded to an attempt on `link`.
-    pub(super) fn recovered(self: &Arc<Self>, link: &Arc<Link>, reply: Reply) {
+    pub(super) fn recovered(&self, link: &Arc<Link>, reply: Reply) {
         let (index, mut state) = (link.index, lock(&self.state));
         if reply.is_accepted() {
             state.health.heard(index, Instant::now());

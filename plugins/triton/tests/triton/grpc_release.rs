@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use crate::common::remote::{ask, of_bytes, open_model, request, respond_with_input, tracked};
+use crate::common::remote::{ask, of_bytes, open_model, request, respond_with_input, tracked, wait_until};
 use crate::common::{PATIENCE, send};
 use triton::{Error, Model, Request, Response};
 use triton_fake::Call;
@@ -142,7 +142,7 @@ fn a_server_that_hangs_releases_its_late_requests() {
 /// The server never answers, so that the end of `drop` shows that it does not wait for it.
 #[test]
 fn closing_ends_all_requests_at_once() {
-    let (sent, _call) = Sent::late();
+    let (sent, call) = Sent::late();
     sent.fake.freeze();
     let (waiting, waiting_released) = tracked(request(&sent.model, b"?"));
     let waiting = send(&sent.model, waiting);
@@ -154,6 +154,7 @@ fn closing_ends_all_requests_at_once() {
     assert_eq!(waiting_released.try_recv(), Ok(()));
     assert_eq!(waiting.try_recv().unwrap().unwrap_err(), Error::ServerStopped);
     fake.thaw();
+    wait_until("the server hears that nobody waits", || call.is_cancelled());
     assert!(fake.wait(PATIENCE, |counts| counts.open == 0), "{:?}", fake.counts());
 }
 

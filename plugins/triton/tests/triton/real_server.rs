@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::remote::{connect, endpoint, wait_until};
-use crate::common::{infer, install_dir, open, pose_input, repository, vest_input};
+use crate::common::remote::{connect, endpoint, tracked, unreachable, wait_until};
+use crate::common::{PATIENCE, infer, install_dir, open, pose_input, repository, send, vest_input};
 use tempfile::{NamedTempFile, TempDir};
 use triton::{
-    DataType, Error, Input, LiveTransport, Model, Server, ServerPool, Statistics, SystemSharedMemoryRegion, Transfer,
+    DataType, Error, Input, LiveTransport, Model, Request, Server, ServerPool, Statistics, SystemSharedMemoryRegion,
+    Transfer,
 };
 
 /// A tritonserver in its own session. Dropping it kills its process group.
@@ -107,7 +108,7 @@ impl TritonServer {
 
     /// Connects, trying again while the server starts; `None` if it exits.
     fn wait_until_ready(&mut self, connect: &impl Fn(u16) -> Result<Arc<Server>, Error>) -> Option<Arc<Server>> {
-        let end = Instant::now() + crate::common::PATIENCE;
+        let end = Instant::now() + PATIENCE;
         while Instant::now() < end && self.child.try_wait().expect("a child of ours").is_none() {
             let server = connect(self.grpc()).expect("a client");
             match server.ready() {
@@ -121,6 +122,12 @@ impl TritonServer {
 }
 
 impl TritonServer {
+    fn signal(&self, signal: i32) {
+        let process = i32::try_from(self.child.id()).expect("a process id");
+        // SAFETY: the process is our own child, which is not reaped yet.
+        assert_eq!(unsafe { libc::kill(process, signal) }, 0);
+    }
+
     fn kill(&mut self) {
         let group = i32::try_from(self.child.id()).expect("a process id");
         // SAFETY: the group is that of our own child, which is its leader and not reaped yet.
@@ -145,6 +152,7 @@ fn grpc_and_in_process_transports_agree() {
     same_errors(&remote, &local);
     shared_memory(&remote, &local);
     unknown_models_and_versions(&remote);
+    hangs_and_goes_on(&triton, &remote);
     messages_and_shared_memory(&mut triton);
     // After the server is killed, requests fail with a temporary error.
     let model = remote.model("vest_resnet18", None).unwrap();
@@ -181,7 +189,7 @@ fn same_statistics(remote: &Arc<Server>, local: &Arc<Server>) {
         let before = counted(server);
         infer(&model, vest_input(&model)).unwrap();
         // Triton counts a request after responding to it
-        let end = Instant::now() + crate::common::PATIENCE;
+        let end = Instant::now() + PATIENCE;
         let mut after = counted(server);
         while after.success == before.success && Instant::now() < end {
             thread::sleep(Duration::from_millis(5));
@@ -327,6 +335,24 @@ fn same_errors(remote: &Arc<Server>, local: &Arc<Server>) {
         assert!(by_grpc.is_fatal(), "{by_grpc}");
         assert_eq!(by_grpc, in_process);
     }
+}
+
+/// A stopped process counts as away, and is used again once it goes on.
+fn hangs_and_goes_on(triton: &TritonServer, remote: &Arc<Server>) {
+    let model = remote.model("vest_resnet18", None).unwrap();
+    triton.signal(libc::SIGSTOP);
+    let (request, released) = tracked(Request {
+        timeout: Some(Duration::from_millis(100)),
+        ..Request::new(vec![vest_input(&model)])
+    });
+    let response = send(&model, request).recv_timeout(PATIENCE).unwrap();
+    assert_eq!(response.unwrap_err(), Error::DeadlineExceeded);
+    assert_eq!(released.recv_timeout(PATIENCE), Ok(()));
+    let error = infer(&model, vest_input(&model)).unwrap_err();
+    assert!(unreachable(&error, &triton.url()).contains("no response"), "{error}");
+    triton.signal(libc::SIGCONT);
+    wait_until("the server is back", || remote.available().is_ok());
+    infer(&model, vest_input(&model)).unwrap();
 }
 
 fn unknown_models_and_versions(remote: &Arc<Server>) {
