@@ -26,7 +26,6 @@ mod core;
 mod imp;
 mod input_chain;
 mod settings;
-mod stats;
 #[cfg(test)]
 mod tests;
 

@@ -1,26 +1,9 @@
-//! Opening the model, in the background if the server is remote, and reading its contract again after it has changed.
+//! The open model, and whether it is being opened or read again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use inference::failure::OnFailure;
-use inference::scheduler::Client;
-use inference::{Contract, Error};
-use triton::{Endpoint, FailureKind, ServerPool};
-
-use super::CAT;
-use super::dispatcher::Dispatcher;
-use super::open_model::{self, OpenModel};
-use crate::tritoninfer::settings::Settings;
-
-/// Time between attempts to open a model, or to read its contract: it doubles up to the second value.
-const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-
-/// Time after which the server's statistics tell which step of an ensemble is the slowest.
-const MEASURED_AFTER: Duration = Duration::from_secs(3);
+use super::open_model::OpenModel;
 
 /// The open model, or the way to it.
 #[derive(Default)]
@@ -52,32 +35,24 @@ impl Connection {
         self.rereading.load(Ordering::Acquire)
     }
 
-    /// Opens the model: at once if the server is in this process, otherwise in the background, since the network must not
-    /// hold a change of state.
-    ///
-    /// # Errors
-    /// If the settings are invalid or, for a server in this process, the model cannot be opened.
-    pub fn open(&self, dispatcher: &Arc<Dispatcher>, pool: ServerPool) -> Result<(), Error> {
-        let settings = dispatcher.settings();
-        let endpoint = open_model::endpoint(&settings)?;
-        let generation = {
+    /// Begins to open a model; returns the number that its thread passes to [`Self::set`].
+    pub fn begin(&self) -> u64 {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.generation
+    }
+
+    /// Sets the open model; false if the element has been closed meanwhile.
+    pub fn set(&self, generation: u64, model: Arc<OpenModel>) -> bool {
+        let replaced = {
             let mut state = self.lock();
-            state.generation += 1;
-            state.generation
-        };
-        let opening = Opening {
-            dispatcher: Arc::downgrade(dispatcher),
-            generation,
-            settings,
-            pool,
-        };
-        match endpoint {
-            Endpoint::Grpc(_) => {
-                in_background("triton-open", move || opening.retry(&endpoint));
-                Ok(())
+            if state.generation != generation {
+                return false;
             }
-            _ => opening.attempt(&endpoint),
-        }
+            state.model.replace(model)
+        };
+        drop(replaced); // after the lock is released
+        true
     }
 
     /// Closes the model. Does not wait for threads that are opening it.
@@ -90,189 +65,22 @@ impl Connection {
         drop(model); // after the lock is released, since the last user of a server closes it
     }
 
-    fn is_current(&self, generation: u64) -> bool {
+    pub fn is_current(&self, generation: u64) -> bool {
         self.lock().generation == generation
     }
 
-    /// Reads the model's contract again in the background, until the server has it: after the model has refused a request or
-    /// was not there.
-    pub fn reread(&self, dispatcher: &Arc<Dispatcher>, open: &Arc<OpenModel>) {
-        if self.rereading.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let rereading = Rereading {
-            dispatcher: Arc::downgrade(dispatcher),
-            generation: self.lock().generation,
-            settings: dispatcher.settings(),
-            old: Arc::downgrade(open),
-        };
-        in_background("triton-reread", move || rereading.retry());
-    }
-}
-
-/// Runs `work` on a thread of its own, which may wait for the network.
-pub fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = thread::Builder::new().name(name.into()).spawn(work) {
-        gst::error!(CAT, "cannot start the thread {name}: {error}");
-    }
-}
-
-/// Delays between attempts, with jitter, without end.
-fn delays() -> impl Iterator<Item = Duration> {
-    let delays = ExponentialBuilder::default()
-        .with_min_delay(DELAYS.0)
-        .with_max_delay(DELAYS.1)
-        .with_jitter()
-        .without_max_times();
-    delays.build()
-}
-
-/// A model that is being opened.
-struct Opening {
-    dispatcher: Weak<Dispatcher>,
-    generation: u64,
-    settings: Settings,
-    pool: ServerPool,
-}
-
-impl Opening {
-    /// Attempts to open the model until it is open, cannot be used, or is no longer needed.
-    fn retry(&self, endpoint: &Endpoint) {
-        for delay in delays() {
-            let Err(error) = self.attempt(endpoint) else {
-                return;
-            };
-            let Some(dispatcher) = self.current() else {
-                return;
-            };
-            let (policy, element) = (dispatcher.policy(), dispatcher.element());
-            let waits = error.failure_kind() == FailureKind::ServerAway && policy != OnFailure::Fail;
-            let Some(element) = element else { return };
-            if !waits {
-                dispatcher.reporter.end(&element, &error);
-                dispatcher.queue.fail(gst::FlowError::Error);
-                return;
-            }
-            if dispatcher.reporter.failed(&error, policy) {
-                dispatcher.reporter.post(&element);
-            }
-            drop((dispatcher, element)); // they are not kept alive by a server that is away
-            thread::sleep(delay);
-        }
+    /// The number of the present attempt.
+    pub fn generation(&self) -> u64 {
+        self.lock().generation
     }
 
-    fn attempt(&self, endpoint: &Endpoint) -> Result<(), Error> {
-        let server = open_model::server(endpoint, &self.pool)?;
-        let model = OpenModel::open(&self.settings, &server, client(&self.dispatcher))?;
-        if let Some(dispatcher) = self.current() {
-            dispatcher.opened(self.generation, model);
-        }
-        Ok(())
+    /// Marks that the contract is being read again; false if it is already.
+    pub fn begin_rereading(&self) -> bool {
+        !self.rereading.swap(true, Ordering::AcqRel)
     }
 
-    /// The element, if it still needs the model.
-    fn current(&self) -> Option<Arc<Dispatcher>> {
-        let dispatcher = self.dispatcher.upgrade()?;
-        dispatcher.connection.is_current(self.generation).then_some(dispatcher)
-    }
-}
-
-/// A model whose contract is being read again.
-struct Rereading {
-    dispatcher: Weak<Dispatcher>,
-    generation: u64,
-    settings: Settings,
-    old: Weak<OpenModel>,
-}
-
-impl Rereading {
-    fn retry(&self) {
-        for delay in delays() {
-            if self.attempt() {
-                break;
-            }
-            thread::sleep(delay);
-        }
-        if let Some(dispatcher) = self.dispatcher.upgrade() {
-            dispatcher.connection.rereading.store(false, Ordering::Release);
-        }
-    }
-
-    /// True if there is nothing more to do.
-    fn attempt(&self) -> bool {
-        let (Some(dispatcher), Some(old)) = (self.dispatcher.upgrade(), self.old.upgrade()) else {
-            return true;
-        };
-        if !dispatcher.connection.is_current(self.generation) {
-            return true;
-        }
-        match old.reopen(&self.settings, client(&self.dispatcher)) {
-            Ok(new) if !old.has_changed(&new) => true,
-            Ok(new) if is_same_task(old.session.contract(), new.session.contract()) => {
-                gst::info!(CAT, "{}: the model has changed", new.session.contract().model);
-                dispatcher.opened(self.generation, new);
-                true
-            }
-            Ok(new) => {
-                let (old_contract, contract) = (old.session.contract(), new.session.contract());
-                let error = Error::ModelChanged {
-                    model: contract.model.clone(),
-                    before: old_contract.to_string(),
-                    now: contract.to_string(),
-                };
-                unusable(&dispatcher, &old, error);
-                true
-            }
-            Err(error) => {
-                use FailureKind::{Late, ModelAway, ServerAway};
-                let later = matches!(error.failure_kind(), ServerAway | ModelAway | Late);
-                if !later {
-                    unusable(&dispatcher, &old, error);
-                }
-                !later
-            }
-        }
-    }
-}
-
-/// The model is not what the stream needs any more.
-fn unusable(dispatcher: &Arc<Dispatcher>, old: &OpenModel, error: Error) {
-    if dispatcher.policy() != OnFailure::PassAlways {
-        dispatcher.end(old, error);
-    }
-}
-
-/// Whether elements downstream can use the outputs of both.
-fn is_same_task(old: &Contract, new: &Contract) -> bool {
-    std::mem::discriminant(&old.task) == std::mem::discriminant(&new.task)
-}
-
-fn client(dispatcher: &Weak<Dispatcher>) -> Weak<dyn Client> {
-    dispatcher.clone()
-}
-
-impl Dispatcher {
-    /// Frames go to `model` from now on.
-    fn opened(self: &Arc<Self>, generation: u64, model: OpenModel) {
-        let model = Arc::new(model);
-        let replaced = {
-            let mut state = self.connection.lock();
-            if state.generation != generation {
-                return;
-            }
-            state.model.replace(Arc::clone(&model))
-        };
-        drop(replaced);
-        let weak = Arc::downgrade(&model);
-        model.seat.run_after(MEASURED_AFTER, move || {
-            in_background("triton-statistics", move || {
-                if let Some(model) = weak.upgrade() {
-                    model.measure_places();
-                }
-            });
-        });
-        self.notify(&model, self.reporter.succeeded());
-        self.post_stats_later(&model);
-        self.offer(&model); // frames that have waited for it
+    /// The contract has been read.
+    pub fn end_rereading(&self) {
+        self.rereading.store(false, Ordering::Release);
     }
 }

@@ -24,15 +24,15 @@ use super::policy;
 use super::report::Reporter;
 use super::server_times::ServerTimes;
 use crate::tritoninfer::settings::Settings;
-use crate::tritoninfer::stats;
 use crate::video;
 
 /// Time between looks whether a server that does not respond is available again; costs no network access.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The element's frames, requests and their outcomes.
-#[derive(Default)]
 pub struct Dispatcher {
+    /// Reads the model's contract again, in the background.
+    reread: fn(&Arc<Self>, &Arc<OpenModel>),
     /// The core, once it exists.
     element: glib::WeakRef<gst::Element>,
     /// The properties, which are those of the bin.
@@ -57,6 +57,26 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
+    /// A dispatcher without a model. `reread` reads the model's contract again, in the background.
+    pub fn new(reread: fn(&Arc<Self>, &Arc<OpenModel>)) -> Self {
+        Self {
+            reread,
+            element: glib::WeakRef::new(),
+            properties: Arc::default(),
+            opened_with: Mutex::default(),
+            queue: FrameQueue::default(),
+            reporter: Reporter::default(),
+            connection: Connection::default(),
+            file: AtomicBool::new(false),
+            has_worked: AtomicBool::new(false),
+            holding: AtomicBool::new(false),
+            interval: Mutex::new(policy::UNKNOWN_INTERVAL),
+            timings: Mutex::default(),
+            server_times: Arc::default(),
+            posting: AtomicBool::new(false),
+        }
+    }
+
     /// Sets the element that messages come from.
     pub fn set_element(&self, element: &gst::Element) {
         self.element.set(Some(element));
@@ -286,7 +306,7 @@ impl Dispatcher {
             }
         }
         if changed {
-            self.connection.reread(self, open);
+            (self.reread)(self, open);
         }
     }
 
@@ -349,7 +369,6 @@ impl Dispatcher {
         let settings = self.settings();
         if let Some(open) = self.connection.open_model() {
             open.seat.set_weight(settings.weight);
-            self.post_stats_later(&open);
         }
         let stuck = self.reporter.state() != inference::State::Ready;
         if stuck && self.policy() != OnFailure::Hold {
@@ -365,23 +384,14 @@ fn is_deadline(error: &Error) -> bool {
 }
 
 impl Dispatcher {
-    /// Posts the statistics at the interval that the settings name, as long as the model is open.
-    pub fn post_stats_later(self: &Arc<Self>, open: &Arc<OpenModel>) {
-        let interval = self.settings().stats_interval;
-        if interval == 0 || self.posting.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (this, weak) = (Arc::downgrade(self), Arc::downgrade(open));
-        open.seat.run_after(Duration::from_millis(interval.into()), move || {
-            let Some(this) = this.upgrade() else { return };
-            this.posting.store(false, Ordering::Release);
-            if let (Some(open), Some(element)) = (weak.upgrade(), this.element()) {
-                let stats = stats::structure(&this);
-                // An error means that there is no bus.
-                let _ = element.post_message(gst::message::Element::builder(stats).src(&element).build());
-                this.post_stats_later(&open);
-            }
-        });
+    /// Marks that statistics will be posted; false if that is so already.
+    pub fn begin_posting(&self) -> bool {
+        !self.posting.swap(true, Ordering::AcqRel)
+    }
+
+    /// Statistics are being posted now.
+    pub fn end_posting(&self) {
+        self.posting.store(false, Ordering::Release);
     }
 }
 

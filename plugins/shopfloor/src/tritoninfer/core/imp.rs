@@ -16,11 +16,10 @@ use super::attach::Decoded;
 use super::dispatcher::Dispatcher;
 use super::frame_queue::{Frame, SLACK};
 use super::queries::{self, Downstream};
-use super::report;
 use super::stream::{self, StreamFormat};
+use super::{opening, report, stats};
 use crate::exclusive::Exclusive;
 use crate::tritoninfer::settings::Settings;
-use crate::tritoninfer::stats;
 use crate::{pool, video};
 
 /// The element inside the bin.
@@ -75,7 +74,7 @@ impl ObjectSubclass for TritonInferCore {
             .flags(gst::PadFlags::PROXY_CAPS)
             .build();
         Self {
-            dispatcher: Arc::default(),
+            dispatcher: Arc::new(Dispatcher::new(opening::reread)),
             pool: Mutex::default(),
             format: Exclusive::default(),
             downstream: Mutex::default(),
@@ -108,7 +107,7 @@ impl ElementImpl for TritonInferCore {
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::NullToReady {
             self.dispatcher.reset();
-            let opened = self.dispatcher.connection.open(&self.dispatcher, self.server_pool());
+            let opened = opening::open(&self.dispatcher, self.server_pool());
             opened.map_err(|error| {
                 report::post_error(self.obj().upcast_ref(), &error);
                 gst::StateChangeError
@@ -140,6 +139,9 @@ impl TritonInferCore {
     /// The settings have changed.
     pub fn settings_changed(&self) {
         self.dispatcher.settings_changed();
+        if let Some(open) = self.dispatcher.connection.open_model() {
+            stats::post_at_intervals(&self.dispatcher, &open);
+        }
     }
 
     /// The sink pad, to which the bin links decoders and converters.

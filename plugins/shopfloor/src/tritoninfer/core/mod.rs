@@ -1,7 +1,7 @@
 //! The element inside the bin: runs inference on raw video and keeps everything in order.
 //!
 //! Entry points: [`stream::enter`] (a frame arrives), [`dispatcher::Dispatcher`] (turns, requests and their failures),
-//! [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a frame leaves), [`connection::Connection`] (opening the model).
+//! [`frame_queue::FrameQueue`] (the queue), [`stream::finish`] (a frame leaves), [`opening::open`] (opening the model).
 //! What the settings mean is in [`policy`].
 //!
 //! Locks, none held across a push, a post or a call of the server, and none taken under another: `pool`, `downstream` and
@@ -9,20 +9,20 @@
 //! state of `connection`; the health (in `report`); the samplers (in `open_model`); the queue's own.
 
 mod attach;
+mod background;
 mod connection;
 mod dispatcher;
 mod frame_queue;
 mod imp;
 mod open_model;
+mod opening;
 mod policy;
 mod queries;
 mod regions;
 mod report;
 mod server_times;
+mod stats;
 mod stream;
-
-pub(super) use dispatcher::Dispatcher;
-pub(super) use server_times::Times;
 
 use std::sync::LazyLock;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use triton::{StatisticDuration, Statistics};
 
-use super::connection::in_background;
+use super::background::in_background;
 use super::open_model::OpenModel;
 
 /// Least time between two readings.

@@ -1,11 +1,15 @@
-//! The property `stats` as a structure.
+//! The statistics: as the property `stats`, and as element messages at intervals.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gst::prelude::*;
 use inference::{Spread, Timings};
 use triton::StatisticDuration;
 
-use super::core::{Dispatcher, Times};
+use super::dispatcher::Dispatcher;
+use super::open_model::OpenModel;
+use super::server_times::Times;
 
 /// The fields of `stats`; durations in nanoseconds, sizes in bytes.
 pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
@@ -85,4 +89,23 @@ fn with_stages(mut builder: gst::structure::Builder, timings: &Timings, times: T
 fn mean(total: StatisticDuration) -> Duration {
     let count = u32::try_from(total.count).unwrap_or(u32::MAX);
     total.time.checked_div(count).unwrap_or_default()
+}
+
+/// Posts the statistics at the interval that the settings name, as long as the model is open.
+pub fn post_at_intervals(dispatcher: &Arc<Dispatcher>, open: &Arc<OpenModel>) {
+    let interval = dispatcher.settings().stats_interval;
+    if interval == 0 || !dispatcher.begin_posting() {
+        return;
+    }
+    let (weak, open_weak) = (Arc::downgrade(dispatcher), Arc::downgrade(open));
+    open.seat.run_after(Duration::from_millis(interval.into()), move || {
+        let Some(dispatcher) = weak.upgrade() else { return };
+        dispatcher.end_posting();
+        if let (Some(open), Some(element)) = (open_weak.upgrade(), dispatcher.element()) {
+            let stats = structure(&dispatcher);
+            // An error means that there is no bus.
+            let _ = element.post_message(gst::message::Element::builder(stats).src(&element).build());
+            post_at_intervals(&dispatcher, &open);
+        }
+    });
 }
