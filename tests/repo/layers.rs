@@ -186,8 +186,8 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn drawing_needs_the_domain_and_a_font_only() {
+fn drawing_needs_the_domain_a_font_and_simd_only() {
     let workspace = Workspace::read();
     let uses: BTreeSet<_> = direct(workspace.members()["draw"]).collect();
-    assert_eq!(uses, BTreeSet::from(["ab_glyph", "people", "vision"]));
+    assert_eq!(uses, BTreeSet::from(["ab_glyph", "fearless_simd", "people", "vision"]));
 }

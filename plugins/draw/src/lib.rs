@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod canvas;
+mod cell;
 pub mod color;
 mod mask;
 mod obscure;

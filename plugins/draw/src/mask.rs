@@ -3,7 +3,7 @@
 //! Shapes are drawn into a [`Mask`] first and blended onto the planes afterwards, all at once: overlapping strokes of one
 //! skeleton are one shape with one opacity, and no pixel is blended twice.
 
-use crate::polygon::Cell;
+use crate::cell::Cell;
 
 /// Number of pixels that are blended or skipped together.
 pub(crate) const RUN: usize = 32;

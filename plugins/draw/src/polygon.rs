@@ -5,28 +5,8 @@ use std::f32::consts::FRAC_PI_2;
 use vision::{Point, Rect};
 
 use crate::Mask;
+use crate::cell::Cell;
 use crate::mask::unite;
-
-/// The contribution of one edge to one pixel, and to all pixels right of it in its row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cell {
-    /// Row and column as one number, by which cells are sorted.
-    place: u64,
-    /// Signed height of the edge within the pixel: what the pixels to the right are covered more.
-    height: f32,
-    /// Signed area of the pixel to the right of the edge.
-    area: f32,
-}
-
-impl Cell {
-    fn y(&self) -> usize {
-        (self.place >> 32) as usize
-    }
-
-    fn x(&self) -> usize {
-        self.place as u32 as usize
-    }
-}
 
 /// A filled polygon, closed from the last point to the first.
 ///
@@ -105,7 +85,7 @@ fn piece(mask: &Mask, a: (f64, f64), b: (f64, f64), cells: &mut Vec<Cell>) {
             };
             let area = height * ((x + 1) as f64 - (l + r) / 2.0);
             cells.push(Cell {
-                place: (y as u64) << 32 | x as u64,
+                place: Cell::place(x, y),
                 height: (sign * height) as f32,
                 area: (sign * area) as f32,
             });
