@@ -85,7 +85,7 @@ fn piece(mask: &Mask, a: (f64, f64), b: (f64, f64), cells: &mut Vec<Cell>) {
             };
             let area = height * ((x + 1) as f64 - (l + r) / 2.0);
             cells.push(Cell {
-                place: (y as u64) << 32 | x as u64,
+                place: Cell::place(x, y),
                 height: (sign * height) as f32,
                 area: (sign * area) as f32,
             });
