@@ -131,8 +131,9 @@ fn results_name_their_commit_and_their_machine() {
             } else if path.extension().is_some_and(|end| end == "md") {
                 pages += 1;
                 let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
-                for fact in ["commit", "triton", "linux"] {
-                    assert!(text.contains(fact), "{} does not name the {fact}", path.display());
+                for facts in [&["commit"][..], &["linux", "debian"]] {
+                    let named = facts.iter().any(|fact| text.contains(fact));
+                    assert!(named, "{} names none of {facts:?}", path.display());
                 }
             }
         }
