@@ -98,6 +98,8 @@ fn wrong_message(text: &str, severity: Severity, facts: &[String]) -> Vec<String
     let lines: Vec<&str> = text.lines().collect();
     let messages: Vec<String> = (0..lines.len())
         .filter(|&at| lines[at].starts_with(severity.prefix()))
+        // A source reports, too, that it was stopped by an error.
+        .filter(|&at| !lines[at].ends_with("Internal data stream error."))
         .map(|at| lines[at..].iter().take(length).copied().collect::<Vec<_>>().join(" "))
         .collect();
     let [message] = &messages[..] else {

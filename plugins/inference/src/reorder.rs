@@ -270,6 +270,12 @@ impl<F, E, R> ReorderQueue<F, E, R> {
         Some(now.saturating_duration_since(first.arrived))
     }
 
+    /// How long the oldest frame without a result has been in the queue.
+    pub fn pending_age(&self, now: Instant) -> Option<Duration> {
+        let oldest = self.entries.iter().find(|entry| entry.slot.is_pending())?;
+        Some(now.saturating_duration_since(oldest.arrived))
+    }
+
     /// Number of frames that left at their deadline, without the response.
     pub fn late(&self) -> u64 {
         self.late
@@ -455,5 +461,9 @@ mod tests {
         queue.push_waiting("a", now, None);
         queue.push_event("tag", later);
         assert_eq!(queue.age(later), Some(Duration::from_millis(70)));
+        queue.skip_all(SkipReason::Failed);
+        assert_eq!(queue.pending_age(later), None);
+        queue.push_waiting("b", later, None);
+        assert_eq!(queue.pending_age(later), Some(Duration::ZERO));
     }
 }

@@ -48,6 +48,8 @@ pub struct Dispatcher {
     has_worked: AtomicBool,
     /// Waiting frames do not ask for a turn: the server or the model is away.
     holding: AtomicBool,
+    /// Frames are not to wait for a server that does not respond, until it does.
+    given_up: AtomicBool,
     /// Time between frames, as reported in the latency.
     interval: Mutex<Duration>,
     timings: Mutex<Timings>,
@@ -70,6 +72,7 @@ impl Dispatcher {
             file: AtomicBool::new(false),
             has_worked: AtomicBool::new(false),
             holding: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             interval: Mutex::new(policy::UNKNOWN_INTERVAL),
             timings: Mutex::default(),
             server_times: Arc::default(),
@@ -132,6 +135,7 @@ impl Dispatcher {
         self.reporter.reset();
         self.has_worked.store(false, Ordering::Relaxed);
         self.holding.store(false, Ordering::Relaxed);
+        self.given_up.store(false, Ordering::Relaxed);
         *self.interval() = policy::UNKNOWN_INTERVAL;
         *self.timings() = Timings::default();
         self.server_times.reset();
@@ -167,8 +171,12 @@ impl Dispatcher {
     pub fn is_sendable(self: &Arc<Self>, open: Option<&OpenModel>) -> bool {
         let policy = self.policy();
         let Some(open) = open else {
-            return policy == OnFailure::Hold;
+            // Before a failure ends the stream, the first one is waited for.
+            return matches!(policy, OnFailure::Hold | OnFailure::Fail);
         };
+        if policy == OnFailure::PassAlways && self.given_up.load(Ordering::Relaxed) {
+            return false;
+        }
         match open.session.model().server().available() {
             Err(error) if policy != OnFailure::Hold => {
                 self.notify(open, self.reporter.failed(&error.into(), policy));
@@ -261,6 +269,7 @@ impl Dispatcher {
         match decoded {
             Ok(decoded) => {
                 self.has_worked.store(true, Ordering::Relaxed);
+                self.given_up.store(false, Ordering::Relaxed);
                 let recovered = self.reporter.succeeded();
                 self.timings().recoveries += u64::from(recovered);
                 self.notify(&open, recovered);
@@ -370,8 +379,14 @@ impl Dispatcher {
         if let Some(open) = self.connection.open_model() {
             open.seat.set_weight(settings.weight);
         }
-        let stuck = self.reporter.state() != inference::State::Ready;
-        if stuck && self.policy() != OnFailure::Hold {
+        let response = self.connection.open_model().and_then(|open| open.seat.latency());
+        let overdue = self
+            .queue
+            .pending_age()
+            .is_some_and(|age| age > policy::patience(response));
+        let stuck = overdue || self.reporter.state() != inference::State::Ready;
+        if stuck && self.policy() == OnFailure::PassAlways {
+            self.given_up.store(true, Ordering::Relaxed);
             self.holding.store(false, Ordering::Relaxed);
             self.queue.skip_all(SkipReason::Failed);
         }

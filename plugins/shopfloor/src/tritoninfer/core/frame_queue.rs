@@ -311,6 +311,11 @@ impl FrameQueue {
         });
     }
 
+    /// How long the oldest frame without a result has been in the element.
+    pub fn pending_age(&self) -> Option<Duration> {
+        self.lock().queue.pending_age(Instant::now())
+    }
+
     /// Number of frames in the element.
     pub fn frames(&self) -> usize {
         self.lock().queue.frames()

@@ -108,6 +108,11 @@ pub fn limits(settings: &Settings, newest_only: bool, latency: Duration, places:
     }
 }
 
+/// Time without a response after which something may be wrong with the server. `response`: the expected time to it.
+pub fn patience(response: Option<Duration>) -> Duration {
+    (response.unwrap_or_default() * PATIENCE).max(LEAST_PATIENCE)
+}
+
 /// The options of a frame's requests. `response`: the expected time to the response.
 pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration>) -> RequestOptions {
     let queue_timeout = response.unwrap_or(UNMEASURED) * QUEUE_PATIENCE;
@@ -116,7 +121,7 @@ pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration
     let limit = (!held || settings.timeout > 0).then(|| timeout(settings));
     let probe_after = match held {
         true => expected.max(LEAST_PATIENCE_HELD),
-        false => expected.max(LEAST_PATIENCE).min(timeout(settings)),
+        false => patience(response).min(timeout(settings)),
     };
     RequestOptions {
         timeout: limit,

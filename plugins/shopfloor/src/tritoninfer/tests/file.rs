@@ -205,3 +205,18 @@ fn eos_waits_for_held_frames() {
     script.take(1).remove(0).respond();
     assert!(is_inferred(&file.pull()));
 }
+
+#[test]
+fn a_server_that_never_answers_is_given_up_when_failures_are_to_pass() {
+    let (file, script) = file("timeout=600000");
+    let pushing = file.push(0..20);
+    let pending = script.take(8);
+    std::thread::sleep(Duration::from_millis(1100)); // longer than a response may take before it is suspicious
+    file.element.set_property_from_str("on-error", "pass");
+    for n in 0..20 {
+        let buffer = file.pull();
+        assert!(number(&buffer) == n && !is_inferred(&buffer), "{n}");
+    }
+    pushing.join().unwrap().unwrap();
+    drop(pending);
+}
