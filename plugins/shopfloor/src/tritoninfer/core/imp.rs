@@ -294,9 +294,10 @@ impl TritonInferCore {
         }
         let held = self.held();
         if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
-            && !self.dispatcher.is_file()
+            && (!self.dispatcher.is_file() || self.dispatcher.queue.counts().0 > 0)
         {
-            // A live source does not wait for the frames before the query.
+            // A live source does not wait for the frames before the query; no source waits for a server with it, since it
+            // cannot be sent an EOS meanwhile.
             self.downstream().answer(allocation, held);
             return true;
         }
@@ -383,8 +384,8 @@ impl TritonInferCore {
             _ => None,
         };
         self.srcpad.push_event(event);
-        if let Some(caps) = caps.filter(|_| !self.dispatcher.is_file()) {
-            // For the source's next ALLOCATION query, which is answered without waiting.
+        if let Some(caps) = caps {
+            // For the source's next ALLOCATION query, if that is answered without waiting.
             let answer = Downstream::ask(&self.srcpad, &caps);
             *self.downstream() = answer;
         }

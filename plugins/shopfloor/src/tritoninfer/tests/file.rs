@@ -220,3 +220,14 @@ fn a_server_that_never_answers_is_given_up_when_failures_are_to_pass() {
     pushing.join().unwrap().unwrap();
     drop(pending);
 }
+
+#[test]
+fn an_allocation_query_does_not_wait_for_held_frames() {
+    let (file, script) = file("");
+    file.push(0..1).join().unwrap().unwrap();
+    let pending = script.take(1);
+    let sink = file.element.static_pad("sink").unwrap();
+    let mut query = gst::query::Allocation::new(sink.current_caps().as_ref(), true);
+    assert!(sink.query(&mut query));
+    drop(pending);
+}
