@@ -169,7 +169,7 @@ impl Notice {
 }
 
 /// The name of the element message about the state.
-const STATE_MESSAGE: &str = "shopfloor-inference";
+const STATE_MESSAGE: &str = "tritoninfer-status";
 
 fn post_state(element: &gst::Element, state: State, reason: Option<&str>) {
     let structure = gst::Structure::builder(STATE_MESSAGE)
