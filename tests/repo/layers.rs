@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with the crates of this workspace that it may depend on.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("vision", &[]),
     ("people", &["vision"]),
     ("draw", &["people", "vision"]),
@@ -21,10 +21,15 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("onnxruntime-backend", &[]),
     ("shopfloor", &["people", "people-meta", "triton"]),
     ("shopfloor-tests", &[]),
+    // It measures what users get: the elements, and the real servers beside a scripted one.
+    (
+        "shopfloor-bench",
+        &["gst-plugin-shopfloor", "people", "people-meta", "triton-fake"],
+    ),
 ];
 
 /// The crates that link GStreamer.
-const MAY_LINK_GSTREAMER: [&str; 3] = ["people-meta", "gst-plugin-shopfloor", "shopfloor"];
+const MAY_LINK_GSTREAMER: [&str; 4] = ["people-meta", "gst-plugin-shopfloor", "shopfloor", "shopfloor-bench"];
 
 /// The crates whose tests run on a machine without GStreamer, too.
 const TESTED_WITHOUT_GSTREAMER: [&str; 6] = ["vision", "people", "draw", "triton", "triton-fake", "inference"];
