@@ -119,7 +119,8 @@ impl Tenant {
     /// Asks for the end of the stream, so that files are finished; the bus reports when it is reached. Does not wait: a source
     /// accepts the event only once downstream has taken its frame, which an element that holds it may not do.
     pub fn ask_to_end(&self) {
-        self.pipeline.call_async(|pipeline| _ = pipeline.send_event(gst::event::Eos::new()));
+        self.pipeline
+            .call_async(|pipeline| _ = pipeline.send_event(gst::event::Eos::new()));
     }
 
     /// Ends the wait of every `tritoninfer` for its server: `on-error=pass`. False if there is none.
