@@ -45,7 +45,8 @@ impl Liveness {
         event.type_() == gst::EventType::Qos && self.get(sinkpad) != Some(true)
     }
 
-    fn known(&self) -> Option<bool> {
+    /// The latest answer, without a query; `None` if upstream has not answered yet.
+    pub fn known(&self) -> Option<bool> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

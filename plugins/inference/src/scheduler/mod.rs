@@ -239,11 +239,6 @@ impl Seat {
         self.scheduler.dispatch();
     }
 
-    /// Gives the turn up that was asked for.
-    pub fn cancel(&self) {
-        self.with_model(|model| model.turns.cancel(self.client));
-    }
-
     /// Changes the client's weight.
     pub fn set_weight(&self, weight: u32) {
         self.with_model(|model| model.turns.set_weight(self.client, weight));

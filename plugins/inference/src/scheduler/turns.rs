@@ -94,13 +94,6 @@ impl Turns {
         }
     }
 
-    /// Ends the wait of a client that has nothing to send any more.
-    pub fn cancel(&mut self, client: u64) {
-        if let Some(seat) = self.seats.get_mut(&client) {
-            seat.waiting = None;
-        }
-    }
-
     /// The client to serve next if a place is free, and its claim.
     pub fn next(&self, places: usize) -> Option<(Claim, u64)> {
         (self.in_flight < places).then(|| self.first()).flatten()

@@ -133,18 +133,62 @@ impl Default for Settings {
     }
 }
 
+/// The settings that are read for each frame, without the texts that only opening the model needs.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameSettings {
+    pub inference_region: InferenceRegion,
+    pub inference_interval: u32,
+    /// As the property; see [`Self::most_in_flight`].
+    pub max_in_flight: u32,
+    pub on_overload: OnOverload,
+    pub on_error: OnError,
+    pub timeout: u32,
+    pub priority: u32,
+    pub weight: u32,
+    pub latency: u32,
+    pub stats_interval: u32,
+}
+
+impl Default for FrameSettings {
+    fn default() -> Self {
+        Settings::default().of_frames()
+    }
+}
+
 impl Settings {
-    /// These settings, with those that may change in READY only as they were `opened`.
-    pub fn while_open(&self, opened: Self) -> Self {
-        Self {
+    /// Those that are read for each frame.
+    pub fn of_frames(&self) -> FrameSettings {
+        FrameSettings {
+            inference_region: self.inference_region,
             inference_interval: self.inference_interval,
+            max_in_flight: self.max_in_flight,
             on_overload: self.on_overload,
             on_error: self.on_error,
             timeout: self.timeout,
             priority: self.priority,
             weight: self.weight,
+            latency: self.latency,
             stats_interval: self.stats_interval,
-            ..opened
+        }
+    }
+}
+
+impl FrameSettings {
+    /// These settings, with those that may change in READY only as they were `opened`.
+    pub fn while_open(self, opened: Self) -> Self {
+        Self {
+            inference_region: opened.inference_region,
+            max_in_flight: opened.max_in_flight,
+            latency: opened.latency,
+            ..self
+        }
+    }
+
+    /// Maximum number of the element's requests in flight.
+    pub fn most_in_flight(&self) -> usize {
+        match self.max_in_flight {
+            0 => usize::MAX,
+            most => most as usize,
         }
     }
 }

@@ -65,6 +65,7 @@ impl Connection {
         drop(model); // after the lock is released, since the last user of a server closes it
     }
 
+    /// Whether `generation` is the present attempt.
     pub fn is_current(&self, generation: u64) -> bool {
         self.lock().generation == generation
     }

@@ -23,7 +23,8 @@ use super::open_model::OpenModel;
 use super::policy;
 use super::report::Reporter;
 use super::server_times::ServerTimes;
-use crate::tritoninfer::settings::Settings;
+use crate::qos::Liveness;
+use crate::tritoninfer::settings::{FrameSettings, Settings};
 use crate::video;
 
 /// Time between looks whether a server that does not respond is available again; costs no network access.
@@ -36,14 +37,14 @@ pub struct Dispatcher {
     /// The core, once it exists.
     element: glib::WeakRef<gst::Element>,
     /// The properties, which are those of the bin.
-    pub properties: Arc<Mutex<Settings>>,
+    properties: Arc<Mutex<Settings>>,
     /// The properties when the element left NULL: those that may change in READY only are taken from here.
-    opened_with: Mutex<Settings>,
+    opened_with: Mutex<FrameSettings>,
     pub queue: FrameQueue,
     pub reporter: Reporter,
     pub connection: Connection,
-    /// The stream is not live, so it may be blocked.
-    file: AtomicBool,
+    /// Whether the stream is live. One that is not known not to be must not be blocked.
+    pub liveness: Liveness,
     /// A request has succeeded since the model was opened.
     has_worked: AtomicBool,
     /// Waiting frames do not ask for a turn: the server or the model is away.
@@ -69,7 +70,7 @@ impl Dispatcher {
             queue: FrameQueue::default(),
             reporter: Reporter::default(),
             connection: Connection::default(),
-            file: AtomicBool::new(false),
+            liveness: Liveness::default(),
             has_worked: AtomicBool::new(false),
             holding: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -90,21 +91,26 @@ impl Dispatcher {
         self.element.upgrade()
     }
 
-    /// The settings in force.
-    pub fn settings(&self) -> Settings {
-        let opened_with = self.opened_with.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let present = self.properties.lock().unwrap_or_else(PoisonError::into_inner);
-        present.while_open(opened_with)
+    /// The properties, shared with the bin.
+    pub fn shared_properties(&self) -> &Arc<Mutex<Settings>> {
+        &self.properties
     }
 
-    /// Records whether the stream is live.
-    pub fn set_live(&self, live: bool) {
-        self.file.store(!live, Ordering::Relaxed);
+    /// A copy of the properties, to open a model with.
+    pub fn properties(&self) -> Settings {
+        self.properties.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> FrameSettings {
+        let opened_with = *self.opened_with.lock().unwrap_or_else(PoisonError::into_inner);
+        let properties = self.properties.lock().unwrap_or_else(PoisonError::into_inner);
+        properties.of_frames().while_open(opened_with)
     }
 
     /// Whether the stream is known not to be live.
     pub fn is_file(&self) -> bool {
-        self.file.load(Ordering::Relaxed)
+        self.liveness.known() == Some(false)
     }
 
     /// Number of frames that the element holds at most.
@@ -130,8 +136,8 @@ impl Dispatcher {
 
     /// Begins anew with a model that is about to be opened.
     pub fn reset(&self) {
-        let properties = self.properties.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        *self.opened_with.lock().unwrap_or_else(PoisonError::into_inner) = properties;
+        let settings = self.properties().of_frames();
+        *self.opened_with.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         self.reporter.reset();
         self.has_worked.store(false, Ordering::Relaxed);
         self.holding.store(false, Ordering::Relaxed);
@@ -275,7 +281,8 @@ impl Dispatcher {
                 self.notify(&open, recovered);
                 if let Some(reason) = open.session.model().server().transport_notice() {
                     let text = format!("Tensors are sent in messages instead of shared memory: {reason}");
-                    self.notify(&open, self.reporter.hint(text));
+                    self.reporter.hint(text);
+                    self.notify(&open, true);
                 }
                 self.queue.complete(ticket, Outcome::Responded(decoded));
             }
@@ -375,11 +382,11 @@ impl Dispatcher {
 
     /// The settings have changed; frames may be held.
     pub fn settings_changed(self: &Arc<Self>) {
-        let settings = self.settings();
-        if let Some(open) = self.connection.open_model() {
-            open.seat.set_weight(settings.weight);
+        let open = self.connection.open_model();
+        if let Some(open) = &open {
+            open.seat.set_weight(self.settings().weight);
         }
-        let response = self.connection.open_model().and_then(|open| open.seat.latency());
+        let response = open.and_then(|open| open.seat.latency());
         let overdue = self
             .queue
             .pending_age()
@@ -391,14 +398,9 @@ impl Dispatcher {
             self.queue.skip_all(SkipReason::Failed);
         }
     }
-}
 
-/// Whether our own deadline has passed.
-fn is_deadline(error: &Error) -> bool {
-    matches!(error, Error::Triton(triton::Error::DeadlineExceeded))
-}
+    // ---- statistics at intervals
 
-impl Dispatcher {
     /// Marks that statistics will be posted; false if that is so already.
     pub fn begin_posting(&self) -> bool {
         !self.posting.swap(true, Ordering::AcqRel)
@@ -408,6 +410,11 @@ impl Dispatcher {
     pub fn end_posting(&self) {
         self.posting.store(false, Ordering::Release);
     }
+}
+
+/// Whether our own deadline has passed.
+fn is_deadline(error: &Error) -> bool {
+    matches!(error, Error::Triton(triton::Error::DeadlineExceeded))
 }
 
 impl Client for Dispatcher {

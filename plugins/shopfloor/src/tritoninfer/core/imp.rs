@@ -115,7 +115,10 @@ impl ElementImpl for TritonInferCore {
         }
         let success = self.parent_change_state(transition)?;
         match transition {
-            gst::StateChange::PausedToReady => *self.format.take() = None,
+            gst::StateChange::PausedToReady => {
+                *self.format.take() = None;
+                self.dispatcher.liveness.reset();
+            }
             gst::StateChange::ReadyToNull => self.dispatcher.connection.close(),
             _ => {}
         }
@@ -133,7 +136,7 @@ impl ElementImpl for TritonInferCore {
 impl TritonInferCore {
     /// The settings, which are the properties of the bin.
     pub fn settings(&self) -> &Arc<Mutex<Settings>> {
-        &self.dispatcher.properties
+        self.dispatcher.shared_properties()
     }
 
     /// The settings have changed.
@@ -192,19 +195,9 @@ impl TritonInferCore {
             );
             return Err(gst::FlowError::NotNegotiated);
         };
-        if format.live.is_none() {
-            // The query failed before, since upstream was not linked completely.
-            format.live = self.query_live();
-        }
+        // Asked again while upstream does not answer, as before it is linked completely.
+        self.dispatcher.liveness.get(&self.sinkpad);
         stream::enter(&self.dispatcher, self.obj().upcast_ref(), format, buffer)
-    }
-
-    /// Whether the stream is live, if upstream knows.
-    fn query_live(&self) -> Option<bool> {
-        let mut latency = gst::query::Latency::new();
-        let live = self.sinkpad.peer_query(&mut latency).then(|| latency.result().0);
-        self.dispatcher.set_live(live.unwrap_or(true));
-        live
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
@@ -258,12 +251,11 @@ impl TritonInferCore {
             }
         };
         // Queried without the lock, since the query passes through other elements.
-        let live = self.query_live();
+        self.dispatcher.liveness.query(&self.sinkpad);
         let mut format = self.format.take();
         let old = format.take();
         *format = Some(StreamFormat {
             info: Arc::new(info),
-            live,
             frames: old.as_ref().map_or(0, |old| old.frames),
             interval: old.map(|old| old.interval).unwrap_or_default(),
         });

@@ -12,7 +12,7 @@ use vision::letterbox::{SampleError, Sampler};
 
 use super::{CAT, regions};
 use crate::locate;
-use crate::tritoninfer::settings::{InferenceRegion, Settings, Transport};
+use crate::tritoninfer::settings::{FrameSettings, InferenceRegion, Settings, Transport};
 
 /// An open model and how this element uses it.
 pub struct OpenModel {
@@ -30,20 +30,20 @@ impl OpenModel {
         let name = settings.model.as_deref().unwrap_or_default();
         let version = Some(settings.model_version).filter(|version| *version > 0);
         let session = Session::new(server.model(name, version)?)?;
-        Self::new(settings, session, client)
+        Self::new(settings.of_frames(), session, client)
     }
 
     /// The same model, after the server has been asked again what it is.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn reopen(&self, settings: &Settings, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
+    pub fn reopen(&self, settings: FrameSettings, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
         let old = self.session.model();
         let session = Session::new(old.server().reopen(&old.description().model, old.version())?)?;
         Self::new(settings, session, client)
     }
 
-    fn new(settings: &Settings, session: Session, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
+    fn new(settings: FrameSettings, session: Session, client: Weak<dyn scheduler::Client>) -> Result<Self, Error> {
         regions::check_task(session.contract(), settings.inference_region)?;
         session.sampler()?; // fails if the normalisation is not finite
         let server = session.model().server();
@@ -53,10 +53,7 @@ impl OpenModel {
                 model: session.contract().model.clone(),
                 places: useful_places(server, session.model().description(), settings.inference_region),
                 weight: settings.weight,
-                max_in_flight: match settings.max_in_flight {
-                    0 => usize::MAX,
-                    most => most as usize,
-                },
+                max_in_flight: settings.most_in_flight(),
                 bytes: session.region_size(),
             },
         );

@@ -15,7 +15,7 @@ use super::background::in_background;
 use super::dispatcher::Dispatcher;
 use super::open_model::{self, OpenModel};
 use super::stats;
-use crate::tritoninfer::settings::Settings;
+use crate::tritoninfer::settings::{FrameSettings, Settings};
 
 /// Time between attempts to open a model, or to read its contract: it doubles up to the second value.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -29,7 +29,7 @@ const MEASURED_AFTER: Duration = Duration::from_secs(3);
 /// # Errors
 /// If the settings are invalid or, for a server in this process, the model cannot be opened.
 pub fn open(dispatcher: &Arc<Dispatcher>, pool: ServerPool) -> Result<(), Error> {
-    let settings = dispatcher.settings();
+    let settings = dispatcher.properties();
     let endpoint = open_model::endpoint(&settings)?;
     let opening = Opening {
         dispatcher: Arc::downgrade(dispatcher),
@@ -125,7 +125,7 @@ impl Opening {
 struct Rereading {
     dispatcher: Weak<Dispatcher>,
     generation: u64,
-    settings: Settings,
+    settings: FrameSettings,
     old: Weak<OpenModel>,
 }
 
@@ -150,7 +150,7 @@ impl Rereading {
         if !dispatcher.connection.is_current(self.generation) {
             return true;
         }
-        match old.reopen(&self.settings, client(&self.dispatcher)) {
+        match old.reopen(self.settings, client(&self.dispatcher)) {
             Ok(new) if !old.has_changed(&new) => true,
             Ok(new) if is_same_task(old.session.contract(), new.session.contract()) => {
                 gst::info!(CAT, "{}: the model has changed", new.session.contract().model);

@@ -6,7 +6,7 @@ use inference::RequestOptions;
 use inference::failure::OnFailure;
 
 use super::frame_queue::Limits;
-use crate::tritoninfer::settings::{OnError, OnOverload, Settings};
+use crate::tritoninfer::settings::{FrameSettings, OnError, OnOverload};
 
 /// Latency of a response before the first one has been measured.
 const UNMEASURED: Duration = Duration::from_millis(200);
@@ -40,7 +40,7 @@ const JITTER: Duration = Duration::from_millis(200);
 const MAX_BYTES: usize = 512 << 20;
 
 /// How the stream treats failures.
-pub fn on_failure(settings: &Settings, live: bool) -> OnFailure {
+pub fn on_failure(settings: &FrameSettings, live: bool) -> OnFailure {
     match (settings.on_error, live) {
         (OnError::Auto, true) => OnFailure::Pass,
         (OnError::Auto, false) => OnFailure::Hold,
@@ -50,7 +50,7 @@ pub fn on_failure(settings: &Settings, live: bool) -> OnFailure {
 }
 
 /// Whether only the newest frame waits for a turn, so that the stream never waits for the server.
-pub fn newest_only(settings: &Settings, live: bool) -> bool {
+pub fn newest_only(settings: &FrameSettings, live: bool) -> bool {
     match settings.on_overload {
         OnOverload::Auto => live,
         OnOverload::Block => false,
@@ -60,7 +60,7 @@ pub fn newest_only(settings: &Settings, live: bool) -> bool {
 
 /// The latency that the element adds to a live stream: the time to a response, and one frame interval of waiting for a turn,
 /// after which the next frame takes it.
-pub fn latency(settings: &Settings, response: Option<Duration>, interval: Duration) -> Duration {
+pub fn latency(settings: &FrameSettings, response: Option<Duration>, interval: Duration) -> Duration {
     match settings.latency {
         0 => response.unwrap_or(UNMEASURED).min(timeout(settings)) + interval,
         latency => Duration::from_millis(latency.into()),
@@ -93,18 +93,14 @@ pub fn deadline(newest_only: bool, arrived: Instant, latency: Duration) -> Optio
 }
 
 /// When a frame has to wait before it enters. `places`: requests that are useful at a time.
-pub fn limits(settings: &Settings, newest_only: bool, latency: Duration, places: usize) -> Limits {
-    let places = match settings.max_in_flight {
-        0 => places,
-        most => places.min(most as usize),
-    };
+pub fn limits(settings: &FrameSettings, newest_only: bool, latency: Duration, places: usize) -> Limits {
     match newest_only {
         true => Limits::Age {
             longest: latency + JITTER,
             bytes: MAX_BYTES,
         },
         // One more frame than places, so that it is there when a place is free.
-        false => Limits::Frames(places + 1),
+        false => Limits::Frames(places.min(settings.most_in_flight()) + 1),
     }
 }
 
@@ -114,7 +110,7 @@ pub fn patience(response: Option<Duration>) -> Duration {
 }
 
 /// The options of a frame's requests. `response`: the expected time to the response.
-pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration>) -> RequestOptions {
+pub fn options(settings: &FrameSettings, policy: OnFailure, response: Option<Duration>) -> RequestOptions {
     let queue_timeout = response.unwrap_or(UNMEASURED) * QUEUE_PATIENCE;
     let expected = response.unwrap_or_default() * PATIENCE;
     let held = policy == OnFailure::Hold;
@@ -131,7 +127,7 @@ pub fn options(settings: &Settings, policy: OnFailure, response: Option<Duration
     }
 }
 
-fn timeout(settings: &Settings) -> Duration {
+fn timeout(settings: &FrameSettings) -> Duration {
     match settings.timeout {
         0 => TIMEOUT,
         timeout => Duration::from_millis(timeout.into()),
@@ -146,13 +142,13 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn settings(on_error: OnError, on_overload: OnOverload, timeout: u32, latency: u32) -> Settings {
-        Settings {
+    fn settings(on_error: OnError, on_overload: OnOverload, timeout: u32, latency: u32) -> FrameSettings {
+        FrameSettings {
             on_error,
             on_overload,
             timeout,
             latency,
-            ..Settings::default()
+            ..FrameSettings::default()
         }
     }
 

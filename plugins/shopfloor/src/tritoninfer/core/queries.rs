@@ -21,23 +21,14 @@ impl Downstream {
     /// Answers a query from what is known: the size of a buffer, the number of them, and whether they may have a layout of
     /// their own. Downstream's pool itself is left out, since it may be in use.
     pub fn answer(&self, query: &mut gst::query::Allocation, held: u32) {
-        if let Some(answer) = self.answer.as_ref().filter(|answer| answer.get().0 == query.get().0) {
-            if answer.find_allocation_meta::<gst_video::VideoMeta>().is_some() {
-                query.add_allocation_meta::<gst_video::VideoMeta>(None);
-            }
-            let (size, min) = answer
-                .allocation_pools()
-                .next()
-                .map_or((0, 0), |(_, size, min, _)| (size, min));
-            query.add_allocation_pool(
-                None::<&gst::BufferPool>,
-                size.max(frame_size(query)),
-                min.saturating_add(held),
-                0,
-            );
-        } else {
-            query.add_allocation_pool(None::<&gst::BufferPool>, frame_size(query), held, 0);
+        let known = self.answer.as_ref().filter(|answer| answer.get().0 == query.get().0);
+        if known.is_some_and(|answer| answer.find_allocation_meta::<gst_video::VideoMeta>().is_some()) {
+            query.add_allocation_meta::<gst_video::VideoMeta>(None);
         }
+        let pool = known.and_then(|answer| answer.allocation_pools().next());
+        let (size, min) = pool.map_or((0, 0), |(_, size, min, _)| (size, min));
+        let size = size.max(frame_size(query));
+        query.add_allocation_pool(None::<&gst::BufferPool>, size, min.saturating_add(held), 0);
     }
 }
 

@@ -94,10 +94,9 @@ impl Reporter {
         edge
     }
 
-    /// Records a hint. True: there is something to [`post`](Self::post).
-    pub fn hint(&self, text: String) -> bool {
+    /// Records a hint, to [`post`](Self::post).
+    pub fn hint(&self, text: String) {
         self.lock().notices.push_back(Notice::Hint { text });
-        true
     }
 
     /// Posts what has changed, in order: on a thread that may run the application's message handlers.

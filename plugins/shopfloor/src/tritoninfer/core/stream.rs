@@ -21,19 +21,10 @@ const LEFT_IN_POOL: usize = 3;
 /// The format and state of the stream that arrives.
 pub struct StreamFormat {
     pub info: Arc<gst_video::VideoInfo>,
-    /// `None`: not known yet; then the stream is treated as a live one, which must not be blocked.
-    pub live: Option<bool>,
     /// Number of frames so far.
     pub frames: u64,
     /// Time between frames.
     pub interval: Period,
-}
-
-impl StreamFormat {
-    /// Whether the stream must not be blocked.
-    pub fn is_live(&self) -> bool {
-        self.live.unwrap_or(true)
-    }
 }
 
 /// A frame arrives: it enters the queue, with a request if it needs one and can be sent.
@@ -53,7 +44,7 @@ pub fn enter(
         format.interval.add(time.into());
     }
     dispatcher.set_interval(policy::interval(format.interval.get(), format.info.fps()));
-    let newest_only = policy::newest_only(&settings, format.is_live());
+    let newest_only = policy::newest_only(&settings, !dispatcher.is_file());
     let (open, latency) = (dispatcher.connection.open_model(), dispatcher.latency());
     let places = open.as_ref().map_or(1, |open| open.seat.places());
     let queue = &dispatcher.queue;
@@ -89,6 +80,7 @@ pub fn enter(
             frame.stage = stage(&frame.buffer);
             let deadline = policy::deadline(newest_only, frame.arrived, latency);
             queue.push_waiting(frame, newest_only, deadline);
+            // Asked again, since the model may have been opened before the frame was queued.
             if let Some(open) = dispatcher.connection.open_model() {
                 dispatcher.offer(&open);
             }
