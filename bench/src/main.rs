@@ -27,6 +27,7 @@ use clap::{Parser, Subcommand};
 
 use crate::machine::Machine;
 use crate::measurement::Bench;
+use crate::report::Folders;
 
 #[derive(Parser)]
 #[command(about, version)]
@@ -65,12 +66,8 @@ struct Run {
     /// How often each case is run, in turn with the others
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Folder for the results [default: bench/results]
-    #[arg(long)]
-    output: Option<PathBuf>,
-    /// Folder with the results of an earlier run, for a column in the table of gates [default: bench/results/before]
-    #[arg(long)]
-    before: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
 }
 
 fn main() -> Result<ExitCode> {
@@ -104,12 +101,6 @@ fn measure(options: &Run) -> Result<ExitCode> {
     gst::init()?;
     let root = root()?;
     let measurements = measurement::named(&options.names)?;
-    let output = options.output.clone().unwrap_or_else(|| root.join("bench/results"));
-    let before = options
-        .before
-        .clone()
-        .unwrap_or_else(|| root.join("bench/results/before"));
-    let before = (before != output).then_some(before);
     let bench = Bench::prepare(&root, options.seconds, options.rounds)?;
     let mut met = true;
     for measurement in measurements {
@@ -121,8 +112,7 @@ fn measure(options: &Run) -> Result<ExitCode> {
         );
         match bench.run(measurement) {
             Ok(report) => {
-                report.write(&output, &machine, &command, before.as_deref())?;
-                report.gates.iter().for_each(|gate| println!("   {gate}"));
+                options.folders.publish(&report, &root, &machine, &command)?;
                 met &= report.is_met();
             }
             Err(error) => {
@@ -131,7 +121,7 @@ fn measure(options: &Run) -> Result<ExitCode> {
             }
         }
     }
-    println!("== results: {}", output.display());
+    println!("== results: {}", options.folders.output(&root).display());
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

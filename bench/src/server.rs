@@ -283,7 +283,7 @@ pub fn serve_slowly(service: Duration, instances: usize) -> Result<()> {
     let workers = (0..instances).map(|_| {
         let calls = Arc::clone(&calls);
         thread::spawn(move || {
-            // The lock is the queue: whoever has it takes the next call.
+            // The thread that holds the lock takes the next call; the others queue for the lock.
             let next = || calls.lock().unwrap_or_else(PoisonError::into_inner).recv();
             while let Ok(call) = next() {
                 thread::sleep(service);

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{AGES, Bench, Measurement, Runs, growth, median_of, percentile, readable, reported};
-use crate::case::{Case, End, Outcome};
+use super::{AGES, Bench, Measurement, Runs, growth, line, median_of, percentile, readable, reported};
+use crate::case::Outcome;
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::statistics::greatest;
 
@@ -16,22 +16,14 @@ pub const MEASUREMENT: Measurement = Measurement {
 };
 
 const CAMERAS: usize = 12;
-const FORMAT: &str = "video/x-raw,width=640,height=480,framerate=10/1";
+const FPS: u32 = 10;
 
 fn run(bench: &Bench) -> Result<Report> {
-    let camera = format!("videotestsrc name=in is-live=true ! {FORMAT} ! tritoninfer name=element ! fakesink name=out");
-    let file = format!("videotestsrc name=in ! {FORMAT} ! tritoninfer name=element ! fakesink name=out");
-    let case = |name: &str, line: &str, count: usize| Case {
-        name: name.to_owned(),
-        lines: vec![line.to_owned(); count],
-        warm_up: Some(3.0),
-        end: End::Seconds(bench.seconds),
-        load: 0,
-    };
+    let camera = line(true, FPS, "tritoninfer");
     let cases = [
-        case("one file", &file, 1),
-        case("one camera", &camera, 1),
-        case("12 cameras", &camera, CAMERAS),
+        bench.timed("one file", &line(false, FPS, "tritoninfer"), 1),
+        bench.timed("one camera", &camera, 1),
+        bench.timed("12 cameras", &camera, CAMERAS),
     ];
     let outcomes = bench.play(&cases)?;
     let method = format!(

@@ -18,12 +18,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 const LOAD: usize = 4;
 
 fn run(bench: &Bench) -> Result<Report> {
-    let line = |element: &str| {
-        format!(
-            "videotestsrc name=in is-live=true ! video/x-raw,width=640,height=480,framerate=30/1 ! {element} name=element \
-             ! fakesink name=out"
-        )
-    };
+    let line = |element: &str| super::line(true, 30, element);
     let case = |name: &str, element: &str| Case {
         name: name.to_owned(),
         lines: vec![line(element), line("identity")],

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{AGES, Bench, Measurement, Runs, median_of, percentile, readable};
-use crate::case::{Case, End, Outcome};
+use crate::case::Outcome;
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::repository::NOTHING;
 
@@ -18,30 +18,18 @@ pub const MEASUREMENT: Measurement = Measurement {
 const CAMERAS: usize = 64;
 
 fn run(bench: &Bench) -> Result<Report> {
-    let line = |element: &str| {
-        format!(
-            "videotestsrc name=in is-live=true ! video/x-raw,width=640,height=480,framerate=10/1 ! {element} name=element \
-             ! fakesink name=out"
-        )
-    };
+    let line = |element: &str| super::line(true, 10, element);
     let repository = bench.repository.path();
     let infer = line(&format!(
         "tritoninfer model-repository={} model={NOTHING}",
         repository.display()
     ));
     let identity = line("identity");
-    let case = |name: &str, line: &str, count: usize| Case {
-        name: name.to_owned(),
-        lines: vec![line.to_owned(); count],
-        warm_up: Some(3.0),
-        end: End::Seconds(bench.seconds),
-        load: 0,
-    };
     let cases = [
-        case("1 × identity", &identity, 1),
-        case("1 × tritoninfer", &infer, 1),
-        case("64 × identity", &identity, CAMERAS),
-        case("64 × tritoninfer", &infer, CAMERAS),
+        bench.timed("1 × identity", &identity, 1),
+        bench.timed("1 × tritoninfer", &infer, 1),
+        bench.timed("64 × identity", &identity, CAMERAS),
+        bench.timed("64 × tritoninfer", &infer, CAMERAS),
     ];
     let outcomes = bench.play(&cases)?;
     let method = format!(

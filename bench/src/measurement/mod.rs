@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::case::{Case, Outcome};
+use crate::case::{Case, End, Outcome};
 use crate::line::Latency;
 use crate::report::{Chart, Gate, Report, Sample, Table};
 use crate::repository::Repository;
@@ -120,6 +120,17 @@ impl Bench {
         Ok(results)
     }
 
+    /// A case that plays `count` of a line for the measured time, from 3 s after its start.
+    pub fn timed(&self, name: &str, line: &str, count: usize) -> Case {
+        Case {
+            name: name.to_owned(),
+            lines: vec![line.to_owned(); count],
+            warm_up: Some(3.0),
+            end: End::Seconds(self.seconds),
+            load: 0,
+        }
+    }
+
     /// Runs the cases in turn, each once a round, and returns the outcomes of each.
     pub fn play(&self, cases: &[Case]) -> Result<Vec<Vec<Outcome>>> {
         let runs: Vec<_> = cases.iter().map(|case| move || case.run()).collect();
@@ -129,6 +140,14 @@ impl Bench {
             .collect();
         self.interleaved(&named)
     }
+}
+
+/// A line of 640×480 frames at `fps` through `element`: a camera if `live`, otherwise a file that plays as fast as it goes.
+fn line(live: bool, fps: u32, element: &str) -> String {
+    format!(
+        "videotestsrc name=in is-live={live} ! video/x-raw,width=640,height=480,framerate={fps}/1 ! {element} name=element \
+         ! fakesink name=out"
+    )
 }
 
 /// Cases that were run, with the outcomes of their rounds.

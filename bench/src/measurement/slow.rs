@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Bench, Measurement, Runs, median_of, readable};
-use crate::case::{Case, End, Outcome};
+use crate::case::Outcome;
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::server::{SLOW, SlowServer};
 
@@ -21,31 +21,19 @@ fn run(bench: &Bench) -> Result<Report> {
     let quick = SlowServer::start(Duration::from_millis(150), 2)?;
     // Four requests in flight, as `tritoninfer` has them by default, take longer than its default `timeout`, 5 s.
     let slowest = SlowServer::start(Duration::from_millis(1500), 1)?;
-    let line = |live: bool, element: &str| {
-        format!(
-            "videotestsrc name=in is-live={live} ! video/x-raw,width=640,height=480,framerate=30/1 ! {element} name=element \
-             ! fakesink name=out"
-        )
-    };
+    let line = |live: bool, element: &str| super::line(live, 30, element);
     let on = |server: &SlowServer| format!("tritoninfer server={} model={SLOW}", server.url);
     let servers = [
         ("worker_ensemble, in process", "tritoninfer".to_owned()),
         ("150 ms, 2 at once", on(&quick)),
         ("1500 ms, 1 at once", on(&slowest)),
     ];
-    let case = |name: String, line: String| Case {
-        name,
-        lines: vec![line],
-        warm_up: Some(3.0),
-        end: End::Seconds(bench.seconds),
-        load: 0,
-    };
     let cases: Vec<_> = servers
         .iter()
         .flat_map(|(name, element)| {
             [
-                case(format!("file: {name}"), line(false, element)),
-                case(format!("camera: {name}"), line(true, element)),
+                bench.timed(&format!("file: {name}"), &line(false, element), 1),
+                bench.timed(&format!("camera: {name}"), &line(true, element), 1),
             ]
         })
         .collect();

@@ -4,6 +4,7 @@ mod chart;
 mod csv;
 mod gate;
 mod markdown;
+mod place;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 
 pub use chart::Chart;
 pub use gate::{Gate, Limit, Unit};
+pub use place::Folders;
 
 use crate::machine::Machine;
 

@@ -3,7 +3,7 @@
 mod ledger;
 mod outage;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::line;
 use crate::load::Load;
 use crate::machine::Machine;
 use crate::process::Usage;
-use crate::report::{Chart, Gate, Limit, Report, Sample, Table, Unit};
+use crate::report::{Chart, Folders, Gate, Limit, Report, Sample, Table, Unit};
 use crate::repository::{NOTHING, Repository};
 use crate::server::Place;
 use crate::statistics::{greatest, median, percentile};
@@ -48,12 +48,8 @@ pub struct Options {
     /// The model: `nothing`, which does nothing, or one of model_repository
     #[arg(long, default_value = NOTHING)]
     model: String,
-    /// Folder for the result [default: bench/results]
-    #[arg(long)]
-    output: Option<PathBuf>,
-    /// Folder with an earlier result, for a column in the table of gates [default: bench/results/before]
-    #[arg(long)]
-    before: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
 }
 
 /// Runs the outages, and writes and prints the result.
@@ -62,15 +58,8 @@ pub fn run(options: &Options, root: &Path) -> Result<ExitCode> {
     let machine = Machine::read(root)?;
     let soak = Soak::play(options, root)?;
     let report = soak.report(options);
-    let output = options.output.clone().unwrap_or_else(|| root.join("bench/results"));
-    let before = options
-        .before
-        .clone()
-        .unwrap_or_else(|| root.join("bench/results/before"));
-    let before = (before != output).then_some(before);
-    report.write(&output, &machine, &options.command(), before.as_deref())?;
-    report.gates.iter().for_each(|gate| println!("   {gate}"));
-    println!("== result: {}", output.join("soak.md").display());
+    options.folders.publish(&report, root, &machine, &options.command())?;
+    println!("== result: {}", options.folders.output(root).join("soak.md").display());
     Ok(if report.is_met() {
         ExitCode::SUCCESS
     } else {

@@ -43,7 +43,7 @@ pub struct Spread {
     max: Duration,
 }
 
-/// Longest duration that is told apart, in microseconds: an hour.
+/// Longest duration in the histogram, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
 /// Significant decimal digits of a quantile.

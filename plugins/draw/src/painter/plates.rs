@@ -100,7 +100,7 @@ mod tests {
         assert!(place(10.0, 10.0));
         assert!(!place(10.0, 10.0) && !place(14.0, 12.0));
         assert!(place(10.0, 15.0), "a third of it is covered");
-        // whoever must have one gets one
+        // a plate that is required is always placed
         assert_eq!(plates.place(20.0, 8.0, &[Point::new(10.0, 10.0)]).top, 10.0);
     }
 

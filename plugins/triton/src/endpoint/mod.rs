@@ -59,8 +59,8 @@ impl Endpoint {
     /// `grpc://HOST:PORT[,grpc://HOST:PORT…]`, or the same with `grpcs://` for connections with TLS, whose certificates
     /// are verified with the system's CAs.
     ///
-    /// All addresses have one scheme: whoever can make an encrypted server unavailable would otherwise get its frames
-    /// and tokens in the clear.
+    /// All addresses have one scheme: otherwise an attacker who makes an encrypted server unavailable would get its
+    /// frames and tokens without encryption.
     ///
     /// Does not access files or servers; [`crate::Server::open`] does.
     ///
