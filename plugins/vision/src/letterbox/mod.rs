@@ -11,6 +11,7 @@
 
 mod columns;
 mod content;
+mod copy;
 mod elements;
 mod error;
 mod format;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use fearless_simd::Level;
 
 use super::content::Content;
+use super::copy;
 use super::elements::Elements;
 use super::error::SampleError;
 use super::format::TensorFormat;
@@ -94,6 +95,9 @@ impl Sampler {
             elements,
             scratch,
         } = self;
+        if elements.are_pixels() && copy::copy(format, image, region, &placement, out) {
+            return Ok(placement.letterbox);
+        }
         scratch.prepare(format, image, region, &placement);
         for y in 0..height {
             let rows = if placement.rows.contains(&y) {
@@ -155,6 +159,67 @@ mod tests {
                 .flatten(),
         );
         levels
+    }
+
+    #[test]
+    fn copied_rows_are_what_sampling_gives() {
+        let noise: Vec<u8> = (0..40 * 30 * 4_u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        let regions = [
+            Rect::new(0.0, 0.0, 32.0, 24.0),
+            Rect::new(8.0, 6.0, 40.0, 30.0),
+            Rect::new(3.0, 5.0, 35.0, 15.0),  // padding above and below
+            Rect::new(4.0, 1.0, 8.0, 25.0),   // and beside
+            Rect::new(0.5, 0.0, 32.5, 24.0),  // between pixels
+            Rect::new(10.0, 8.0, 42.0, 32.0), // beyond the edges
+            Rect::new(0.0, 0.0, 16.0, 12.0),  // scaled
+        ];
+        for format in PixelFormat::ALL.into_iter().filter(|format| format.planes() == 1) {
+            let stride = 40 * format.pixel_stride(0);
+            let plane = Plane {
+                data: noise.as_slice(),
+                stride,
+            };
+            let image = Image::new(format, 40, 30, [plane].into_iter(), Colorimetry::default()).unwrap();
+            for (order, layout) in [
+                (ChannelOrder::Rgb, Layout::Nhwc),
+                (ChannelOrder::Bgr, Layout::Nhwc),
+                (ChannelOrder::Rgb, Layout::Nchw),
+            ] {
+                let bytes = TensorFormat {
+                    width: 32,
+                    height: 24,
+                    layout,
+                    element: Element::U8,
+                    order,
+                    scale: 1.0,
+                    mean: [0.0; 3],
+                    std: [1.0; 3],
+                    pad: 114,
+                    fit: Fit::Letterbox,
+                };
+                // Floats are never copied.
+                let floats = TensorFormat {
+                    element: Element::F32,
+                    ..bytes
+                };
+                for region in regions {
+                    let sample = |tensor: TensorFormat| {
+                        let mut out = vec![0; tensor.bytes()];
+                        Sampler::new(tensor).unwrap().sample(&image, region, &mut out).unwrap();
+                        out
+                    };
+                    let sampled = sample(floats);
+                    let sampled = sampled
+                        .as_chunks::<4>()
+                        .0
+                        .iter()
+                        .map(|value| f32::from_le_bytes(*value) as u8);
+                    assert!(sampled.eq(sample(bytes)), "{format:?} {order:?} {layout:?} {region:?}");
+                }
+            }
+        }
     }
 
     #[test]
