@@ -14,6 +14,9 @@ const NEGLIGIBLE: f64 = 0.97;
 /// Maximum number of places, as a multiple of the configured one.
 const MOST: usize = 4;
 
+/// Maximum number of places where the server does not say how many requests the model works on at a time.
+const MOST_UNSTATED: usize = 16;
+
 /// Time before the first experiment, and between one that failed and the next, which doubles up to the second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
@@ -24,7 +27,7 @@ const PAUSE_AFTER_GAIN: Duration = Duration::from_secs(3);
 /// measurements with the present number.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// The number that the configuration suggests.
+    /// The number that the configuration suggests; 0 if it does not say.
     configured: usize,
     /// The present number, without the experiment.
     number: usize,
@@ -74,24 +77,25 @@ impl Window {
 }
 
 impl Places {
-    /// Starts with the number that the configuration suggests.
+    /// Starts with the number that the configuration suggests; with one, and at once with experiments, if that is 0: the
+    /// server does not say.
     pub fn new(configured: usize) -> Self {
-        let number = configured.max(1);
+        let pause = if configured == 0 { Duration::ZERO } else { PAUSE.0 };
         Self {
-            configured: number,
-            number,
+            configured,
+            number: configured.max(1),
             phase: Phase::Present,
             window: Window::default(),
             next_experiment: None,
-            pause: PAUSE.0,
+            pause,
             fewer_next: false,
         }
     }
 
     /// Starts again from another configuration, unless measurements have led away from the present one.
     pub fn configure(&mut self, configured: usize) {
-        let untouched = self.number == self.configured && self.phase == Phase::Present;
-        if untouched && configured.max(1) != self.configured {
+        let untouched = self.number == self.configured.max(1) && self.phase == Phase::Present;
+        if untouched && configured != self.configured {
             *self = Self::new(configured);
         }
     }
@@ -146,7 +150,10 @@ impl Places {
 
     /// The number to try: one more and one less in turn, within the limits.
     fn candidate(&mut self) -> usize {
-        let max = self.configured.saturating_mul(MOST);
+        let max = match self.configured {
+            0 => MOST_UNSTATED,
+            configured => configured.saturating_mul(MOST),
+        };
         let fewer = (self.fewer_next && self.number > 1) || self.number >= max;
         self.fewer_next = !fewer;
         if fewer {
@@ -162,7 +169,7 @@ impl Places {
         let better = number != self.number && gain >= needed;
         self.pause = match better {
             true => PAUSE.0,
-            false => (self.pause * 2).min(PAUSE.1),
+            false => (self.pause * 2).clamp(PAUSE.0, PAUSE.1),
         };
         if better {
             self.fewer_next = number < self.number;
@@ -203,6 +210,15 @@ mod tests {
             let mut places = Places::new(configured);
             play(&mut places, Instant::now(), 3600.0, true, instances(useful, 20.0));
             assert_eq!(places.number, useful, "from {configured}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_the_server_does_not_say_is_found_within_seconds() {
+        for (useful, seconds) in [(1, 60.0), (2, 10.0), (4, 30.0), (12, 120.0)] {
+            let mut places = Places::new(0);
+            play(&mut places, Instant::now(), seconds, true, instances(useful, 6.7));
+            assert_eq!(places.number, useful);
         }
     }
 
