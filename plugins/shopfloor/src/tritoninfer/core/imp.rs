@@ -119,7 +119,10 @@ impl ElementImpl for TritonInferCore {
                 *self.format.take() = None;
                 self.dispatcher.liveness.reset();
             }
-            gst::StateChange::ReadyToNull => self.dispatcher.connection.close(),
+            gst::StateChange::ReadyToNull => {
+                self.dispatcher.connection.close();
+                self.dispatcher.wait_for_messages();
+            }
             _ => {}
         }
         Ok(success)
