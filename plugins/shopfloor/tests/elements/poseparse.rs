@@ -24,6 +24,7 @@ fn tensors(values: &[f32], columns: usize) -> ModelOutput {
     ModelOutput {
         model: "pose".into(),
         letterbox: Letterbox {
+            transposed: false,
             scale_x: 2.0,
             scale_y: 2.0,
             offset_x: 0.0,
