@@ -14,6 +14,7 @@ mod grpc;
 mod launch;
 mod model_repository;
 mod play;
+mod presentation;
 mod program;
 mod shutdown;
 mod stress;
