@@ -79,9 +79,9 @@ const TAGS: [(&str, &str, Orientation); 8] = [
     ("rotate-180", "180", Orientation::ROTATE_180),
     ("rotate-270", "90r", Orientation::ROTATE_270),
     ("flip-rotate-0", "horiz", Orientation::MIRROR_HORIZONTALLY),
-    ("flip-rotate-90", "ul-lr", Orientation::TRANSPOSE),
+    ("flip-rotate-90", "ur-ll", Orientation::TRANSVERSE),
     ("flip-rotate-180", "vert", Orientation::MIRROR_VERTICALLY),
-    ("flip-rotate-270", "ur-ll", Orientation::TRANSVERSE),
+    ("flip-rotate-270", "ul-lr", Orientation::TRANSPOSE),
 ];
 
 /// Frames with one orientation, after which the next one follows.
