@@ -102,6 +102,15 @@ impl Letterbox {
         }
     }
 
+    /// How the frame was turned to become the tensor.
+    pub fn orientation(&self) -> Orientation {
+        Orientation {
+            transposed: self.transposed,
+            mirrored_x: self.scale_x < 0.0,
+            mirrored_y: self.scale_y < 0.0,
+        }
+    }
+
     /// The point with its axes exchanged if the map is transposed.
     fn exchanged(&self, p: Point) -> Point {
         if self.transposed { Point::new(p.y, p.x) } else { p }

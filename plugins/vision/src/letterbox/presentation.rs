@@ -1,8 +1,8 @@
 //! How a stored frame is meant to be seen: turned, with pixels that are not square, cropped, interlaced.
 
 use super::error::SampleError;
-use crate::Rect;
 use crate::image::{Field, Image};
+use crate::{Point, Rect};
 
 /// How stored pixels are turned and mirrored to be upright. First the axes are exchanged, if so, then mirrored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -50,6 +50,24 @@ impl Orientation {
             mirrored_x,
             mirrored_y,
         }
+    }
+
+    /// A direction or point of the upright frame, from one of the stored frame; both are turned about the origin.
+    pub fn to_upright(self, p: Point) -> Point {
+        let (x, y) = self.exchanged(p.x, p.y);
+        self.mirrored(Point::new(x, y))
+    }
+
+    /// The inverse of [`Self::to_upright`].
+    pub fn to_stored(self, p: Point) -> Point {
+        let p = self.mirrored(p);
+        let (x, y) = self.exchanged(p.x, p.y);
+        Point::new(x, y)
+    }
+
+    fn mirrored(self, p: Point) -> Point {
+        let sign = |is_mirrored, value: f32| if is_mirrored { -value } else { value };
+        Point::new(sign(self.mirrored_x, p.x), sign(self.mirrored_y, p.y))
     }
 
     /// What belongs to the stored x and y by the upright axes, or the other way round.

@@ -175,6 +175,7 @@ fn a_map_to_the_tensor_and_back_is_the_identity() {
     for (presentation, region) in presentations() {
         for fit in [Fit::Letterbox, Fit::Stretch] {
             let letterbox = Letterbox::fit_presented(region, &presentation, 640, 480, fit).unwrap();
+            assert_eq!(letterbox.orientation(), presentation.orientation);
             for scaled in [letterbox, letterbox.of_scaled_frame(0.5, 0.25)] {
                 let p = Point::new(region.left + 3.0, region.bottom - 7.0);
                 let q = scaled.to_frame(scaled.to_tensor(p));

@@ -132,11 +132,11 @@ pub fn finish(dispatcher: &Dispatcher, period: &mut Period, frame: Frame, outcom
                 period.add(time.into());
             }
             dispatcher.timings().inferred();
-            attach::attach(buffer.make_mut(), decoded, period.get());
+            attach::attach(buffer.make_mut(), decoded, period.get(), frame.orientation);
         }
         Outcome::Skipped(reason) => {
             dispatcher.timings().skipped(reason);
-            attach::mark_skipped(buffer.make_mut(), region, reason, period.get());
+            attach::mark_skipped(buffer.make_mut(), region, reason, period.get(), frame.orientation);
         }
     }
     buffer

@@ -2,6 +2,7 @@
 
 use gst::prelude::*;
 use people::{Person, Scene};
+use vision::letterbox::Orientation;
 use vision::{Point, Rect};
 
 use super::script::{FRAME, Script, tensors, texts, vests};
@@ -291,6 +292,19 @@ fn frames_of_separate_fields_are_refused() {
     harness.push_event(gst::event::Caps::new(&caps(16, 16, ",interlace-mode=fields")));
     let errors = texts(&bus).errors;
     assert!(errors.len() == 1 && errors[0].contains("deinterlace"), "{errors:?}");
+}
+
+#[test]
+fn the_scene_of_a_skipped_frame_has_its_orientation() {
+    let (mut harness, _bus, script) = tensors("inference-interval=2");
+    harness.push_event(tag("rotate-270", gst::TagScope::Stream));
+    for _ in 0..2 {
+        harness.push(noise(&caps(16, 16, ""))).unwrap();
+    }
+    script.take(1).remove(0).respond();
+    harness.pull().unwrap();
+    let scene = people_meta::scene(&harness.pull().unwrap()).unwrap();
+    assert_eq!(scene.orientation, Orientation::ROTATE_270);
 }
 
 /// Whether the element that is linked to the harness promises upstream that crops in metas are honoured.
