@@ -89,7 +89,7 @@ impl Session {
             let mut data = self.model.lease(bytes * chunk.len());
             let mut letterboxes = Vec::with_capacity(chunk.len());
             for (region, input) in chunk.iter().zip(data.chunks_exact_mut(bytes)) {
-                letterboxes.push(sampler.sample(&view, *region, input)?);
+                letterboxes.push(sampler.sample(view, *region, input)?);
             }
             parts.push((letterboxes, data));
         }

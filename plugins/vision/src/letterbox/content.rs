@@ -14,8 +14,8 @@ use crate::image::{Image, PixelFormat};
 /// or size comes along, so that sampling does not allocate once the buffers have grown.
 #[derive(Default)]
 pub(super) struct Content {
-    /// Format and size of the frames, the region and the size of the content that the filters are prepared for.
-    prepared: Option<(PixelFormat, [usize; 2], Rect, (usize, usize))>,
+    /// What the filters are prepared for.
+    prepared: Option<Prepared>,
     /// The first plane's.
     pixels: Filter,
     /// That of the planes of chroma, which have one size.
@@ -23,6 +23,17 @@ pub(super) struct Content {
     rows: Rows,
     /// A row of Y, U, V.
     yuv: [Vec<u8>; 3],
+}
+
+/// What filters depend on.
+#[derive(Clone, Copy, PartialEq)]
+struct Prepared {
+    format: PixelFormat,
+    /// Width and height of the image.
+    image: (usize, usize),
+    region: Rect,
+    /// Columns and rows of the content.
+    size: (usize, usize),
 }
 
 /// Samples that are blended together: 64 bytes of the widest SIMD.
@@ -34,7 +45,12 @@ const NEUTRAL: u8 = 128;
 impl Content {
     /// Prepares for `region` of frames like `image`, in pixels of the image, as content of `size` (columns and rows).
     pub fn prepare(&mut self, image: &Image<'_>, region: Rect, size: (usize, usize)) {
-        let wanted = (image.format(), [image.width(), image.height()], region, size);
+        let wanted = Prepared {
+            format: image.format(),
+            image: (image.width(), image.height()),
+            region,
+            size,
+        };
         if self.prepared == Some(wanted) {
             return;
         }

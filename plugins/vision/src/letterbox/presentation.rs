@@ -142,12 +142,6 @@ impl<'a> From<&Image<'a>> for View<'a> {
     }
 }
 
-impl<'a> From<&View<'a>> for View<'a> {
-    fn from(view: &View<'a>) -> Self {
-        *view
-    }
-}
-
 impl<'a> View<'a> {
     /// A view of `image`. A crop is cut to the image.
     ///

@@ -220,7 +220,7 @@ mod tests {
                 data: noise.as_slice(),
                 stride,
             };
-            let image = Image::new(format, 40, 30, [plane].into_iter(), Colorimetry::default()).unwrap();
+            let image = Image::new(format, 40, 30, [plane], Colorimetry::default()).unwrap();
             for (order, layout) in [
                 (ChannelOrder::Rgb, Layout::Nhwc),
                 (ChannelOrder::Bgr, Layout::Nhwc),

@@ -37,7 +37,7 @@ fn sample(frame: &Frame, presentation: Presentation, region: Rect, tensor: Tenso
     let mut out = vec![0xAA; tensor.bytes()];
     let image = frame.image();
     let view = View::new(&image, presentation).unwrap();
-    let letterbox = Sampler::new(tensor).unwrap().sample(&view, region, &mut out).unwrap();
+    let letterbox = Sampler::new(tensor).unwrap().sample(view, region, &mut out).unwrap();
     (out, letterbox)
 }
 
@@ -107,7 +107,7 @@ fn a_stored_frame_is_sampled_as_the_turned_one() {
                     let upright = turned(&frame, orientation);
                     let upright_region = turned_region(region, &frame, orientation);
                     for sampler in &mut samplers {
-                        sampler.sample(&view, region, &mut out).unwrap();
+                        sampler.sample(view, region, &mut out).unwrap();
                         let (want, _) = sample(&upright, Presentation::default(), upright_region, *sampler.format());
                         let most = out.iter().zip(&want).map(|(a, b)| a.abs_diff(*b)).max();
                         // Weights are rounded in the order of the samples, which differs where they lie in the middle
@@ -317,7 +317,7 @@ fn crops_at_odd_pixels_and_beyond_the_frame() {
                 Ok(view) => {
                     let mut out = vec![0; TENSOR.bytes()];
                     let mut sampler = Sampler::new(TENSOR).unwrap();
-                    sampler.sample(&view, crop.rect(), &mut out).unwrap();
+                    sampler.sample(view, crop.rect(), &mut out).unwrap();
                 }
                 Err(SampleError::Region(_)) => {
                     assert!(!has_pixels || field == Some(Field::Bottom), "{crop:?} {field:?}")

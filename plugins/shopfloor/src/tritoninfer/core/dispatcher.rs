@@ -251,7 +251,7 @@ impl Dispatcher {
                 let view = View::new(&image, presentation).map_err(|error| error.to_string())?;
                 let submit = |sampler: &mut _| {
                     open.session
-                        .submit(sampler, &view, &frame.regions, options, Some(place), callback)
+                        .submit(sampler, view, &frame.regions, options, Some(place), callback)
                 };
                 let submitted = open.with_sampler(submit).and_then(|submitted| submitted);
                 submitted.map_err(|error| error.to_string())
