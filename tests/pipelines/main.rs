@@ -15,6 +15,7 @@ mod grpc;
 mod launch;
 mod model_repository;
 mod play;
+mod presentation;
 mod program;
 mod shutdown;
 mod stress;

@@ -1,7 +1,8 @@
 //! The place of a person's face, for redaction: too large rather than too small.
 
-use people::Person;
-use vision::{Keypoint, Point, Rect};
+use people::{Person, Scene};
+use vision::letterbox::Orientation;
+use vision::{Keypoint, KeypointDetection, Point, Rect};
 
 use super::style::KEYPOINT_THRESHOLD;
 use crate::Surface;
@@ -16,10 +17,45 @@ struct Head {
 }
 
 /// Blurs the faces of all people.
-pub(super) fn redact(surface: &mut Surface, people: &[Person]) {
-    for person in people {
-        let head = head(person);
+pub(super) fn redact(surface: &mut Surface, scene: &Scene) {
+    for person in &scene.people {
+        let head = stored_head(person, scene.orientation);
         obscure(surface, head.center, head.radius_x, head.radius_y);
+    }
+}
+
+/// The head in the stored frame, which is turned to be upright: what is above a person's eyes is there.
+fn stored_head(person: &Person, orientation: Orientation) -> Head {
+    if orientation == Orientation::IDENTITY {
+        return head(person);
+    }
+    let upright = head(&upright(person, orientation));
+    let (radius_x, radius_y) = orientation.exchanged(upright.radius_x, upright.radius_y);
+    Head {
+        center: orientation.to_stored(upright.center),
+        radius_x,
+        radius_y,
+    }
+}
+
+/// The person turned upright, about the frame's origin, without what a head does not depend on.
+fn upright(person: &Person, orientation: Orientation) -> Person {
+    let Rect {
+        left,
+        top,
+        right,
+        bottom,
+    } = person.bbox;
+    let [a, b] = [Point::new(left, top), Point::new(right, bottom)].map(|corner| orientation.to_upright(corner));
+    let turned = |keypoint: KeypointDetection| KeypointDetection {
+        point: orientation.to_upright(keypoint.point),
+        ..keypoint
+    };
+    Person {
+        bbox: Rect::new(a.x.min(b.x), a.y.min(b.y), a.x.max(b.x), a.y.max(b.y)),
+        pose: person.pose.map(|pose| pose.map(turned)),
+        track: person.track.clone(),
+        ..Person::default()
     }
 }
 
@@ -110,6 +146,35 @@ mod tests {
         let head = head(&person());
         assert_eq!(head.center, Point::new(50.0, 19.0));
         assert!(head.radius_x > 8.0 && head.radius_x < 14.0, "{head:?}");
+    }
+
+    #[test]
+    fn the_head_is_up_in_the_upright_frame() {
+        for orientation in Orientation::ALL {
+            // the same person as it is stored, with a pose and predicted
+            let stored = |mut person: Person| {
+                let [a, b] = [
+                    Point::new(person.bbox.left, person.bbox.top),
+                    Point::new(person.bbox.right, person.bbox.bottom),
+                ]
+                .map(|corner| orientation.to_stored(corner));
+                person.bbox = Rect::new(a.x.min(b.x), a.y.min(b.y), a.x.max(b.x), a.y.max(b.y));
+                for keypoint in person.pose.iter_mut().flatten() {
+                    keypoint.point = orientation.to_stored(keypoint.point);
+                }
+                person
+            };
+            for person in [person(), Person { pose: None, ..person() }] {
+                let (seen, stored) = (head(&person), stored_head(&stored(person), orientation));
+                let (radius_x, radius_y) = orientation.exchanged(seen.radius_x, seen.radius_y);
+                assert_eq!(orientation.to_upright(stored.center), seen.center, "{orientation:?}");
+                assert_eq!(
+                    [stored.radius_x, stored.radius_y],
+                    [radius_x, radius_y],
+                    "{orientation:?}"
+                );
+            }
+        }
     }
 
     #[test]

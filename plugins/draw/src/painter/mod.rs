@@ -36,7 +36,7 @@ impl Painter {
     /// not overlap.
     pub fn paint(&mut self, surface: &mut Surface, scene: &Scene, style: &Style) {
         if style.redact {
-            faces::redact(surface, &scene.people);
+            faces::redact(surface, scene);
         }
         let mut brush = Brush {
             look: Look::of(surface.width() as f32, surface.height() as f32),

@@ -168,6 +168,17 @@ impl BaseTransformImpl for ActivityZone {
         Ok(())
     }
 
+    /// Stations are fractions of the frame that upstream makes, whoever shows it: crops are not left to the sink.
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        let proposed = self.parent_propose_allocation(decide_query, query);
+        video::refuse_crop_metas(query);
+        proposed
+    }
+
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
@@ -207,10 +218,11 @@ impl BaseTransformImpl for ActivityZone {
                 warnings,
                 ..
             } = &mut *state;
+            let size = video::stored_size(buffer, *size);
             let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
             let stated = people_meta::scene_mut(buffer, |scene| {
                 let stated = tracker.as_mut().map(|tracker| {
-                    let events = tracker.update(time, *size, scene);
+                    let events = tracker.update(time, size, scene);
                     (events, warnings.of_frame(time, scene, tracker, hold_time))
                 });
                 scene.stations.extend(drawing::preview(editor.corners()));

@@ -139,6 +139,7 @@ impl BaseTransformImpl for PoseParse {
             Scene {
                 inference: Inference::Done,
                 inference_period: outputs.iter().find_map(|output| output.inference_period),
+                orientation: outputs[0].letterbox.orientation(),
                 people,
                 ..Scene::default()
             },

@@ -175,7 +175,6 @@ impl BaseTransformImpl for VestTrack {
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
         let mut state = self.state.lock().unwrap();
         state.size = (info.width(), info.height());
-        state.tracker.set_frame_size(info.width(), info.height());
         Ok(())
     }
 
@@ -196,7 +195,9 @@ impl BaseTransformImpl for VestTrack {
         let settings = self.settings.lock().unwrap().clone();
         let mut state = self.state.lock().unwrap();
         let state = &mut *state;
+        let size = video::stored_size(buffer, state.size);
         let tracker = &mut state.tracker;
+        tracker.set_frame_size(size.0, size.1);
         if settings != state.applied {
             tracker.set_options(settings.options());
             state.applied = settings;
@@ -218,11 +219,11 @@ impl BaseTransformImpl for VestTrack {
                 gst::warning!(CAT, imp = self, "the frame's inference is not exported: {error}");
             }
             #[cfg(feature = "analytics")]
-            if let Err(error) = state.analytics.attach(buffer, state.size) {
+            if let Err(error) = state.analytics.attach(buffer, size) {
                 gst::warning!(CAT, imp = self, "GstAnalytics metas are incomplete: {error}");
             }
             #[cfg(not(feature = "analytics"))]
-            people_meta::set_rois(buffer, state.size);
+            people_meta::set_rois(buffer, size);
         }
         Ok(gst::FlowSuccess::Ok)
     }

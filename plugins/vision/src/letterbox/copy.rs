@@ -2,6 +2,7 @@
 
 use super::format::{ChannelOrder, Layout, TensorFormat};
 use super::placement::Placement;
+use super::presentation::Orientation;
 use crate::Rect;
 use crate::image::Image;
 
@@ -9,8 +10,8 @@ use crate::image::Image;
 const PIXEL: usize = 3;
 
 /// Copies `region` into `out` if its pixels are the elements of `format`, whose elements must be the pixels' bytes: three
-/// interleaved components in the tensor's order, neither scaled nor shifted between pixels, inside of the image. Otherwise
-/// false, and `out` is as before.
+/// interleaved components in the tensor's order, neither scaled nor turned nor shifted between pixels, inside of the image.
+/// `region` is in pixels of the image. Otherwise false, and `out` is as before.
 pub(super) fn copy(
     format: &TensorFormat,
     image: &Image<'_>,
@@ -28,7 +29,8 @@ pub(super) fn copy(
     };
     let (columns, rows) = (&placement.columns, &placement.rows);
     let is_one_to_one = columns.len() as f32 == region.width() && rows.len() as f32 == region.height();
-    if format.layout != Layout::Nhwc || !is_packed || !is_one_to_one {
+    let is_turned = placement.orientation != Orientation::IDENTITY;
+    if is_turned || format.layout != Layout::Nhwc || !is_packed || !is_one_to_one {
         return false;
     }
     let width = columns.len() * PIXEL;

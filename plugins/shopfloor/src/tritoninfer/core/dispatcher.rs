@@ -13,6 +13,7 @@ use inference::scheduler::{Client, Place};
 use inference::{Error, RegionOutputs, Timings};
 use people::SkipReason;
 use triton::FailureKind;
+use vision::letterbox::View;
 
 use super::CAT;
 use super::attach;
@@ -21,6 +22,7 @@ use super::frame_queue::FrameQueue;
 use super::loans::{Loan, Loans};
 use super::open_model::OpenModel;
 use super::policy;
+use super::presentation;
 use super::report::Reporter;
 use super::server_times::ServerTimes;
 use crate::qos::Liveness;
@@ -245,9 +247,11 @@ impl Dispatcher {
             .map_err(|error| error.to_string())
             .and_then(|mapped| {
                 let image = video::image(&mapped).map_err(|error| error.to_string())?;
+                let presentation = presentation::of_frame(&mapped, &frame.info, frame.orientation);
+                let view = View::new(&image, presentation).map_err(|error| error.to_string())?;
                 let submit = |sampler: &mut _| {
                     open.session
-                        .submit(sampler, &image, &frame.regions, options, Some(place), callback)
+                        .submit(sampler, view, &frame.regions, options, Some(place), callback)
                 };
                 let submitted = open.with_sampler(submit).and_then(|submitted| submitted);
                 submitted.map_err(|error| error.to_string())

@@ -18,6 +18,7 @@ mod loans;
 mod open_model;
 mod opening;
 mod policy;
+mod presentation;
 mod queries;
 mod regions;
 mod report;
