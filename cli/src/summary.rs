@@ -16,7 +16,9 @@ pub struct Summary(BTreeMap<(String, String), StationSummary>);
 struct StationSummary {
     /// The worker it is assigned to, if any.
     assigned: Option<VestName>,
-    /// None before the first state has ended.
+    /// Of the times that it was watched before: a seek, or a change of its station, begins anew.
+    before: Totals,
+    /// Since then; none before the first state has ended.
     totals: Option<Totals>,
     /// The active time of each worker.
     workers: BTreeMap<VestName, Duration>,
@@ -25,6 +27,25 @@ struct StationSummary {
 }
 
 impl StationSummary {
+    fn start(&mut self, assigned: Option<&VestName>) {
+        self.assigned = assigned.cloned();
+        self.before = self.all().unwrap_or_default();
+        self.totals = None;
+        self.handed_over = Duration::ZERO;
+    }
+
+    /// The totals in all; none if it has no time yet.
+    fn all(&self) -> Option<Totals> {
+        let (before, now) = (self.before, self.totals.unwrap_or_default());
+        let all = Totals {
+            active: before.active + now.active,
+            idle: before.idle + now.idle,
+            absent: before.absent + now.absent,
+            unknown: before.unknown + now.unknown,
+        };
+        (self.totals.is_some() || all != Totals::default()).then_some(all)
+    }
+
     fn hand_over(&mut self, from: Option<&VestName>, lasted: Duration) {
         self.handed_over += lasted;
         self.add_active(from, lasted);
@@ -53,7 +74,7 @@ impl Summary {
             .entry((tenant.to_owned(), event.station.to_string()))
             .or_default();
         match &event.kind {
-            EventKind::Start => station.assigned.clone_from(&event.worker),
+            EventKind::Start => station.start(event.worker.as_ref()),
             EventKind::Handover { from, lasted } => station.hand_over(from.as_ref(), *lasted),
             // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
@@ -73,7 +94,7 @@ impl Summary {
     pub fn table(&self) -> Option<Table> {
         let stations = || {
             let stations = self.0.iter();
-            stations.filter_map(|((tenant, name), station)| Some((tenant, name, station, station.totals?)))
+            stations.filter_map(|((tenant, name), station)| Some((tenant, name, station, station.all()?)))
         };
         let (first, ..) = stations().next()?;
         let many = stations().any(|(tenant, ..)| tenant != first);

@@ -1,15 +1,16 @@
 //! The supervisor: plays tenants side by side, handles their bus messages, and produces progress, the log of events and
 //! the summary.
 
-use std::fs::File;
-use std::io::{LineWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use files::log::LineLog;
 use gst::prelude::*;
 use people::event::LogRecord;
+use people_meta::bus::MessageError;
 
 use crate::plugin;
 use crate::progress::Progress;
@@ -35,7 +36,7 @@ pub enum Outcome {
 pub struct Supervisor {
     slots: Vec<TenantSlot>,
     progress: Progress,
-    log: Option<LineWriter<File>>,
+    log: Option<LineLog>,
     summary: Summary,
     failed: bool,
     interrupted: bool,
@@ -53,7 +54,7 @@ struct TenantSlot {
 
 impl Supervisor {
     /// Nothing plays yet. Events are written to `log`; the time to the first frame is counted from `started`.
-    pub fn new(tenants: Vec<Tenant>, log: Option<LineWriter<File>>, started: Instant) -> Self {
+    pub fn new(tenants: Vec<Tenant>, log: Option<LineLog>, started: Instant) -> Self {
         Self {
             progress: Progress::new(tenants.iter().map(|tenant| tenant.name.clone())),
             slots: tenants
@@ -74,16 +75,16 @@ impl Supervisor {
     }
 
     /// Plays until no tenant plays any more.
-    pub fn run(&mut self, events: &Receiver<Event>) -> Result<()> {
+    pub fn run(&mut self, events: &Receiver<Event>) {
         for index in 0..self.slots.len() {
             if self.slots[index].tenant.start().is_err() {
-                self.cannot_start(index, events)?;
+                self.cannot_start(index, events);
             }
         }
         let mut shown = Instant::now();
         while self.slots.iter().any(|slot| slot.playing) {
             match events.recv_timeout(TICK) {
-                Ok(event) => self.handle_event(event)?,
+                Ok(event) => self.handle_event(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -93,11 +94,18 @@ impl Supervisor {
             }
             self.watch_shutdowns(Instant::now());
         }
-        Ok(())
+        // The totals that the last tenant sent when it was stopped.
+        self.handle_sent(events);
     }
 
-    /// Writes what is left to write: the picture and the table.
+    /// Writes what is left to write: the picture, the log and the table.
     pub fn report(mut self, picture: Option<&Path>) -> Result<Outcome> {
+        let lost = self.log.take().map_or(0, LineLog::close);
+        if lost > 0 {
+            self.progress
+                .print_line(&format!("error: {lost} lines of the events could not be written"));
+            self.failed = true;
+        }
         if let (Some(path), [slot]) = (picture, self.slots.as_slice())
             && let Err(error) = slot.tenant.save_picture(path)
         {
@@ -116,20 +124,25 @@ impl Supervisor {
         })
     }
 
-    fn handle_event(&mut self, event: Event) -> Result<()> {
+    fn handle_event(&mut self, event: Event) {
         match event {
             Event::Message(index, message) => self.handle_message(index, &message),
-            Event::Activity(index, event) => self.handle_activity(index, event?)?,
+            Event::Activity(index, event) => self.handle_activity(index, event),
+            Event::Log(text) => self.progress.print_line(&text),
             Event::Interrupt => self.interrupt(),
         }
-        Ok(())
+    }
+
+    /// Handles what has been sent so far.
+    fn handle_sent(&mut self, events: &Receiver<Event>) {
+        while let Ok(event) = events.try_recv() {
+            self.handle_event(event);
+        }
     }
 
     /// Handles the error messages that are on the bus already; without one, at least the failure is reported.
-    fn cannot_start(&mut self, index: usize, events: &Receiver<Event>) -> Result<()> {
-        while let Ok(event) = events.try_recv() {
-            self.handle_event(event)?;
-        }
+    fn cannot_start(&mut self, index: usize, events: &Receiver<Event>) {
+        self.handle_sent(events);
         if self.slots[index].playing {
             self.end(
                 index,
@@ -137,7 +150,6 @@ impl Supervisor {
                 true,
             );
         }
-        Ok(())
     }
 
     fn handle_message(&mut self, index: usize, message: &gst::Message) {
@@ -166,18 +178,21 @@ impl Supervisor {
         }
     }
 
-    fn handle_activity(&mut self, index: usize, event: people::event::Event) -> Result<()> {
-        let slot = &self.slots[index];
-        if !slot.playing {
-            return Ok(());
-        }
-        let tenant = &slot.tenant.name;
+    /// Also of a tenant that does not play any more: its stations' totals come when it is stopped, however it ended.
+    fn handle_activity(&mut self, index: usize, event: Result<people::event::Event, MessageError>) {
+        let tenant = &self.slots[index].tenant.name;
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                self.failed = true;
+                return self.progress.print_line(&format!("{tenant}: error: {error}"));
+            }
+        };
         self.summary.record(tenant, &event);
-        if let Some(log) = &mut self.log {
+        if let Some(log) = &self.log {
             let stream = Some(tenant.as_str().into());
-            writeln!(log, "{}", LogRecord { event, stream }.to_json()).context("cannot write the events")?;
+            log.write(&LogRecord { event, stream }.to_json());
         }
-        Ok(())
     }
 
     fn interrupt(&mut self) {
@@ -231,7 +246,12 @@ impl Supervisor {
         self.progress.finish(index, verdict);
         let slot = &mut self.slots[index];
         slot.playing = false;
-        slot.tenant.stop();
+        if !slot.tenant.stop() {
+            self.progress.print_line(&format!(
+                "{}: an element does not stop, and is left; totals are those of its last message",
+                slot.tenant.name
+            ));
+        }
     }
 
     fn show(&mut self) {

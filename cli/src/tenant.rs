@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -18,12 +19,17 @@ use crate::picture::{FrameScore, Picture};
 use crate::plugin;
 use crate::progress::TenantProgress;
 
+/// How long a pipeline may take to release everything. An element that holds it, for example a driver, may never do so.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
 /// What the supervisor handles.
 pub enum Event {
     /// A message from the bus of the tenant with this index.
     Message(usize, gst::Message),
     /// The same, when it is about a station.
     Activity(usize, Result<people::event::Event, MessageError>),
+    /// Something about the log of events, for people.
+    Log(String),
     /// Ctrl-C or SIGTERM.
     Interrupt,
 }
@@ -35,6 +41,7 @@ pub struct Tenant {
     pipeline: gst::Pipeline,
     tracker: Option<gst::Element>,
     watch: Arc<Watch>,
+    stopped: OnceLock<bool>,
 }
 
 /// What streaming threads record.
@@ -105,6 +112,7 @@ impl Tenant {
             pipeline,
             tracker,
             watch,
+            stopped: OnceLock::new(),
         })
     }
 
@@ -133,10 +141,20 @@ impl Tenant {
         !elements.is_empty()
     }
 
-    /// Releases everything; no messages follow.
-    pub fn stop(&self) {
-        // Going to NULL cannot fail.
-        let _ = self.pipeline.set_state(gst::State::Null);
+    /// Releases everything; the last messages, with the stations' totals, have been sent when it returns. False if an element
+    /// does not stop, and is left as it is.
+    pub fn stop(&self) -> bool {
+        *self.stopped.get_or_init(|| {
+            let (done, is_done) = channel();
+            let pipeline = self.pipeline.clone();
+            thread::spawn(move || {
+                // Going to NULL cannot fail.
+                let _ = pipeline.set_state(gst::State::Null);
+                // After the wait nobody listens.
+                let _ = done.send(());
+            });
+            is_done.recv_timeout(STOP_WAIT).is_ok()
+        })
     }
 
     /// Handles the messages that GStreamer expects every application to handle.
