@@ -55,6 +55,8 @@ impl Summary {
         match &event.kind {
             EventKind::Start => station.assigned.clone_from(&event.worker),
             EventKind::Handover { from, lasted } => station.hand_over(from.as_ref(), *lasted),
+            // Sums so far, which the next change has, too.
+            EventKind::Heartbeat { .. } => {}
             // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
                 previous: state,

@@ -175,7 +175,11 @@ impl Supervisor {
         self.summary.record(tenant, &event);
         if let Some(log) = &mut self.log {
             let stream = Some(tenant.as_str().into());
-            writeln!(log, "{}", LogRecord { event, stream }.to_json()).context("cannot write the events")?;
+            let record = LogRecord {
+                stream,
+                ..LogRecord::from(event)
+            };
+            writeln!(log, "{}", record.to_json()).context("cannot write the events")?;
         }
         Ok(())
     }

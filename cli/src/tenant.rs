@@ -199,6 +199,7 @@ impl Watch {
                 state: Activity::Active,
                 ..
             } => active.insert(event.station.clone()),
+            EventKind::Heartbeat { .. } => return,
             EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
         };
     }

@@ -16,7 +16,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
-use people::event::Event;
+use people::event::{Event, LogLine, LogRecord};
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 use people_meta::bus;
@@ -417,7 +417,7 @@ impl ActivityZone {
     /// Posts the events and writes them to the log. A log that cannot be written is reported once.
     fn publish(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
         for event in events {
-            self.post(bus::to_structure(event));
+            self.post(bus::to_structure(&LogLine::Event(LogRecord::from(event.clone()))));
         }
         let mut log = self.log.take();
         let written = log.as_mut().map_or(Ok(()), |log| log.write(events));
