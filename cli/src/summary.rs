@@ -76,6 +76,8 @@ impl Summary {
         match &event.kind {
             EventKind::Start => station.start(event.worker.as_ref()),
             EventKind::Handover { from, lasted } => station.hand_over(from.as_ref(), *lasted),
+            // The next change has these times, too; it may not come.
+            EventKind::Heartbeat { totals, .. } => station.totals = Some(*totals),
             // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
                 previous: state,

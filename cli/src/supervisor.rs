@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use files::log::LineLog;
 use gst::prelude::*;
-use people::event::LogRecord;
+use people::event::LogLine;
 use people_meta::bus::MessageError;
 
 use crate::plugin;
@@ -179,19 +179,20 @@ impl Supervisor {
     }
 
     /// Also of a tenant that does not play any more: its stations' totals come when it is stopped, however it ended.
-    fn handle_activity(&mut self, index: usize, event: Result<people::event::Event, MessageError>) {
+    fn handle_activity(&mut self, index: usize, line: Result<LogLine, MessageError>) {
         let tenant = &self.slots[index].tenant.name;
-        let event = match event {
-            Ok(event) => event,
+        let line = match line {
+            Ok(line) => line,
             Err(error) => {
                 self.failed = true;
                 return self.progress.print_line(&format!("{tenant}: error: {error}"));
             }
         };
-        self.summary.record(tenant, &event);
+        if let LogLine::Event(record) = &line {
+            self.summary.record(tenant, &record.event);
+        }
         if let Some(log) = &self.log {
-            let stream = Some(tenant.as_str().into());
-            log.write(&LogRecord { event, stream }.to_json());
+            log.write(&line.of_stream(tenant.as_str().into()).to_json());
         }
     }
 

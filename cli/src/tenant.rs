@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
 use people::Activity;
-use people::event::EventKind;
+use people::event::{EventKind, LogLine};
 use people_meta::bus::{self, MessageError};
 use shopfloor::launch::Launch;
 
@@ -26,8 +26,8 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 pub enum Event {
     /// A message from the bus of the tenant with this index.
     Message(usize, gst::Message),
-    /// The same, when it is about a station.
-    Activity(usize, Result<people::event::Event, MessageError>),
+    /// The same, when it is about a station or the stream's time.
+    Activity(usize, Result<LogLine, MessageError>),
     /// Something about the log of events, for people.
     Log(String),
     /// Ctrl-C or SIGTERM.
@@ -94,10 +94,10 @@ impl Tenant {
         bus.set_sync_handler({
             let watch = watch.clone();
             move |_, message| {
-                let event = match message.structure().map(bus::from_structure).transpose() {
-                    Ok(Some(Some(event))) => {
-                        watch.record(&event);
-                        Event::Activity(index, Ok(event))
+                let event = match message.structure().map(bus::line_from_structure).transpose() {
+                    Ok(Some(Some(line))) => {
+                        watch.record(&line);
+                        Event::Activity(index, Ok(line))
                     }
                     Ok(_) => Event::Message(index, message.clone()),
                     Err(error) => Event::Activity(index, Err(error)),
@@ -209,7 +209,11 @@ impl Drop for Tenant {
 
 impl Watch {
     /// Keeps track of the active stations.
-    fn record(&self, event: &people::event::Event) {
+    fn record(&self, line: &LogLine) {
+        let LogLine::Event(record) = line else {
+            return;
+        };
+        let event = &record.event;
         let mut active = lock(&self.active);
         match event.kind {
             EventKind::Handover { .. }
@@ -217,6 +221,7 @@ impl Watch {
                 state: Activity::Active,
                 ..
             } => active.insert(event.station.clone()),
+            EventKind::Heartbeat { .. } => return,
             EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
         };
     }

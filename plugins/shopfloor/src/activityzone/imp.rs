@@ -17,7 +17,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
-use people::event::Event;
+use people::event::{Event, LogLine, LogRecord};
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 use people_meta::bus;
@@ -418,11 +418,12 @@ impl ActivityZone {
 
     /// Posts the events and writes them to the log.
     fn publish(&self, events: &[Event]) {
-        for event in events {
-            self.post(bus::to_structure(event));
-        }
-        if let Some(log) = &*self.log.take() {
-            log.write(events);
+        let lines = events.iter().map(|event| LogLine::Event(LogRecord::from(event.clone())));
+        for line in lines {
+            self.post(bus::to_structure(&line));
+            if let Some(log) = &*self.log.take() {
+                log.write(&line);
+            }
         }
     }
 

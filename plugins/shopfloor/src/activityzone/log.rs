@@ -6,7 +6,7 @@ use std::sync::Arc;
 use files::log::{LineLog, Notice, Options};
 use gst::glib;
 use gst::prelude::*;
-use people::event::{Event, LogRecord};
+use people::event::LogLine;
 
 /// A log that is being written.
 pub struct Log {
@@ -40,11 +40,9 @@ impl Log {
         Ok(Self { lines, options })
     }
 
-    /// Queues the events; a thread of the log's own writes them.
-    pub fn write(&self, events: &[Event]) {
-        for event in events {
-            self.lines.write(&LogRecord::from(event.clone()).to_json());
-        }
+    /// Queues the line; a thread of the log's own writes it.
+    pub fn write(&self, line: &LogLine) {
+        self.lines.write(&line.to_json());
     }
 
     /// Waits until the file has each event, for a second at most.
