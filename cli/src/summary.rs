@@ -275,6 +275,37 @@ mod tests {
         );
     }
 
+    /// A seek, or a change of the station: the sums begin anew, and nothing of those before is lost.
+    #[test]
+    fn a_station_that_starts_again_keeps_its_time() {
+        let mut summary = Summary::default();
+        let bench = ("demo", "bench 1");
+        for _ in 0..2 {
+            record(&mut summary, bench, RED, EventKind::Start);
+            record(&mut summary, bench, RED, end(Activity::Active, 4));
+        }
+        // The last one is cut off after a heartbeat.
+        record(&mut summary, bench, RED, EventKind::Start);
+        let heartbeat = EventKind::Heartbeat {
+            state: Activity::Idle,
+            lasted: Duration::from_secs(2),
+            totals: Totals {
+                idle: Duration::from_secs(2),
+                ..Totals::default()
+            },
+        };
+        record(&mut summary, bench, RED, heartbeat);
+        check(
+            &summary,
+            expect![[r#"
+            ┌──────────────────────────────────────────────────────────────────────────────────────────┐
+            │ station   assigned to   seen active   active s   idle s   absent s   unknown s   total s │
+            ╞══════════════════════════════════════════════════════════════════════════════════════════╡
+            │ bench 1   red           red                8.0     18.0        0.6         0.0      26.6 │
+            └──────────────────────────────────────────────────────────────────────────────────────────┘"#]],
+        );
+    }
+
     #[test]
     fn an_assigned_worker_who_was_never_active_is_not_seen_active() {
         let mut summary = Summary::default();

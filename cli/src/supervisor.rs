@@ -179,7 +179,7 @@ impl Supervisor {
     }
 
     /// Also of a tenant that does not play any more: its stations' totals come when it is stopped, however it ended.
-    fn handle_activity(&mut self, index: usize, line: Result<LogLine, MessageError>) {
+    fn handle_activity(&mut self, index: usize, line: Result<Box<LogLine>, MessageError>) {
         let tenant = &self.slots[index].tenant.name;
         let line = match line {
             Ok(line) => line,
@@ -188,7 +188,7 @@ impl Supervisor {
                 return self.progress.print_line(&format!("{tenant}: error: {error}"));
             }
         };
-        if let LogLine::Event(record) = &line {
+        if let LogLine::Event(record) = &*line {
             self.summary.record(tenant, &record.event);
         }
         if let Some(log) = &self.log {
@@ -309,4 +309,115 @@ fn factory_of(object: &gst::Object) -> Option<gst::glib::GString> {
 fn is_ours(source: &gst::Object) -> bool {
     std::iter::successors(Some(source.clone()), GstObjectExt::parent)
         .any(|object| factory_of(&object).is_some_and(|name| plugin::ELEMENTS.contains(&name.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+    use std::sync::mpsc::{Sender, channel};
+
+    use gst::glib;
+    use gst::subclass::prelude::*;
+    use people::event::{EventKind, LogRecord};
+    use people::{Activity, Totals};
+    use people_meta::bus;
+    use shopfloor::launch::Launch;
+
+    use super::*;
+
+    /// The element `teststation`: a station that was active for 20 s, which it states when it stops, as activityzone does.
+    #[derive(Default)]
+    struct TestStation;
+
+    glib::wrapper! {
+        struct TestStationElement(ObjectSubclass<TestStation>) @extends gst::Element, gst::Object;
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for TestStation {
+        const NAME: &'static str = "ShopfloorTestStation";
+        type Type = TestStationElement;
+        type ParentType = gst::Element;
+    }
+
+    impl ObjectImpl for TestStation {}
+
+    impl GstObjectImpl for TestStation {}
+
+    impl ElementImpl for TestStation {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: LazyLock<gst::subclass::ElementMetadata> =
+                LazyLock::new(|| gst::subclass::ElementMetadata::new("Station", "Generic", "One station", "shopfloor"));
+            Some(&METADATA)
+        }
+
+        fn change_state(&self, change: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+            if change == gst::StateChange::PausedToReady {
+                let lasted = Duration::from_secs(20);
+                let totals = Totals {
+                    active: lasted,
+                    ..Totals::default()
+                };
+                let event = people::event::Event {
+                    time: lasted,
+                    station: "bench".into(),
+                    worker: Some("red".into()),
+                    kind: EventKind::End {
+                        state: Activity::Active,
+                        lasted,
+                        totals,
+                    },
+                };
+                let structure = bus::to_structure(&LogLine::Event(LogRecord::from(event)));
+                let message = gst::message::Element::builder(structure).src(&*self.obj()).build();
+                self.obj().post_message(message).unwrap();
+            }
+            self.parent_change_state(change)
+        }
+    }
+
+    /// Plays a tenant until it has ended; `send` sends what is to happen to it.
+    fn play(pipeline: &str, send: fn(&Sender<Event>)) -> (String, Outcome) {
+        gst::init().unwrap();
+        gst::Element::register(None, "teststation", gst::Rank::NONE, TestStationElement::static_type()).unwrap();
+        let launch = Launch {
+            name: "yard".to_owned(),
+            folder: "/".into(),
+            description: format!("{pipeline} teststation"),
+            names: Default::default(),
+        };
+        let (sender, events) = channel();
+        let tenant = Tenant::new(&launch, "yard".to_owned(), 0, sender.clone(), false).unwrap();
+        let mut supervisor = Supervisor::new(vec![tenant], None, Instant::now());
+        send(&sender);
+        supervisor.run(&events);
+        let table = supervisor.summary.table().map(|table| table.to_string());
+        (table.unwrap_or_default(), supervisor.report(None).unwrap())
+    }
+
+    #[test]
+    fn totals_are_kept_however_a_tenant_ends() {
+        const SOURCE: &str = "videotestsrc is-live=true ! video/x-raw,width=32,height=32,framerate=60/1";
+        let once: fn(&Sender<Event>) = |events| events.send(Event::Interrupt).unwrap();
+        let twice: fn(&Sender<Event>) = |events| {
+            for _ in 0..2 {
+                events.send(Event::Interrupt).unwrap();
+            }
+        };
+        for (end, pipeline, send, expected) in [
+            (
+                "its end",
+                "identity eos-after=3 ! fakesink",
+                (|_| {}) as fn(&Sender<Event>),
+                Outcome::Played,
+            ),
+            ("an error", "identity error-after=3 ! fakesink", |_| {}, Outcome::Failed),
+            ("an interrupt", "fakesink", once, Outcome::Interrupted),
+            ("a second one", "fakesink", twice, Outcome::Failed),
+        ] {
+            let (table, outcome) = play(&format!("{SOURCE} ! {pipeline}"), send);
+            assert!(table.contains("bench") && table.contains(" 20.0 "), "{end}: {table}");
+            assert_eq!(outcome, expected, "{end}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub enum Event {
     /// A message from the bus of the tenant with this index.
     Message(usize, gst::Message),
     /// The same, when it is about a station or the stream's time.
-    Activity(usize, Result<LogLine, MessageError>),
+    Activity(usize, Result<Box<LogLine>, MessageError>),
     /// Something about the log of events, for people.
     Log(String),
     /// Ctrl-C or SIGTERM.
@@ -97,7 +97,7 @@ impl Tenant {
                 let event = match message.structure().map(bus::line_from_structure).transpose() {
                     Ok(Some(Some(line))) => {
                         watch.record(&line);
-                        Event::Activity(index, Ok(line))
+                        Event::Activity(index, Ok(Box::new(line)))
                     }
                     Ok(_) => Event::Message(index, message.clone()),
                     Err(error) => Event::Activity(index, Err(error)),
