@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::OpenError;
+use super::{OpenError, SaveError};
 use crate::identity::FileId;
 use crate::replace::{ReplaceError, replace};
 
@@ -117,14 +117,24 @@ impl Look {
         Ok(value)
     }
 
-    /// The file has this content now, by ourselves.
-    pub fn know(&mut self, content: Vec<u8>) {
+    /// Replaces the content, which is in force then.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    pub fn save(&mut self, content: Vec<u8>) -> Result<(), SaveError> {
+        let is_file = fs::metadata(&self.path).is_ok_and(|file| file.is_file());
+        // What cannot be read, or does not exist, has no change that would be lost.
+        if is_file && fs::read(&self.path).is_ok_and(|now| now != self.in_force) {
+            return Err(SaveError::Changed);
+        }
+        replace(&self.path, &content)?;
         self.in_force = content;
         self.is_right();
         match Stamp::of(&self.path) {
             Ok(stamp) => self.keep_stamp(stamp),
             Err(_) => self.stamp = None,
         }
+        Ok(())
     }
 
     /// What the file has, if that has changed since the last look; or what is wrong with it, once.

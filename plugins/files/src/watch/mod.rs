@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use crate::read::read;
-use crate::replace::{ReplaceError, replace};
+use crate::replace::ReplaceError;
 use look::Look;
 
 /// How often the file is looked at.
@@ -57,6 +57,9 @@ pub enum SaveError {
     /// It could not be replaced.
     #[error("{0}")]
     Replace(#[from] ReplaceError),
+    /// Somebody else has changed the file since it was read last: their change would be lost.
+    #[error("it has changed since it was read; save again once the change is in force")]
+    Changed,
     /// The disk has not responded; the file may be replaced later.
     #[error("the disk has not responded within {} s", .0.as_secs())]
     NoAnswer(Duration),
@@ -77,7 +80,7 @@ struct State<T> {
     /// The content to be saved, with the number of the call.
     to_save: Option<(u64, Vec<u8>)>,
     /// How the latest call ended.
-    saved: Option<Result<(), ReplaceError>>,
+    saved: Option<Result<(), SaveError>>,
     /// Number of calls.
     saves: u64,
     /// Since when the thread is with the disk.
@@ -151,7 +154,7 @@ impl<T: Send + 'static> Watched<T> {
         }
         self.shared.changed.notify_all();
         let saved = self.shared.wait_while(wait, |state| state.saved.is_none()).saved.take();
-        Ok(saved.ok_or(SaveError::NoAnswer(wait))??)
+        saved.unwrap_or(Err(SaveError::NoAnswer(wait)))
     }
 }
 
@@ -207,11 +210,7 @@ impl<T> Shared<T> {
             let (to_save, is_dropped) = (state.to_save.take(), state.is_dropped);
             drop(state);
             if let Some((call, content)) = to_save {
-                let saved = self.at_disk(|| {
-                    replace(&self.path, &content)?;
-                    look.know(content);
-                    Ok(())
-                });
+                let saved = self.at_disk(|| look.save(content));
                 let mut state = self.state();
                 if state.saves == call {
                     state.saved = Some(saved);

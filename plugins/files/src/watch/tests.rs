@@ -236,6 +236,26 @@ fn saved_content_is_in_the_file_and_no_news() {
     assert_eq!(news, Ok(99), "what we saved is no news, what others wrote is");
 }
 
+#[test]
+fn a_change_of_somebody_else_is_not_overwritten() {
+    let mut case = Case::new();
+    case.look.save(b"2".into()).unwrap();
+    for theirs in ["3", "half wri"] {
+        fs::write(&case.path, theirs).unwrap();
+        let error = case.look.save(b"4".into()).unwrap_err();
+        assert!(matches!(error, SaveError::Changed), "{error}");
+        assert_eq!(fs::read_to_string(&case.path).unwrap(), theirs);
+    }
+    fs::write(&case.path, "3").unwrap();
+    case.check_news(3);
+    case.look.save(b"4".into()).unwrap();
+    // A file that was deleted is made again.
+    fs::remove_file(&case.path).unwrap();
+    case.look.save(b"5".into()).unwrap();
+    assert_eq!(fs::read_to_string(&case.path).unwrap(), "5");
+    assert_eq!(case.news(), None);
+}
+
 /// A disk that hangs: here, reading does not end before the test lets it.
 #[test]
 fn a_disk_that_hangs_holds_neither_news_nor_save_nor_the_end() {
