@@ -22,7 +22,7 @@ fn verdicts(lines: &[String]) -> Vec<bool> {
     verdicts.lines().map(|verdict| verdict == "ok").collect()
 }
 
-fn events() -> [Event; 4] {
+fn events() -> [Event; 5] {
     let (lasted, totals) = (Duration::from_millis(1500), Totals::default());
     let kinds = [
         EventKind::Start,
@@ -35,6 +35,11 @@ fn events() -> [Event; 4] {
         EventKind::Handover {
             from: Some("blue".into()),
             lasted,
+        },
+        EventKind::Heartbeat {
+            state: Activity::Idle,
+            lasted,
+            totals,
         },
         EventKind::End {
             state: Activity::Idle,
@@ -86,7 +91,8 @@ fn the_schema_accepts_every_kind_of_line() {
     let lines = events()
         .map(|event| {
             let stream = Some("yard".into());
-            [LogRecord::from(event.clone()), LogRecord { event, stream }].map(|record| record.to_json())
+            let record = LogRecord::from(event);
+            [record.clone(), LogRecord { stream, ..record }].map(|record| record.to_json())
         })
         .concat();
     assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
@@ -96,7 +102,7 @@ fn the_schema_accepts_every_kind_of_line() {
 
 #[test]
 fn the_schema_refuses_wrong_lines() {
-    let [_, change, handover, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
+    let [_, change, handover, _, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
     let set = |field: &str, value: Value| {
         let mut line = change.clone();
         line[field] = value;
@@ -113,7 +119,7 @@ fn the_schema_refuses_wrong_lines() {
     let mut lines: Vec<String> = fields.map(|field| without(&change, field)).into();
     lines.extend(["from", "lasted"].map(|field| without(&handover, field)));
     lines.extend([
-        set("schema", json!("shopfloor-activity/2")),
+        set("schema", json!("shopfloor-activity/3")),
         set("kind", json!("begin")),
         set("time", json!(-1)),
         set("time", json!("3 s")),

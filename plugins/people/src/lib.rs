@@ -15,9 +15,11 @@ pub mod period;
 pub mod polygon_editor;
 pub mod scene;
 mod seconds;
+mod state;
 pub mod station;
 pub mod station_file;
 pub mod tracker;
 
 pub use scene::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
-pub use station::{Activity, Station, StationStatus, Totals};
+pub use state::{Activity, Totals};
+pub use station::{Station, StationStatus};

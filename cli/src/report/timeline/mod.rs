@@ -78,6 +78,9 @@ pub fn streams(log: &Log) -> Vec<Stream> {
     let mut current: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut count: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     for record in &log.records {
+        if matches!(record.event.kind, EventKind::Heartbeat { .. }) {
+            continue;
+        }
         let (tenant, event) = (record.stream.as_deref(), &record.event);
         let running = current.get(&tenant).copied();
         // Only the state `unknown` is reported late; a station begins at the latest frame.
@@ -176,6 +179,7 @@ impl Station {
                 ..
             } => (*previous, *lasted, &event.worker, Some(*state)),
             EventKind::Handover { from, lasted } => (Activity::Active, *lasted, from, Some(Activity::Active)),
+            EventKind::Heartbeat { .. } => return event.time,
             EventKind::End { state, lasted, .. } => (*state, *lasted, &event.worker, None),
         };
         // A log without its first lines still has how long the state has lasted, and the worker.

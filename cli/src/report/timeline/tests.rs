@@ -46,7 +46,10 @@ fn log(text: &str) -> Log {
                 (None, None) => EventKind::Start,
             },
         };
-        LogRecord { event, stream }
+        LogRecord {
+            stream,
+            ..LogRecord::from(event)
+        }
     });
     Log {
         records: lines.collect(),

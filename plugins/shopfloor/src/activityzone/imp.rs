@@ -3,12 +3,13 @@
 //! # Locks
 //!
 //! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
-//! a message is posted. `source` (where the stations come from) and `log` (the file of events) are no locks: one thread at a time
-//! takes the value, before it locks `settings`, reads or writes the file, and puts it back. So changes of the file, of
-//! `stations=` and by the mouse happen one after the other; the streaming thread does not wait for them.
+//! a message is posted. `source` (where the stations come from) and `log` (the log of events) are no locks: one thread at a time
+//! takes the value, before it locks `settings`, works with it, and puts it back. So changes of the file, of
+//! `stations=` and by the mouse happen one after the other; the streaming thread does not wait for them. Files are read and
+//! written by threads of their own.
 
 use std::sync::{LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -16,7 +17,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::activity::{ActivityOptions, ActivityTracker};
-use people::event::Event;
+use people::event::{Event, LogLine, LogRecord};
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 use people_meta::bus;
@@ -73,7 +74,10 @@ pub struct ActivityZone {
         default = Settings::default().unknown_after,
         blurb = "Milliseconds without inference after which a station's state is unknown (0 = 2000, or three inference periods if that is longer)")]
     #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
-        blurb = "File of events, a line of JSON each, created or overwritten at the change from READY to PAUSED (NULL = none)")]
+        blurb = "File or pipe of events, a line of JSON each, opened at the change from READY to PAUSED (NULL = none)")]
+    #[property(name = "events-append", type = bool, get, set, member = events_append, mutable_ready,
+        default = Settings::default().events_append,
+        blurb = "Appending to what the file of events-location has; otherwise it is emptied at the start")]
     #[property(name = "draw", type = bool, get, set = Self::set_draw, member = draw, mutable_playing,
         default = Settings::default().draw,
         blurb = "Editing of the stations with the mouse: left button sets a corner, middle button or backspace removes it, right button closes the polygon or removes the station under the pointer; the station file is rewritten, and created if it does not exist")]
@@ -128,9 +132,10 @@ impl BaseTransformImpl for ActivityZone {
             let settings = self.settings.lock().unwrap().clone();
             settings.options().map_err(refused)?;
             let (stations, mut notices) = source
-                .open(settings.stations.as_deref(), settings.draw, Instant::now())
+                .open(settings.stations.as_deref(), settings.draw)
                 .map_err(refused)?;
-            let log = settings.events_location.as_deref().map(Log::create).transpose()?;
+            let open_log = |location| Log::open(location, settings.events_append, &self.obj());
+            let log = settings.events_location.as_deref().map(open_log).transpose()?;
             *self.log.take() = log;
             {
                 // Others may have changed meanwhile.
@@ -151,14 +156,17 @@ impl BaseTransformImpl for ActivityZone {
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        let finished = self.finish();
+        self.finish();
         let mut source = self.source.take();
         *source = StationSource::default();
         *self.state.lock().unwrap() = State::default();
         drop(source);
-        *self.log.take() = None;
+        let log = self.log.take().take();
+        if let Some(log) = log {
+            log.close(&self.obj());
+        }
         self.live.reset();
-        finished
+        Ok(())
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
@@ -185,10 +193,11 @@ impl BaseTransformImpl for ActivityZone {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
                 tracker.reset();
             }
-        } else if event.type_() == gst::EventType::Eos
-            && let Err(why) = self.finish()
-        {
-            self.post_error_message(why);
+        } else if event.type_() == gst::EventType::Eos {
+            self.finish();
+            if let Some(log) = &*self.log.take() {
+                log.flush();
+            }
         }
         self.parent_sink_event(event)
     }
@@ -243,10 +252,7 @@ impl BaseTransformImpl for ActivityZone {
                 ["{NO_STATIONS}"]
             );
         }
-        self.publish(&events).map_err(|why| {
-            self.post_error_message(why);
-            gst::FlowError::Error
-        })?;
+        self.publish(&events);
         Ok(gst::FlowSuccess::Ok)
     }
 }
@@ -263,7 +269,7 @@ impl ActivityZone {
             let Some(mut source) = self.source.try_take() else {
                 return;
             };
-            let changed = source.changed(Instant::now());
+            let changed = source.changed();
             changed.map(|stations| stations.map(|stations| self.use_stations(stations)))
         };
         if let Some(Err(why)) = reloaded {
@@ -299,10 +305,8 @@ impl ActivityZone {
             };
             edited.map(|stations| {
                 let stations = stations?;
-                let json = stations.to_json();
-                self.use_stations(stations);
-                let saved = source.save(&json);
-                Some((json, saved))
+                self.use_stations(stations.clone());
+                Some(source.save(&stations))
             })
         };
         match edited {
@@ -374,13 +378,11 @@ impl ActivityZone {
             if !source.is_started() {
                 return;
             }
-            source
-                .open(stations.as_deref(), draw, Instant::now())
-                .map(|(stations, notices)| {
-                    self.use_stations(stations);
-                    let not_saved = draw && source.warn_not_saved();
-                    Notices { not_saved, ..notices }
-                })
+            source.open(stations.as_deref(), draw).map(|(stations, notices)| {
+                self.use_stations(stations);
+                let not_saved = draw && source.warn_not_saved();
+                Notices { not_saved, ..notices }
+            })
         };
         match opened {
             Ok(notices) => self.post_notices(notices),
@@ -417,26 +419,24 @@ impl ActivityZone {
     }
 
     /// Ends the stream, unless it has ended before.
-    fn finish(&self) -> Result<(), gst::ErrorMessage> {
+    fn finish(&self) {
         let events = {
             let mut state = self.state.lock().unwrap();
             let end = state.end;
             state.tracker.as_mut().map(|tracker| tracker.finish(end))
         };
-        self.publish(&events.unwrap_or_default())
+        self.publish(&events.unwrap_or_default());
     }
 
-    /// Posts the events and writes them to the log. A log that cannot be written is reported once.
-    fn publish(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
-        for event in events {
-            self.post(bus::to_structure(event));
+    /// Posts the events and writes them to the log.
+    fn publish(&self, events: &[Event]) {
+        let lines = events.iter().map(|event| LogLine::Event(LogRecord::from(event.clone())));
+        for line in lines {
+            self.post(bus::to_structure(&line));
+            if let Some(log) = &*self.log.take() {
+                log.write(&line);
+            }
         }
-        let mut log = self.log.take();
-        let written = log.as_mut().map_or(Ok(()), |log| log.write(events));
-        if written.is_err() {
-            *log = None;
-        }
-        written
     }
 
     fn post(&self, structure: gst::Structure) {

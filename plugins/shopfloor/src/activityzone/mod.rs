@@ -14,12 +14,12 @@
 //!   one worked
 //! - `shopfloor-totals`: the stream, or the station, ended; the fields are those of `shopfloor-activity` without `previous`
 //!
-//! `people_meta::bus` reads and writes these messages. `events-location` names a file for the same events as lines of
-//! JSON, in the format of `docs/activity.schema.json`.
+//! `people_meta::bus` reads and writes these messages. `events-location` names a file or pipe for the same events as
+//! lines of JSON, in the format of `docs/activity.schema.json`.
 //!
 //! With `draw=true` the stations are edited with the mouse: the left button sets a corner, the middle button or backspace
 //! removes it, the right button closes the polygon or removes the station under the pointer. The station file is
-//! rewritten, and created if it does not exist; each change is posted as an element message `shopfloor-stations` with
+//! replaced, and created if it does not exist; each change is posted as an element message `shopfloor-stations` with
 //! the file's text in `stations`.
 //!
 //! # Example pipeline

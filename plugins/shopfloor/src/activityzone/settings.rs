@@ -16,6 +16,7 @@ pub struct Settings {
     /// 0: automatic.
     pub unknown_after: u32,
     pub events_location: Option<String>,
+    pub events_append: bool,
     pub draw: bool,
 }
 
@@ -30,6 +31,7 @@ impl Default for Settings {
             hold_time: options.hold_time.as_millis() as u32,
             unknown_after: options.unknown_after.map_or(0, |time| time.as_millis() as u32),
             events_location: None,
+            events_append: true,
             draw: false,
         }
     }
