@@ -26,7 +26,11 @@ const ARMS: std::ops::RangeInclusive<usize> = 7..=10;
 /// Of all rectangles on a grid that are active for 20 to 60 % of the time, those with the most edges, none too near to another.
 pub fn choose() -> Vec<TrueStation> {
     let hands: Vec<Vec<Point>> = truth().iter().map(hands).collect();
-    let steps = |length: f32| (0..).map(|n| n as f32 * STEP).take_while(move |at| at + length <= 1.0 + 1e-4);
+    let steps = |length: f32| {
+        (0..)
+            .map(|n| n as f32 * STEP)
+            .take_while(move |at| at + length <= 1.0 + 1e-4)
+    };
     let places = steps(STATION.1).flat_map(|top| steps(STATION.0).map(move |left| (left, top)));
     let candidates = places.map(|(left, top)| (left, top, active(&hands, left, top)));
     let mut candidates: Vec<_> = candidates

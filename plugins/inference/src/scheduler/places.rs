@@ -37,6 +37,8 @@ pub struct Places {
     pause: Duration,
     /// Whether the next experiment is with one place less.
     fewer_next: bool,
+    /// Completions since the last one at which others waited.
+    uncontended: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,12 +61,15 @@ struct Window {
 }
 
 impl Window {
+    /// Whether a completion is to be left out.
+    fn ignores(&mut self) -> bool {
+        let ignores = self.ignored > 0;
+        self.ignored = self.ignored.saturating_sub(1);
+        ignores
+    }
+
     /// The completions per second, once there are enough of them.
     fn add(&mut self, now: Instant) -> Option<f64> {
-        if self.ignored > 0 {
-            self.ignored -= 1;
-            return None;
-        }
         let Some(first) = self.first else {
             self.first = Some(now);
             return None;
@@ -89,6 +94,7 @@ impl Places {
             next_experiment: None,
             pause,
             fewer_next: false,
+            uncontended: 0,
         }
     }
 
@@ -108,10 +114,20 @@ impl Places {
         }
     }
 
-    /// Records that a request ended. `contended`: others waited for its place, so the rate shows what the model can do.
+    /// Records that a request ended. `contended`: others waited for its place, so the rate shows what the model can do. Requests
+    /// that were sent together end together, and of these the first has what waited: so there is contention unless nobody has
+    /// waited at as many completions as there are places.
     pub fn completed(&mut self, now: Instant, contended: bool) {
         let next_experiment = *self.next_experiment.get_or_insert(now + self.pause);
-        if !contended {
+        if self.window.ignores() {
+            return;
+        }
+        self.uncontended = if contended {
+            0
+        } else {
+            self.uncontended.saturating_add(1)
+        };
+        if self.uncontended >= self.number() {
             self.enter(Phase::Present);
             return;
         }
@@ -220,6 +236,18 @@ mod tests {
             play(&mut places, Instant::now(), seconds, true, instances(useful, 6.7));
             assert_eq!(places.number, useful);
         }
+    }
+
+    #[test]
+    fn a_second_place_is_found_useful_although_its_requests_end_with_the_first_ones() {
+        let (mut places, start) = (Places::new(0), Instant::now());
+        let mut now = start;
+        while now < start + Duration::from_secs(10) {
+            now += Duration::from_millis(150);
+            // One frame waits for the first place that is free.
+            (0..places.number().min(2)).for_each(|place| places.completed(now, place == 0));
+        }
+        assert_eq!(places.number, 2);
     }
 
     #[test]

@@ -430,7 +430,9 @@ impl ActivityZone {
 
     /// Posts the events and writes them to the log.
     fn publish(&self, events: &[Event]) {
-        let lines = events.iter().map(|event| LogLine::Event(LogRecord::from(event.clone())));
+        let lines = events
+            .iter()
+            .map(|event| LogLine::Event(LogRecord::from(event.clone())));
         for line in lines {
             self.post(bus::to_structure(&line));
             if let Some(log) = &*self.log.take() {
