@@ -1,6 +1,7 @@
 //! `docs/activity.schema.json` accepts the lines that are written, and refuses others.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use people::event::{Event, EventKind, LogRecord};
@@ -84,6 +85,31 @@ fn the_schema_accepts_a_real_log() {
     );
     assert!(kinds.len() >= 15, "the five stations have no changes: {lines:#?}");
     assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
+}
+
+/// gst-launch-1.0 leaves SIGPIPE at its default, by which a write to a pipe without a reader ends a program.
+#[test]
+fn a_reader_that_leaves_does_not_end_the_program() {
+    let (folder, clip) = clip();
+    let line = format!(
+        "mkfifo pipe && (head -n 1 pipe > first) & . {root}/scripts/env && while [ ! -p pipe ]; do :; done \
+         && exec timeout 120 gst-launch-1.0 filesrc location={} ! decodebin ! tritoninfer ! vesttrack \
+         ! activityzone stations={root}/pipelines/stations/demo.json events-location=pipe ! fakesink",
+        clip.display(),
+        root = root().display(),
+    );
+    let registry = folder.path().join("registry");
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", &line])
+        .current_dir(folder.path())
+        .env("GST_REGISTRY", registry);
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let first = fs::read_to_string(folder.path().join("first")).unwrap();
+    assert!(first.ends_with('\n') && first.contains("\"start\""), "{first}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("the pipe has no reader"), "{printed}");
 }
 
 #[test]

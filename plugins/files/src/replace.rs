@@ -246,4 +246,49 @@ mod tests {
         let error = replace(Path::new(&path), &[b'x'; 2000]).unwrap_err();
         assert!(matches!(error, ReplaceError::Failed { .. }), "{error}");
     }
+
+    /// In a mount namespace of its own, where the system lets users make one: a file that is a mount, as a container's, and a
+    /// folder that is mounted read-only.
+    #[test]
+    fn mounts_are_named_and_untouched() {
+        let has_namespaces = Command::new("unshare").args(["-rm", "true"]).status();
+        if !has_namespaces.is_ok_and(|status| status.success()) {
+            eprintln!("unshare -rm is not permitted here: nothing was tested");
+            return;
+        }
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("read-only")).unwrap();
+        for name in ["source", "mount", "read-only/file"] {
+            fs::write(at(name), "old").unwrap();
+        }
+        let script = format!(
+            "cd {} && mount --bind source mount && mount --bind read-only read-only && mount -o remount,bind,ro read-only \
+             && exec {} --exact --ignored replace::tests::process_with_mounts",
+            folder.path().display(),
+            std::env::current_exe().unwrap().display()
+        );
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-rm", "sh", "-c", &script]).env("FOLDER", folder.path());
+        let output = unshare.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    #[test]
+    #[ignore = "run by mounts_are_named_and_untouched"]
+    fn process_with_mounts() {
+        let Some(folder) = std::env::var_os("FOLDER") else {
+            return;
+        };
+        let at = |name: &str| Path::new(&folder).join(name);
+        let error = replace(&at("mount"), b"new").unwrap_err();
+        assert!(matches!(error, ReplaceError::Mount(_)), "{error}");
+        let error = replace(&at("read-only/file"), b"new").unwrap_err();
+        assert!(error.to_string().contains("read-only"), "{error}");
+        for name in ["mount", "read-only/file"] {
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), "old");
+        }
+        assert_eq!(names(&at("read-only")), ["file"]);
+        assert_eq!(names(Path::new(&folder)), ["mount", "read-only", "source"]);
+    }
 }
