@@ -45,7 +45,10 @@ fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let is_filler = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
     let from = line.iter().position(|byte| !is_filler(byte)).unwrap_or(line.len());
-    let to = line.iter().rposition(|byte| !is_filler(byte)).map_or(from, |last| last + 1);
+    let to = line
+        .iter()
+        .rposition(|byte| !is_filler(byte))
+        .map_or(from, |last| last + 1);
     &line[from..to]
 }
 
@@ -128,10 +131,7 @@ mod tests {
         };
         assert_eq!((start.time, &start.origin.tenant), (500, &None));
         assert!(matches!(start.fact, Fact::Start { assigned: None, .. }));
-        assert_eq!(
-            (change.time, change.origin.tenant.as_deref()),
-            (12_300, Some("yard"))
-        );
+        assert_eq!((change.time, change.origin.tenant.as_deref()), (12_300, Some("yard")));
         let red = State::new(Activity::Active, Some("red".into()));
         assert_eq!(
             change.fact,
@@ -143,7 +143,14 @@ mod tests {
                 is_handover: false,
             }
         );
-        assert!(matches!(end.fact, Fact::Held { lasted: 3000, next: None, .. }));
+        assert!(matches!(
+            end.fact,
+            Fact::Held {
+                lasted: 3000,
+                next: None,
+                ..
+            }
+        ));
     }
 
     /// Each kind of line that is no record, with the number of records that are read around it.
@@ -155,8 +162,16 @@ mod tests {
             (format!("{START}\n{torn}"), 1, "2: 1 incomplete: its writer was stopped"),
             (format!("{START}\n{START}"), 2, ""),
             // A restarted writer appends, with and without a line of its own.
-            (format!("{START}\n{torn}\n{START}\n"), 2, "2: 1 incomplete: its writer was stopped"),
-            (format!("{START}\n{torn}{START}\n{torn}"), 2, "2: 2 incomplete: its writer was stopped"),
+            (
+                format!("{START}\n{torn}\n{START}\n"),
+                2,
+                "2: 1 incomplete: its writer was stopped",
+            ),
+            (
+                format!("{START}\n{torn}{START}\n{torn}"),
+                2,
+                "2: 2 incomplete: its writer was stopped",
+            ),
             (format!("{START}\n\0\0\0\0{START}\n"), 2, ""),
             (
                 format!("{START}\n0:00:01 active\n{START}\n0:00:02 idle"),
@@ -168,8 +183,16 @@ mod tests {
                 0,
                 "1: 1 of the schema `shopfloor-activity/9`: use the version of shopfloor that wrote it",
             ),
-            (START.replace("start", "weather"), 0, "1: 1 of a kind that this version does not know"),
-            (START.replace("\"station\":\"till\",", ""), 0, "1: 1 missing field `station`"),
+            (
+                START.replace("start", "weather"),
+                0,
+                "1: 1 of a kind that this version does not know",
+            ),
+            (
+                START.replace("\"station\":\"till\",", ""),
+                0,
+                "1: 1 missing field `station`",
+            ),
             (
                 CHANGE.replace("unknown\",", "asleep\","),
                 0,

@@ -13,6 +13,8 @@ pub mod shifts;
 pub mod source;
 pub mod spans;
 pub mod sums;
+#[cfg(test)]
+mod testing;
 pub mod zone;
 
 use std::path::{Path, PathBuf};
@@ -81,7 +83,9 @@ fn wrong_usage(error: impl std::fmt::Display) -> anyhow::Error {
 pub fn report(options: &Options) -> Result<()> {
     let shifts = options.shifts.as_deref().map(read_shifts).transpose()?;
     let zone = match (&options.tz, &shifts) {
-        (Some(name), _) => Zone::named(name).context("--tz").map_err(|error| wrong_usage(format!("{error:#}")))?,
+        (Some(name), _) => Zone::named(name)
+            .context("--tz")
+            .map_err(|error| wrong_usage(format!("{error:#}")))?,
         (None, Some(Shifts { zone: Some(zone), .. })) => zone.clone(),
         _ => Zone::of_this_machine(),
     };
@@ -121,14 +125,17 @@ pub fn report(options: &Options) -> Result<()> {
 
 fn read_shifts(path: &Path) -> Result<Shifts> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| wrong_usage(format!("cannot read the shifts {shown}: {error}")))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong_usage(format!("cannot read the shifts {shown}: {error}")))?;
     Shifts::parse(&text).map_err(|error| wrong_usage(format!("{shown}: {error:#}")))
 }
 
 fn window(options: &Options, zone: &Zone) -> Result<Window> {
     let parse = |name: &str, text: &Option<String>, at_end| {
         let parsed = text.as_deref().map(|text| zone.parse(text, at_end));
-        parsed.transpose().map_err(|error| wrong_usage(format!("{name}: {error:#}")))
+        parsed
+            .transpose()
+            .map_err(|error| wrong_usage(format!("{name}: {error:#}")))
     };
     let window = Window {
         from: parse("--from", &options.from, false)?,
@@ -138,27 +145,44 @@ fn window(options: &Options, zone: &Zone) -> Result<Window> {
         && from >= to
     {
         let show = |at| zone.format("%F %T %:z", at);
-        return Err(wrong_usage(format!("--from ({}) is not before --to ({})", show(from), show(to))));
+        return Err(wrong_usage(format!(
+            "--from ({}) is not before --to ({})",
+            show(from),
+            show(to)
+        )));
     }
     Ok(window)
 }
 
 /// No output may be a log, the shifts or another output.
 fn check_outputs(outputs: &[&Path], options: &Options) -> Result<()> {
-    let same = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let inputs = options.logs.iter().chain(&options.shifts);
     for input in inputs {
         if let Some(output) = outputs.iter().find(|output| same(output) == same(input)) {
             let shown = output.display();
-            return Err(wrong_usage(format!("the report would overwrite {shown}, which it reads; name another file with --output FILE.html")));
+            return Err(wrong_usage(format!(
+                "the report would overwrite {shown}, which it reads; name another file with --output FILE.html"
+            )));
         }
     }
     for (index, output) in outputs.iter().enumerate() {
         if outputs[..index].iter().any(|other| same(other) == same(output)) {
-            return Err(wrong_usage(format!("two outputs are the same file {}", output.display())));
+            return Err(wrong_usage(format!(
+                "two outputs are the same file {}",
+                output.display()
+            )));
         }
     }
     Ok(())
+}
+
+/// The file that a path leads to, which need not exist.
+fn same(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")));
+        folder.unwrap_or_default().join(path.file_name().unwrap_or_default())
+    })
 }
 
 /// What could not be read.
@@ -168,7 +192,10 @@ fn unread(parts: &[Part]) -> Vec<String> {
         let path = part.path.display();
         left_out.extend(part.content.left_out.iter().map(|left| match left.count {
             1 => format!("{path}: line {} was left out: {}", left.line, left.reason),
-            count => format!("{path}: {count} lines were left out, the first one line {}: {}", left.line, left.reason),
+            count => format!(
+                "{path}: {count} lines were left out, the first one line {}: {}",
+                left.line, left.reason
+            ),
         }));
         if part.content.records.is_empty() && part.content.left_out.is_empty() {
             left_out.push(format!("{path}: no lines in it"));
@@ -181,18 +208,29 @@ fn unread(parts: &[Part]) -> Vec<String> {
 fn unjoined(book: &Book, pages: &Pages, zone: &Zone) -> Vec<String> {
     let mut left_out = Vec::new();
     if book.duplicates > 0 {
-        left_out.push(format!("{} lines were read a second time and count once", book.duplicates));
+        left_out.push(format!(
+            "{} lines were read a second time and count once",
+            book.duplicates
+        ));
     }
     if book.conflicts > 0 {
-        left_out.push(format!("{} lines were left out: they have the number of another line of the same run", book.conflicts));
+        left_out.push(format!(
+            "{} lines were left out: they have the number of another line of the same run",
+            book.conflicts
+        ));
     }
     for shift in &pages.empty_shifts {
         let day = zone.format("%a %F", shift.range.from);
-        left_out.push(format!("no page for the shift {} of {day}: nothing was recorded in it", shift.name));
+        left_out.push(format!(
+            "no page for the shift {} of {day}: nothing was recorded in it",
+            shift.name
+        ));
     }
     if !pages.without_clock.is_empty() {
         let names = pages.without_clock.join(", ");
-        left_out.push(format!("streams without times of day were left out, --from and --to cannot select them: {names}"));
+        left_out.push(format!(
+            "streams without times of day were left out, --from and --to cannot select them: {names}"
+        ));
     }
     left_out
 }
@@ -207,7 +245,9 @@ fn nothing(book: &Book, zone: &Zone) -> String {
             zone.format("%F %T", range.to),
             zone.name()
         ),
-        None if book.running.is_empty() => "nothing to report: the logs have no time in which a station was watched".to_owned(),
+        None if book.running.is_empty() => {
+            "nothing to report: the logs have no time in which a station was watched".to_owned()
+        }
         None => "nothing to report: the logs have no times of day; leave out --from and --to".to_owned(),
     }
 }

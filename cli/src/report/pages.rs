@@ -73,7 +73,9 @@ pub fn pages(book: &Book, shifts: Option<&Shifts>, zone: &Zone, window: Window, 
             None => {
                 let has_records = |range: &Range| range.overlap(recorded).is_some();
                 let range = window.within(recorded).filter(has_records);
-                pages.pages.extend(range.map(|range| page(Subject::Clock, ledger, range)));
+                pages
+                    .pages
+                    .extend(range.map(|range| page(Subject::Clock, ledger, range)));
             }
         }
     }
@@ -81,7 +83,9 @@ pub fn pages(book: &Book, shifts: Option<&Shifts>, zone: &Zone, window: Window, 
         let name = ledger.cameras[0].name.clone();
         if window.is_all() {
             let range = ledger.range();
-            pages.pages.extend(range.map(|range| page(Subject::Running(name), ledger, range)));
+            pages
+                .pages
+                .extend(range.map(|range| page(Subject::Running(name), ledger, range)));
         } else {
             pages.without_clock.push(name);
         }
@@ -93,7 +97,10 @@ impl Pages {
     fn shifts(&mut self, ledger: &Ledger, periods: &[Period], window: Window, now: Millis) {
         let recorded = || ledger.cameras.iter().flat_map(|camera| &camera.recorded);
         for period in periods {
-            let until_now = Range { to: period.range.to.min(now), ..period.range };
+            let until_now = Range {
+                to: period.range.to.min(now),
+                ..period.range
+            };
             let wanted = window.within(until_now).and_then(|window| window.overlap(until_now));
             let Some(range) = wanted else { continue };
             if recorded().any(|recorded| recorded.overlap(range).is_some()) {

@@ -141,7 +141,9 @@ fn fact(record: LogRecord) -> Fact {
         EventKind::Heartbeat {
             state: present, lasted, ..
         } => (state(present), lasted, Some(state(present)), false),
-        EventKind::End { state: last, lasted, .. } => (state(last), lasted, None, false),
+        EventKind::End {
+            state: last, lasted, ..
+        } => (state(last), lasted, None, false),
     };
     Fact::Held {
         station,

@@ -87,14 +87,17 @@ impl Shifts {
         if file.shift.is_empty() {
             bail!("no shift in it; {EXAMPLE}");
         }
-        let zone = file.time_zone.map(|name| {
-            Zone::named(name.get_ref()).map_err(|error| anyhow!("{}: {error}", place(name.span().start)))
-        });
+        let zone = file
+            .time_zone
+            .map(|name| Zone::named(name.get_ref()).map_err(|error| anyhow!("{}: {error}", place(name.span().start))));
         let mut shifts: Vec<Shift> = Vec::new();
         for entry in file.shift {
             let at = entry.name.span().start;
             let shift = entry.shift(&place)?;
-            if shifts.iter().any(|other| other.name == shift.name && other.days.iter().any(|day| shift.days.contains(day))) {
+            if shifts
+                .iter()
+                .any(|other| other.name == shift.name && other.days.iter().any(|day| shift.days.contains(day)))
+            {
                 bail!("{}: a second shift `{}` on the same day", place(at), shift.name);
             }
             shifts.push(shift);
@@ -131,12 +134,20 @@ const EXAMPLE: &str = "expected [[shift]] with name = \"early\", from = \"06:00\
 
 impl Entry {
     fn shift(self, place: &impl Fn(usize) -> String) -> Result<Shift> {
-        let time = |clock: &toml::Spanned<Clock>| clock.get_ref().time().map_err(|error| anyhow!("{}: {error}", place(clock.span().start)));
+        let time = |clock: &toml::Spanned<Clock>| {
+            clock
+                .get_ref()
+                .time()
+                .map_err(|error| anyhow!("{}: {error}", place(clock.span().start)))
+        };
         let day = |day: toml::Spanned<String>| {
             let text = day.get_ref().to_lowercase();
-            let known = DAYS.iter().find(|(name, _)| text.starts_with(name) && text.len() <= "wednesday".len());
+            let known = DAYS
+                .iter()
+                .find(|(name, _)| text.starts_with(name) && text.len() <= "wednesday".len());
             let names = || DAYS.map(|(name, _)| name).join(", ");
-            let known = known.ok_or_else(|| anyhow!("{}: expected one of {}, got `{text}`", place(day.span().start), names()));
+            let known =
+                known.ok_or_else(|| anyhow!("{}: expected one of {}, got `{text}`", place(day.span().start), names()));
             known.map(|(_, day)| *day)
         };
         Ok(Shift {
@@ -159,7 +170,11 @@ impl Clock {
         };
         // The end of a day is the beginning of the next one.
         let text = if text == "24:00" { "00:00" } else { &text };
-        let padded = if text.find(':') == Some(1) { format!("0{text}") } else { text.to_owned() };
+        let padded = if text.find(':') == Some(1) {
+            format!("0{text}")
+        } else {
+            text.to_owned()
+        };
         let is_time = padded.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
         let time = Some(padded).filter(|_| is_time).and_then(|text| text.parse().ok());
         time.ok_or_else(|| anyhow!("expected a time of day like \"06:00\", got `{text}`"))
@@ -205,7 +220,12 @@ mod tests {
         let got = periods.iter().map(|period| {
             let Range { from, to } = period.range;
             let hours = period.range.length() as f64 / 3_600_000.0;
-            format!("{} {}-{} {hours} h", period.name, zone.format("%d.%m. %H:%M", from), zone.format("%H:%M", to))
+            format!(
+                "{} {}-{} {hours} h",
+                period.name,
+                zone.format("%d.%m. %H:%M", from),
+                zone.format("%H:%M", to)
+            )
         });
         assert_eq!(got.collect::<Vec<_>>(), expected);
     }
@@ -213,40 +233,81 @@ mod tests {
     #[test]
     fn shifts_follow_the_clock_of_the_zone() {
         // Thursday: the night before it reaches into it.
-        check(TWO, "2026-11-26", "2026-11-26", &[
-            "night 25.11. 22:00-06:00 8 h",
-            "early 26.11. 06:00-14:00 8 h",
-            "night 26.11. 22:00-06:00 8 h",
-        ]);
+        check(
+            TWO,
+            "2026-11-26",
+            "2026-11-26",
+            &[
+                "night 25.11. 22:00-06:00 8 h",
+                "early 26.11. 06:00-14:00 8 h",
+                "night 26.11. 22:00-06:00 8 h",
+            ],
+        );
         // No early shift on Sunday; the clock goes ahead in the night before it, and back.
-        check(TWO, "2026-03-29", "2026-03-29", &["night 28.03. 22:00-06:00 7 h", "night 29.03. 22:00-06:00 8 h"]);
-        check(TWO, "2026-10-25", "2026-10-25", &["night 24.10. 22:00-06:00 9 h", "night 25.10. 22:00-06:00 8 h"]);
+        check(
+            TWO,
+            "2026-03-29",
+            "2026-03-29",
+            &["night 28.03. 22:00-06:00 7 h", "night 29.03. 22:00-06:00 8 h"],
+        );
+        check(
+            TWO,
+            "2026-10-25",
+            "2026-10-25",
+            &["night 24.10. 22:00-06:00 9 h", "night 25.10. 22:00-06:00 8 h"],
+        );
     }
 
     #[test]
     fn a_shift_may_last_a_day_or_end_with_it() {
         let text = "time-zone = \"UTC\"\n[[shift]]\nname = \"day\"\nfrom = \"06:00\"\nto = \"06:00\"\n[[shift]]\nname = \"late\"\nfrom = \"18:00\"\nto = \"24:00\"";
-        check(text, "2026-11-26T07:00", "2026-11-26", &["day 26.11. 06:00-06:00 24 h", "late 26.11. 18:00-00:00 6 h"]);
+        check(
+            text,
+            "2026-11-26T07:00",
+            "2026-11-26",
+            &["day 26.11. 06:00-06:00 24 h", "late 26.11. 18:00-00:00 6 h"],
+        );
     }
 
     #[test]
     fn mistakes_are_named_by_line() {
         let table = [
-            ("", "missing field `shift`"),
+            ("", "line 1: missing field `shift`"),
             ("shift = []", "no shift in it"),
             ("[[shift]]\nname = \"a\"\nfrom = 6\nto = \"14:00\"", "line 3: "),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"25:00\"", "line 4: expected a time of day like \"06:00\", got `25:00`"),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = 2026-11-26", "line 4: expected a time of day"),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\n", "line 1: missing field `to`"),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nuntil = \"14:00\"", "line 4: unknown field `until`"),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"25:00\"",
+                "line 4: expected a time of day like \"06:00\", got `25:00`",
+            ),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = 2026-11-26",
+                "line 4: expected a time of day",
+            ),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\n",
+                "line 1: missing field `to`",
+            ),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nuntil = \"14:00\"",
+                "line 4: unknown field `until`",
+            ),
             ("[[shift]\nname = \"a\"", "line 1: "),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"\ndays = [\n\"mon\",\n\"day\"]", "line 7: expected one of mon"),
-            ("time-zone = \"Berlin\"\n[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"", "line 1: unknown time zone `Berlin`: did you mean `Europe/Berlin`"),
-            ("[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"\n[[shift]]\nname = \"a\"\nfrom = \"14:00\"\nto = \"22:00\"", "line 6: a second shift `a`"),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"\ndays = [\n\"mon\",\n\"day\"]",
+                "line 7: expected one of mon",
+            ),
+            (
+                "time-zone = \"Berlin\"\n[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"",
+                "line 1: unknown time zone `Berlin`: did you mean `Europe/Berlin`",
+            ),
+            (
+                "[[shift]]\nname = \"a\"\nfrom = \"06:00\"\nto = \"14:00\"\n[[shift]]\nname = \"a\"\nfrom = \"14:00\"\nto = \"22:00\"",
+                "line 6: a second shift `a`",
+            ),
         ];
         for (text, expected) in table {
             let error = Shifts::parse(text).unwrap_err().to_string();
-            assert!(error.starts_with(expected) || expected.is_empty(), "{error}");
+            assert!(error.starts_with(expected), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
         }
     }

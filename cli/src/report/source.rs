@@ -51,7 +51,11 @@ fn part(path: &Path) -> Result<Part> {
     let text = content(path).with_context(|| format!("cannot read {shown}; {REMEDY}"))?;
     let content = log::parse(&text);
     if let ([], [wrong, ..]) = (&content.records[..], &content.left_out[..]) {
-        bail!("{shown}: no activity in it; line {} is {}; {REMEDY}", wrong.line, wrong.reason);
+        bail!(
+            "{shown}: no activity in it; line {} is {}; {REMEDY}",
+            wrong.line,
+            wrong.reason
+        );
     }
     Ok(Part {
         path: path.to_owned(),
@@ -85,30 +89,35 @@ fn rotation(path: &Path) -> (PathBuf, Age) {
         }
         _ => (name, 0),
     };
-    let (stem, ending) = match name.rsplit_once('.') {
-        Some((stem, ending)) if !is_date(name) => (stem, Some(ending)),
-        _ => (name, None),
+    // The date is at the end, or before the ending.
+    let (log, date) = match (dated(name), name.rsplit_once('.')) {
+        (Some((log, date)), _) => (log.to_owned(), date),
+        (None, Some((stem, ending))) => match dated(stem) {
+            Some((log, date)) => (format!("{log}.{ending}"), date),
+            None => (name.to_owned(), ""),
+        },
+        (None, None) => (name.to_owned(), ""),
     };
-    let date_at = stem
-        .char_indices()
-        .find(|(at, c)| matches!(c, '-' | '_' | '.') && is_date(&stem[at + 1..]))
-        .map(|(at, _)| at);
-    let (log, date) = match date_at {
-        Some(at) if at > 0 => (&stem[..at], &stem[at + 1..]),
-        _ => (stem, ""),
-    };
-    let log = ending.map_or(log.to_owned(), |ending| format!("{log}.{ending}"));
     let is_current = number == 0 && date.is_empty();
-    (
-        path.with_file_name(log),
-        (is_current, date.to_owned(), Reverse(number)),
-    )
+    (path.with_file_name(log), (is_current, date.to_owned(), Reverse(number)))
+}
+
+/// A name and the date behind it.
+fn dated(name: &str) -> Option<(&str, &str)> {
+    let separators = name
+        .char_indices()
+        .filter(|(at, c)| *at > 0 && matches!(c, '-' | '_' | '.'));
+    let mut parts = separators.map(|(at, _)| (&name[..at], &name[at + 1..]));
+    parts.find(|(_, date)| is_date(date))
 }
 
 /// Whether a text is a date, with or without a time behind it.
 fn is_date(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 8 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'T' | b':'))
+    digits >= 8
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'T' | b':'))
 }
 
 #[cfg(test)]
@@ -121,9 +130,17 @@ mod tests {
     #[test]
     fn rotated_names_are_parts_of_one_log_in_the_order_of_writing() {
         let table = [
-            ("a/log.jsonl", &["a/log.jsonl.2.gz", "a/log.jsonl.10", "a/log.jsonl", "a/log.jsonl.1"][..], &[1, 0, 3, 2][..]),
+            (
+                "a/log.jsonl",
+                &["a/log.jsonl.2.gz", "a/log.jsonl.10", "a/log.jsonl", "a/log.jsonl.1"][..],
+                &[1, 0, 3, 2][..],
+            ),
             ("log", &["log", "log-20261126", "log-20261125.gz"], &[2, 1, 0]),
-            ("log.jsonl", &["log-2026-11-26-060000.jsonl", "log-2026-11-25-220000.jsonl"], &[1, 0]),
+            (
+                "log.jsonl",
+                &["log-2026-11-26-060000.jsonl", "log-2026-11-25-220000.jsonl"],
+                &[1, 0],
+            ),
             ("log.jsonl", &["log.jsonl-20261126", "log.jsonl-20261126.1"], &[1, 0]),
             // A number or a date that is the whole name is the name, and a short number belongs to it.
             ("20261126.jsonl", &["20261126.jsonl"], &[0]),
@@ -144,8 +161,7 @@ mod tests {
 
     #[test]
     fn files_are_read_once_packed_or_not() {
-        const START: &str =
-            "{\"schema\":\"shopfloor-activity/1\",\"kind\":\"start\",\"time\":0.5,\"station\":\"till\",\"worker\":null}\n";
+        const START: &str = "{\"schema\":\"shopfloor-activity/1\",\"kind\":\"start\",\"time\":0.5,\"station\":\"till\",\"worker\":null}\n";
         let folder = tempfile::TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("log"), "").unwrap();

@@ -108,9 +108,7 @@ pub fn merge<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Vec<Span> {
 /// Appends a span that begins where the last one ends or later; one that continues it in all but time makes it longer.
 pub fn push(spans: &mut Vec<Span>, span: Span) {
     match spans.last_mut() {
-        Some(last)
-            if (last.range.to, last.state, &last.names) == (span.range.from, span.state, &span.names) =>
-        {
+        Some(last) if (last.range.to, last.state, &last.names) == (span.range.from, span.state, &span.names) => {
             last.range.to = span.range.to;
         }
         _ => spans.push(span),
@@ -222,7 +220,11 @@ mod tests {
         ];
         for (given, expected) in table {
             let given = given.replace("-5-1", "0-1");
-            assert_eq!(holes(range("0-10"), &union(ranges(&given))), ranges(expected), "{given}");
+            assert_eq!(
+                holes(range("0-10"), &union(ranges(&given))),
+                ranges(expected),
+                "{given}"
+            );
         }
     }
 }

@@ -53,13 +53,19 @@ impl Zone {
     /// # Errors
     /// A time beyond the year 9999.
     pub fn moment(&self, civil: DateTime) -> Result<Millis> {
-        let moment = self.zone.to_timestamp(civil).with_context(|| format!("{civil} is no time"))?;
+        let moment = self
+            .zone
+            .to_timestamp(civil)
+            .with_context(|| format!("{civil} is no time"))?;
         Ok(moment.as_millisecond())
     }
 
     /// A moment as text, by one of strftime's formats.
     pub fn format(&self, format: &str, at: Millis) -> String {
-        timestamp(at).to_zoned_datetime(self.zone.clone()).strftime(format).to_string()
+        timestamp(at)
+            .to_zoned_datetime(self.zone.clone())
+            .strftime(format)
+            .to_string()
     }
 
     /// The offset from UTC, as in +01:00.
@@ -82,7 +88,8 @@ impl Zone {
             return self.moment(date.at(0, 0, 0, 0));
         }
         let civil = text.parse::<DateTime>();
-        let civil = civil.map_err(|_| anyhow!("expected a time like 2026-11-26T06:00 or a date like 2026-11-26, got `{text}`"))?;
+        let civil = civil
+            .map_err(|_| anyhow!("expected a time like 2026-11-26T06:00 or a date like 2026-11-26, got `{text}`"))?;
         self.moment(civil)
     }
 }
@@ -110,7 +117,12 @@ fn suggestion(name: &str, known: &[String]) -> String {
     near.retain(|(likeness, _)| *likeness >= LEAST);
     near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
     near.dedup_by(|one, other| one.1 == other.1);
-    match near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect::<Vec<_>>() {
+    match near
+        .iter()
+        .take(3)
+        .map(|(_, name)| format!("`{name}`"))
+        .collect::<Vec<_>>()
+    {
         names if names.is_empty() => "give a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
         names => format!("did you mean {}?", names.join(" or ")),
     }

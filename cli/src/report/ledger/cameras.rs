@@ -38,7 +38,11 @@ fn key<'a>(section: &'a Section, sections: &[(Section, Placement)]) -> Key<'a> {
     if let Some(tenant) = &section.origin.tenant {
         return Key::Tenant(tenant);
     }
-    let of_log = || sections.iter().filter(|(other, _)| other.origin.tenant.is_none() && other.log == section.log);
+    let of_log = || {
+        sections
+            .iter()
+            .filter(|(other, _)| other.origin.tenant.is_none() && other.log == section.log)
+    };
     let ids: BTreeSet<&Option<Arc<str>>> = of_log().map(|(other, _)| &other.origin.stream_id).collect();
     let is_shared = ids.len() > 1
         && of_log().any(|one| {

@@ -163,7 +163,11 @@ impl Entry {
     /// From its first to its last moment.
     fn range(&self) -> (Millis, Millis) {
         let records = || self.placement.at.iter().zip(&self.section.records);
-        let at = || records().filter(|(_, record)| record.is_observation()).map(|(at, _)| *at);
+        let at = || {
+            records()
+                .filter(|(_, record)| record.is_observation())
+                .map(|(at, _)| *at)
+        };
         let watched = || self.report.watches.iter().flat_map(|watch| &watch.watched);
         let from = watched().map(|range| range.from).chain(at()).min();
         let to = at().max();
@@ -180,12 +184,15 @@ pub fn join(parts: Vec<Part>) -> Book {
     });
     let sections: Vec<(Section, Placement)> = sections.collect();
     let names = cameras::names(&sections);
-    let entries = sections.into_iter().zip(names).map(|((section, placement), camera)| Entry {
-        report: stations::report(&section, &placement),
-        section,
-        placement,
-        camera,
-    });
+    let entries = sections
+        .into_iter()
+        .zip(names)
+        .map(|((section, placement), camera)| Entry {
+            report: stations::report(&section, &placement),
+            section,
+            placement,
+            camera,
+        });
     let (clock, running): (Vec<Entry>, Vec<Entry>) = entries.partition(|entry| entry.placement.is_clock);
     Book {
         clock: (!clock.is_empty()).then(|| ledger(clock)),
@@ -264,7 +271,10 @@ fn camera(name: &str, entries: &[&Entry]) -> (Camera, Vec<Note>) {
         name: name.to_owned(),
         rows: rows.collect(),
         recorded,
-        handovers: entries.iter().flat_map(|entry| entry.report.handovers.clone()).collect(),
+        handovers: entries
+            .iter()
+            .flat_map(|entry| entry.report.handovers.clone())
+            .collect(),
     };
     (camera, notes)
 }
@@ -313,19 +323,37 @@ fn notes(camera: &str, entry: &Entry) -> Vec<Note> {
         kind,
     };
     let at = &entry.placement.at;
-    let mut notes: Vec<Note> = entry.section.missing.iter().map(|missing| {
-        let from = at[missing.before.saturating_sub(1)];
-        let kind = NoteKind::Missing {
-            first: missing.first,
-            count: missing.count,
-        };
-        note(from, at[missing.before], kind)
-    }).collect();
-    notes.extend(entry.placement.steps.iter().map(|(at, step)| note(*at, *at, NoteKind::Step(*step))));
-    notes.extend(entry.section.records.iter().zip(at).filter_map(|(record, at)| match record.fact {
-        Fact::ClockStep { reason, step } => Some(note(*at, *at, NoteKind::Odd { reason, step })),
-        _ => None,
-    }));
+    let mut notes: Vec<Note> = entry
+        .section
+        .missing
+        .iter()
+        .map(|missing| {
+            let from = at[missing.before.saturating_sub(1)];
+            let kind = NoteKind::Missing {
+                first: missing.first,
+                count: missing.count,
+            };
+            note(from, at[missing.before], kind)
+        })
+        .collect();
+    notes.extend(
+        entry
+            .placement
+            .steps
+            .iter()
+            .map(|(at, step)| note(*at, *at, NoteKind::Step(*step))),
+    );
+    notes.extend(
+        entry
+            .section
+            .records
+            .iter()
+            .zip(at)
+            .filter_map(|(record, at)| match record.fact {
+                Fact::ClockStep { reason, step } => Some(note(*at, *at, NoteKind::Odd { reason, step })),
+                _ => None,
+            }),
+    );
     let (from, to) = entry.range();
     if entry.report.watches.iter().any(|watch| watch.assigned.is_none()) {
         notes.push(note(from, from, NoteKind::Unassigned));

@@ -36,7 +36,10 @@ pub fn place(records: &[Record]) -> Placement {
         };
     };
     let plateaus = plateaus(records, &offsets);
-    let longest = plateaus.iter().max_by_key(|plateau| plateau.length).expect("there is a record");
+    let longest = plateaus
+        .iter()
+        .max_by_key(|plateau| plateau.length)
+        .expect("there is a record");
     let at: Vec<Millis> = records
         .iter()
         .enumerate()
@@ -55,7 +58,10 @@ pub fn place(records: &[Record]) -> Placement {
 
 /// The time of day at running time 0. A step of a clock is reported for the moment at which it happened, which is neither time.
 fn offset(record: &Record) -> Option<Millis> {
-    record.utc.filter(|_| record.is_observation()).map(|utc| utc - record.time)
+    record
+        .utc
+        .filter(|_| record.is_observation())
+        .map(|utc| utc - record.time)
 }
 
 /// The time of day at running time 0, by each record; that of the nearest record where one has none.
@@ -126,9 +132,17 @@ mod tests {
         // A clock that runs a little fast is followed.
         check("0@100 1000@1101 2000@2102", &[100, 1101, 2102], &[]);
         // An hour back, and ahead: what held longest counts.
-        check("0@10000 5@10005 7@6407 60@6460", &[6400, 6405, 6407, 6460], &[(6407, -3600)]);
+        check(
+            "0@10000 5@10005 7@6407 60@6460",
+            &[6400, 6405, 6407, 6460],
+            &[(6407, -3600)],
+        );
         check("0@100 50@150 55@3755 60@3760", &[100, 150, 155, 160], &[(155, 3600)]);
         // From 1970 until the network's time arrives.
-        check("0@0 30@30 31@90031 99@90099", &[90000, 90030, 90031, 90099], &[(90031, 90000)]);
+        check(
+            "0@0 30@30 31@90031 99@90099",
+            &[90000, 90030, 90031, 90099],
+            &[(90031, 90000)],
+        );
     }
 }

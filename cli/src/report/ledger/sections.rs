@@ -146,7 +146,8 @@ fn cuts(records: &[Record]) -> Vec<usize> {
     for (index, record) in records.iter().enumerate() {
         let new_offset = record.utc.map(|utc| utc - record.time);
         if let Fact::Start { .. } = record.fact {
-            let is_other_day = (offset.zip(new_offset)).is_some_and(|(old, new): (Millis, Millis)| (old - new).abs() > STEP);
+            let is_other_day =
+                (offset.zip(new_offset)).is_some_and(|(old, new): (Millis, Millis)| (old - new).abs() > STEP);
             if index > 0 && (record.time < latest || is_other_day && open.is_empty()) {
                 cuts.push(index);
                 latest = Millis::MIN;
@@ -154,9 +155,14 @@ fn cuts(records: &[Record]) -> Vec<usize> {
             }
         }
         match &record.fact {
-            Fact::Start { station, .. } | Fact::Held { station, next: Some(_), .. } => drop(open.insert(station)),
-            Fact::Held { station, next: None, .. } => drop(open.remove(station)),
-            Fact::ClockStep { .. } => continue
+            Fact::Start { station, .. }
+            | Fact::Held {
+                station, next: Some(_), ..
+            } => drop(open.insert(station)),
+            Fact::Held {
+                station, next: None, ..
+            } => drop(open.remove(station)),
+            Fact::ClockStep { .. } => continue,
         }
         latest = latest.max(record.time);
         offset = new_offset.or(offset);

@@ -118,11 +118,15 @@ pub fn report(section: &Section, placement: &Placement) -> Report {
                 if !stations.contains_key(station) && !order.contains(station) {
                     order.push(station.clone());
                 }
-                let open = stations.entry(station.clone()).or_insert_with(|| Station::joined(&held));
+                let open = stations
+                    .entry(station.clone())
+                    .or_insert_with(|| Station::joined(&held));
                 open.hold(&held, &life, index);
                 open.open = next.clone().map(|next| (next, index));
                 if *is_handover {
-                    report.handovers.push(handover(station, state, next.as_ref(), *lasted, now.0));
+                    report
+                        .handovers
+                        .push(handover(station, state, next.as_ref(), *lasted, now.0));
                 }
                 if next.is_none()
                     && let Some(ended) = stations.remove(station)

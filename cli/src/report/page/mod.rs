@@ -11,7 +11,6 @@ use super::pages::{Page, Subject};
 use super::zone::Zone;
 use scale::Scale;
 
-
 const STYLE: &str = include_str!("style.css");
 
 /// No part of the page may be fetched or run; styles are in it.
@@ -28,7 +27,11 @@ const LEGEND: [(&str, &str); 4] = [
 /// The HTML of a report: its pages, and what was left out.
 pub fn html(logs: &[String], pages: &[Page], left_out: &[String], zone: &Zone) -> String {
     let title = "Shift report";
-    let sections: Vec<Markup> = pages.iter().enumerate().map(|(index, page)| section(index, page, zone)).collect();
+    let sections: Vec<Markup> = pages
+        .iter()
+        .enumerate()
+        .map(|(index, page)| section(index, page, zone))
+        .collect();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -121,7 +124,9 @@ fn scale<'a>(page: &Page, zone: &'a Zone) -> Scale<'a> {
 /// The notes of a page, in words.
 pub fn notes(page: &Page, zone: &Zone) -> Vec<String> {
     let notes = page.tally.notes.iter();
-    notes.map(|note| notes::note(note, scale(page, zone), page.cameras)).collect()
+    notes
+        .map(|note| notes::note(note, scale(page, zone), page.cameras))
+        .collect()
 }
 
 fn section(index: usize, page: &Page, zone: &Zone) -> Markup {

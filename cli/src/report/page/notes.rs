@@ -27,7 +27,11 @@ pub fn list(tally: &Tally, scale: Scale, cameras: usize) -> Markup {
 /// A note in words.
 pub fn note(note: &Note, scale: Scale, cameras: usize) -> String {
     let (from, to) = (scale.time(note.from), scale.time(note.to));
-    let camera = if cameras > 1 { format!("{}: ", note.camera) } else { String::new() };
+    let camera = if cameras > 1 {
+        format!("{}: ", note.camera)
+    } else {
+        String::new()
+    };
     let text = match &note.kind {
         NoteKind::Unfinished => format!(
             "the log ends at {from} without totals, because the process was killed or is still running; what follows is unknown"
@@ -59,7 +63,9 @@ fn seconds(step: i64) -> f64 {
 fn odd(reason: StepReason, step: f64, at: &str) -> String {
     let what = match reason {
         StepReason::NoTimestamp => "frames have no timestamps and are timed by their duration or the clock".to_owned(),
-        StepReason::OutsideSegment => "frames are outside of their segment and are timed as those without timestamps".to_owned(),
+        StepReason::OutsideSegment => {
+            "frames are outside of their segment and are timed as those without timestamps".to_owned()
+        }
         StepReason::Backward => format!("timestamps went back by {:.3} s and were passed over", step.abs()),
         StepReason::Glitch => format!("single frames with timestamps {step:+.3} s off were left out"),
         StepReason::Ahead => format!("timestamps went ahead by {step:.3} s; the time between is unknown"),

@@ -76,7 +76,9 @@ impl Scale<'_> {
         // Offsets of time zones are multiples of a quarter of an hour.
         let unit = step.min(15 * MINUTE);
         let first = self.range.from.div_euclid(unit) + i64::from(self.range.from.rem_euclid(unit) > 0);
-        let moments = (first..).map(|number| number * unit).take_while(|at| *at <= self.range.to);
+        let moments = (first..)
+            .map(|number| number * unit)
+            .take_while(|at| *at <= self.range.to);
         let marks: Vec<Millis> = moments.filter(|at| self.of_day(*at).rem_euclid(step) == 0).collect();
         let each = marks.len().div_ceil(MARKS).max(1);
         let marks = marks.into_iter().step_by(each);
@@ -131,7 +133,10 @@ mod tests {
             marks(berlin, "2026-11-26T06:00", "2026-11-26T14:00"),
             "06:00 07:00 08:00 09:00 10:00 11:00 12:00 13:00 14:00"
         );
-        assert_eq!(marks("Asia/Kathmandu", "2026-11-26T06:10", "2026-11-26T09:00"), "06:15 06:30 06:45 07:00 07:15 07:30 07:45 08:00 08:15 08:30 08:45 09:00");
+        assert_eq!(
+            marks("Asia/Kathmandu", "2026-11-26T06:10", "2026-11-26T09:00"),
+            "06:15 06:30 06:45 07:00 07:15 07:30 07:45 08:00 08:15 08:30 08:45 09:00"
+        );
         // The night has an hour twice, or lacks one.
         assert_eq!(
             marks(berlin, "2026-10-24T22:00", "2026-10-25T06:00"),
@@ -153,6 +158,9 @@ mod tests {
         assert_eq!(scale(14_100).duration(3_460), "3.5 s");
         assert_eq!(scale(14_100).marks().last().unwrap().1, "14 s");
         assert_eq!(scale(8 * HOUR).time(HOUR + 62_499), "1:01:02");
-        assert_eq!(scale(8 * HOUR).marks().last().unwrap(), &(8 * HOUR, "8:00:00".to_owned()));
+        assert_eq!(
+            scale(8 * HOUR).marks().last().unwrap(),
+            &(8 * HOUR, "8:00:00".to_owned())
+        );
     }
 }

@@ -16,7 +16,15 @@ const LONGEST: usize = 50;
 /// Shorter gaps are in the sums and not in the list.
 const SHORTEST_GAP: Millis = 60_000;
 
-const COLUMNS: [&str; 7] = ["active", "idle", "absent", "unknown", "coverage", "visits", "longest gap"];
+const COLUMNS: [&str; 7] = [
+    "active",
+    "idle",
+    "absent",
+    "unknown",
+    "coverage",
+    "visits",
+    "longest gap",
+];
 
 /// The vests of the models that are included, whose colours are shown.
 const VESTS: [&str; 7] = ["red", "orange", "yellow", "green", "blue", "purple", "white"];
@@ -29,7 +37,10 @@ fn head(first: &str) -> Markup {
 
 /// The sums of the workers.
 pub fn workers(tally: &Tally, scale: Scale) -> Markup {
-    let has_guest = tally.workers.iter().any(|worker| !worker.has_station && worker.name != VISITOR);
+    let has_guest = tally
+        .workers
+        .iter()
+        .any(|worker| !worker.has_station && worker.name != VISITOR);
     html! {
         @if tally.workers.is_empty() { p { "No worker." } } @else {
             table.sums.workers {
@@ -105,7 +116,9 @@ fn cells(sums: &Sums, scale: Scale, is_known: bool) -> Markup {
 
 /// In per cent, rounded down, so that 100 % is all.
 fn coverage(sums: &Sums) -> String {
-    sums.coverage().map_or("none".to_owned(), |share| format!("{:.1} %", (share * 1000.0).floor() / 10.0))
+    sums.coverage().map_or("none".to_owned(), |share| {
+        format!("{:.1} %", (share * 1000.0).floor() / 10.0)
+    })
 }
 
 /// A worker with the colour of the vest.
@@ -127,7 +140,10 @@ fn name(station: &StationSums, cameras: usize) -> Markup {
 fn summary(sums: &Sums, scale: Scale) -> String {
     let states = [Activity::Active, Activity::Idle, Activity::Absent, Activity::Unknown];
     let words = ["active", "idle", "absent", "unknown"];
-    let parts = states.iter().zip(words).map(|(state, word)| format!("{word} {}", scale.duration(sums.time(*state))));
+    let parts = states
+        .iter()
+        .zip(words)
+        .map(|(state, word)| format!("{word} {}", scale.duration(sums.time(*state))));
     parts.collect::<Vec<_>>().join(", ")
 }
 
@@ -166,7 +182,10 @@ fn handovers_at(tally: &Tally, station: &StationSums, cameras: usize) -> Vec<Mil
     } else {
         station.station.clone()
     };
-    let handovers = tally.handovers.iter().filter(|handover| handover.station == label && station.assigned.is_none());
+    let handovers = tally
+        .handovers
+        .iter()
+        .filter(|handover| handover.station == label && station.assigned.is_none());
     handovers.map(|handover| handover.at).collect()
 }
 
@@ -219,14 +238,22 @@ pub fn handovers(tally: &Tally, scale: Scale) -> Markup {
 
 /// When nothing is known, and why.
 pub fn gaps(tally: &Tally, scale: Scale, cameras: usize) -> Markup {
-    let long = tally.gaps.iter().filter(|gap| gap.range.length() >= SHORTEST_GAP.min(tally.range.length() / 20));
+    let long = tally
+        .gaps
+        .iter()
+        .filter(|gap| gap.range.length() >= SHORTEST_GAP.min(tally.range.length() / 20));
     let mut long: Vec<_> = long.collect();
     let count = long.len();
     long.sort_by_key(|gap| -gap.range.length());
     long.truncate(LONGEST);
     long.sort_by_key(|gap| gap.range);
     let all_of = |camera: &str, stations: &[String]| {
-        let mut of_camera: Vec<&String> = tally.stations.iter().filter(|other| other.camera == camera).map(|other| &other.station).collect();
+        let mut of_camera: Vec<&String> = tally
+            .stations
+            .iter()
+            .filter(|other| other.camera == camera)
+            .map(|other| &other.station)
+            .collect();
         of_camera.dedup();
         of_camera.len() > 1 && of_camera.iter().all(|station| stations.contains(station))
     };

@@ -29,7 +29,10 @@ pub struct Bar<'a> {
 /// Bars under one axis.
 pub fn timelines(scale: Scale, bars: &[Bar]) -> Markup {
     let marks = scale.marks();
-    let grid: String = marks.iter().map(|(at, _)| format!("M{} 0v10", place(scale, *at))).collect();
+    let grid: String = marks
+        .iter()
+        .map(|(at, _)| format!("M{} 0v10", place(scale, *at)))
+        .collect();
     html! {
         div.lines {
             div.axis aria-hidden="true" {
@@ -54,7 +57,11 @@ fn svg(scale: Scale, bar: &Bar, grid: &str) -> Markup {
         let spans = bar.spans.iter().filter(|span| states.contains(&span.state));
         path(scale, union(spans.map(|span| span.range)), "0", "10")
     };
-    let marks: String = bar.marks.iter().map(|at| format!("M{} 0v10", place(scale, *at))).collect();
+    let marks: String = bar
+        .marks
+        .iter()
+        .map(|at| format!("M{} 0v10", place(scale, *at)))
+        .collect();
     html! {
         svg.bar viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none" role="img" aria-label=(bar.summary) {
             title { (bar.summary) }

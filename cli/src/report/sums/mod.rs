@@ -144,9 +144,14 @@ pub fn tally(ledger: &Ledger, range: Range) -> Tally {
         .iter()
         .map(|camera| (camera, cut_rows(ledger, camera, range)))
         .collect();
-    let stations = cameras.iter().flat_map(|(camera, rows)| rows.iter().map(|row| station(camera, row)));
+    let stations = cameras
+        .iter()
+        .flat_map(|(camera, rows)| rows.iter().map(|row| station(camera, row)));
     let handovers = ledger.cameras.iter().flat_map(|camera| {
-        let handovers = camera.handovers.iter().filter(|handover| (range.from..range.to).contains(&handover.at));
+        let handovers = camera
+            .handovers
+            .iter()
+            .filter(|handover| (range.from..range.to).contains(&handover.at));
         handovers.map(|handover| Handover {
             station: ledger.label(camera, &handover.station),
             ..handover.clone()
@@ -154,7 +159,10 @@ pub fn tally(ledger: &Ledger, range: Range) -> Tally {
     });
     let mut handovers: Vec<Handover> = handovers.collect();
     handovers.sort_by_key(|handover| handover.at);
-    let notes = ledger.notes.iter().filter(|note| note.from < range.to && note.to >= range.from);
+    let notes = ledger
+        .notes
+        .iter()
+        .filter(|note| note.from < range.to && note.to >= range.from);
     Tally {
         range,
         workers: workers(&cameras),
