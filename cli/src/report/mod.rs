@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail};
 
 use ledger::Book;
 use pages::{Pages, Window};
-use shifts::Shifts;
+use shifts::{Period, Shifts};
 use source::Part;
 use zone::Zone;
 
@@ -219,12 +219,19 @@ fn unjoined(book: &Book, pages: &Pages, zone: &Zone) -> Vec<String> {
             book.conflicts
         ));
     }
-    for shift in &pages.empty_shifts {
-        let day = zone.format("%a %F", shift.range.from);
-        left_out.push(format!(
-            "no page for the shift {} of {day}: nothing was recorded in it",
-            shift.name
-        ));
+    let day = |shift: &Period| format!("{} of {}", shift.name, zone.format("%a %F", shift.range.from));
+    match &pages.empty_shifts[..] {
+        [] => {}
+        [shift] => left_out.push(format!(
+            "no page for the shift {}: nothing was recorded in it",
+            day(shift)
+        )),
+        [first, .., last] => left_out.push(format!(
+            "no page for {} shifts in which nothing was recorded, from {} to {}",
+            pages.empty_shifts.len(),
+            day(first),
+            day(last)
+        )),
     }
     if !pages.without_clock.is_empty() {
         let names = pages.without_clock.join(", ");

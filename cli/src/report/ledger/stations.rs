@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use people::{Activity, VestName};
 
-use super::super::record::{Fact, Millis, Record, State};
+use super::super::record::{Fact, Millis, State};
 use super::super::spans::{Range, Span, merge, push, union};
 use super::placement::Placement;
 use super::sections::Section;
@@ -53,15 +53,28 @@ struct Station {
 }
 
 /// The writer's signs of life.
-struct Life<'a> {
-    records: &'a [Record],
+struct Life {
     /// The latest time on the clock and in running time up to each record.
     latest: Vec<(Millis, Millis)>,
     /// The indices of records before which lines are missing.
     missing: Vec<usize>,
 }
 
-impl Life<'_> {
+impl Life {
+    fn new(section: &Section, placement: &Placement) -> Self {
+        let mut latest = (Millis::MIN, Millis::MIN);
+        let all = placement.at.iter().zip(&section.records).map(|(at, record)| {
+            if record.is_observation() {
+                latest = (latest.0.max(*at), latest.1.max(record.time));
+            }
+            latest
+        });
+        Self {
+            latest: all.collect(),
+            missing: section.missing.iter().map(|missing| missing.before).collect(),
+        }
+    }
+
     /// Until when a state after record `from` is known to last, if the next record of its station is `to`: to the last
     /// record before missing lines, else to the last one.
     fn last_sign(&self, from: usize, to: usize) -> (Millis, Millis) {
@@ -76,33 +89,17 @@ impl Life<'_> {
 
 /// The stations of a section.
 pub fn report(section: &Section, placement: &Placement) -> Report {
-    let mut latest = (Millis::MIN, Millis::MIN);
-    let all = placement.at.iter().zip(&section.records).map(|(at, record)| {
-        if record.is_observation() {
-            latest = (latest.0.max(*at), latest.1.max(record.time));
-        }
-        latest
-    });
-    let life = Life {
-        latest: all.collect(),
-        records: &section.records,
-        missing: section.missing.iter().map(|missing| missing.before).collect(),
+    let mut reader = Reader {
+        life: Life::new(section, placement),
+        stations: BTreeMap::new(),
+        order: Vec::new(),
+        report: Report::default(),
     };
-    let mut report = Report::default();
-    let mut stations: BTreeMap<Arc<str>, Station> = BTreeMap::new();
-    let mut order: Vec<Arc<str>> = Vec::new();
     for (index, record) in section.records.iter().enumerate() {
         let now = (placement.at[index], record.time);
         match &record.fact {
             Fact::ClockStep { .. } => {}
-            Fact::Start { station, assigned } => {
-                if let Some(old) = stations.remove(station) {
-                    report.close(station, old, &life, index);
-                } else if !order.contains(station) {
-                    order.push(station.clone());
-                }
-                stations.insert(station.clone(), Station::started(assigned.clone(), now, index));
-            }
+            Fact::Start { station, assigned } => reader.start(index, now, station, assigned),
             Fact::Held {
                 station,
                 state,
@@ -115,35 +112,67 @@ pub fn report(section: &Section, placement: &Placement) -> Report {
                     since: now.1 - lasted,
                     now,
                 };
-                if !stations.contains_key(station) && !order.contains(station) {
-                    order.push(station.clone());
-                }
-                let open = stations
-                    .entry(station.clone())
-                    .or_insert_with(|| Station::joined(&held));
-                open.hold(&held, &life, index);
-                open.open = next.clone().map(|next| (next, index));
+                reader.hold(index, station, &held, next.as_ref());
                 if *is_handover {
-                    report
-                        .handovers
-                        .push(handover(station, state, next.as_ref(), *lasted, now.0));
-                }
-                if next.is_none()
-                    && let Some(ended) = stations.remove(station)
-                {
-                    report.close(station, ended, &life, index);
+                    let handover = handover(station, state, next.as_ref(), *lasted, now.0);
+                    reader.report.handovers.push(handover);
                 }
             }
         }
     }
-    report.is_unfinished = !stations.is_empty();
-    let end = life.records.len();
-    for (station, open) in stations {
-        report.close(&station, open, &life, end);
+    reader.finish(section.records.len())
+}
+
+/// A section while its records are read.
+struct Reader {
+    life: Life,
+    /// The stations that are watched.
+    stations: BTreeMap<Arc<str>, Station>,
+    /// All stations, in the order in which they occur.
+    order: Vec<Arc<str>>,
+    report: Report,
+}
+
+impl Reader {
+    fn start(&mut self, index: usize, now: (Millis, Millis), name: &Arc<str>, assigned: &Option<VestName>) {
+        if let Some(old) = self.stations.remove(name) {
+            self.report.close(name, old, &self.life, index);
+        }
+        self.occurs(name);
+        self.stations
+            .insert(name.clone(), Station::started(assigned.clone(), now, index));
     }
-    let place = |watch: &Watch| order.iter().position(|station| *station == watch.station);
-    report.watches.sort_by_key(place);
-    report
+
+    fn hold(&mut self, index: usize, name: &Arc<str>, held: &Held, next: Option<&State>) {
+        self.occurs(name);
+        let station = self
+            .stations
+            .entry(name.clone())
+            .or_insert_with(|| Station::joined(held));
+        station.hold(held, &self.life, index);
+        station.open = next.cloned().map(|next| (next, index));
+        if next.is_none()
+            && let Some(ended) = self.stations.remove(name)
+        {
+            self.report.close(name, ended, &self.life, index);
+        }
+    }
+
+    fn occurs(&mut self, name: &Arc<str>) {
+        if !self.order.contains(name) {
+            self.order.push(name.clone());
+        }
+    }
+
+    fn finish(mut self, end: usize) -> Report {
+        self.report.is_unfinished = !self.stations.is_empty();
+        for (name, open) in self.stations {
+            self.report.close(&name, open, &self.life, end);
+        }
+        let place = |watch: &Watch| self.order.iter().position(|station| *station == watch.station);
+        self.report.watches.sort_by_key(place);
+        self.report
+    }
 }
 
 /// A state that held until now.

@@ -156,11 +156,11 @@ fn section(index: usize, page: &Page, zone: &Zone) -> Markup {
                 h3 { "Contradictions: a vest at two places at once" }
                 (tables::contradictions(tally, scale))
             }
+            (tables::gaps(tally, scale, page.cameras))
             @if !tally.handovers.is_empty() {
                 h3 { "Handovers" }
                 (tables::handovers(tally, scale))
             }
-            (tables::gaps(tally, scale, page.cameras))
         }
     }
 }

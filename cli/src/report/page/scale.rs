@@ -33,6 +33,9 @@ const STEPS: [Millis; 17] = [
     DAY,
 ];
 
+/// Longer axes have marks at equal distances, whatever time that is.
+const LONG: Millis = 1000 * DAY;
+
 /// At most this many marks on an axis.
 const MARKS: usize = 12;
 
@@ -71,6 +74,10 @@ impl Scale<'_> {
     /// The marks of the axis and what is written there.
     pub fn marks(self) -> Vec<(Millis, String)> {
         let length = self.range.length();
+        if length > LONG {
+            let marks = (0..MARKS as Millis).map(|number| self.range.from + length / MARKS as Millis * number);
+            return marks.map(|at| (at, self.mark(at, LONG))).collect();
+        }
         let fits = |step: &&Millis| length / **step < MARKS as Millis;
         let step = STEPS.iter().find(fits).copied().unwrap_or(DAY);
         // Offsets of time zones are multiples of a quarter of an hour.
@@ -96,6 +103,7 @@ impl Scale<'_> {
 
     fn mark(self, at: Millis, step: Millis) -> String {
         match self.zone {
+            Some(zone) if step >= LONG => zone.format("%Y", at),
             Some(zone) if step >= DAY => zone.format("%-d %b", at),
             Some(zone) if step >= MINUTE => zone.format("%H:%M", at),
             Some(zone) => zone.format("%H:%M:%S", at),

@@ -37,7 +37,7 @@ pub fn timelines(scale: Scale, bars: &[Bar]) -> Markup {
         div.lines {
             div.axis aria-hidden="true" {
                 @for (at, text) in &marks {
-                    i style={ "left:" (percent(scale, *at)) "%" } { (text) }
+                    i class=[edge(scale, *at)] style={ "left:" (percent(scale, *at)) "%" } { (text) }
                 }
             }
             @for bar in bars {
@@ -60,7 +60,7 @@ fn svg(scale: Scale, bar: &Bar, grid: &str) -> Markup {
     let marks: String = bar
         .marks
         .iter()
-        .map(|at| format!("M{} 0v10", place(scale, *at)))
+        .map(|at| format!("M{} 0v3", place(scale, *at)))
         .collect();
     html! {
         svg.bar viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none" role="img" aria-label=(bar.summary) {
@@ -90,6 +90,16 @@ fn path(scale: Scale, ranges: Vec<Range>, top: &str, height: &str) -> String {
 
 fn place(scale: Scale, at: Millis) -> i64 {
     (scale.place(at).clamp(0.0, 1.0) * WIDTH).round() as i64
+}
+
+/// What is written at an end of the axis stays within it.
+fn edge(scale: Scale, at: Millis) -> Option<&'static str> {
+    const NEAR: f64 = 0.03;
+    match scale.place(at) {
+        place if place < NEAR => Some("begin"),
+        place if place > 1.0 - NEAR => Some("end"),
+        _ => None,
+    }
 }
 
 fn percent(scale: Scale, at: Millis) -> f64 {

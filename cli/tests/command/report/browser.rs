@@ -1,7 +1,7 @@
 //! The page in headless Chromium: what is read on it, and that it fits, on a phone, on a desk, and on paper.
 //!
 //! A page around it measures it in a frame of the width in question. What one may want to look at is left in the folder
-//! `report` of Cargo's folder for tests: pictures, and the print as PDF.
+//! `report` of Cargo's folder for tests (target/tmp): the files, and the print as PDF.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,77 +81,69 @@ fn texts(value: &Value) -> Vec<&str> {
 fn the_page_is_read_on_a_phone_and_on_a_desk() {
     let factory = Factory::new();
     let report = factory.path("report.html");
-    let desk = probe(&report, DESK);
-    let phone = probe(&report, PHONE);
-    for (page, width) in [(&desk, DESK), (&phone, PHONE)] {
-        assert_eq!(
-            (&page["width"], &page["scroll"]),
-            (&width.into(), &width.into()),
-            "it scrolls sideways"
-        );
-        assert_eq!(texts(&page["outside"]), [""; 0]);
-        assert_eq!(page["small"], 0, "texts smaller than 11 pixels");
-        let text = page["text"].as_str().unwrap();
-        for words in [
-            "Shift report",
-            "early · Thursday, 26 November 2026",
-            "06:00:00 to 14:00:00 Europe/Berlin, UTC+01:00: 8:00:00; 3 cameras",
-            "hall / bench 1 · red",
-            "store / rack 2 & <lift> · blue",
-            "hall / packing · anyone",
-            "the log ends at 09:39:5",
-            "What was left out",
-            "not recorded",
-        ] {
-            assert!(text.contains(words), "`{words}` is not read at {width}");
-        }
-    }
-    // The same numbers; on the phone each with its label.
-    let workers = ["red", "blue", "green", "yellow"];
-    let cells = texts(&desk["cells"]);
-    for worker in workers {
-        let row = cells
-            .iter()
-            .find(|row| row.starts_with(worker))
-            .expect("each worker has a row");
-        assert_eq!(row.split('|').count(), 8, "{row}");
-        let labels = [
-            "",
-            "active=",
-            "idle=",
-            "absent=",
-            "unknown=",
-            "coverage=",
-            "visits=",
-            "longest gap=",
-        ];
-        let labelled = row.split('|').zip(labels).map(|(cell, label)| format!("{label}{cell}"));
-        let labelled = labelled.collect::<Vec<_>>().join("|");
-        assert!(
-            texts(&phone["cells"]).contains(&labelled.as_str()),
-            "{labelled} is not in {}",
-            phone["cells"]
-        );
-    }
-    let bars = |page: &Value| {
-        page["bars"]
-            .as_array()
-            .unwrap()
-            .iter()
+    let (desk, phone) = (probe(&report, DESK), probe(&report, PHONE));
+    check_reading(&desk, DESK);
+    check_reading(&phone, PHONE);
+    check_rows(texts(&desk["cells"]), &texts(&phone["cells"]));
+    for (page, least) in [(&desk, 900), (&phone, 300)] {
+        let bars: Vec<u64> = (page["bars"].as_array().unwrap().iter())
             .map(|width| width.as_u64().unwrap())
-            .collect::<Vec<_>>()
-    };
-    let (wide, narrow) = (bars(&desk), bars(&phone));
-    assert_eq!(wide.len(), 4 + 8, "a bar for each worker and station");
-    assert!(
-        wide.iter().all(|width| *width > 900) && narrow.iter().all(|width| *width > 300),
-        "{wide:?} {narrow:?}"
+            .collect();
+        assert_eq!(bars.len(), 4 + 8, "a bar for each worker and station");
+        assert!(bars.iter().all(|width| *width > least), "{bars:?}");
+    }
+    keep(&report);
+}
+
+/// All is read, nothing is beyond the edge, and nothing is too small.
+fn check_reading(page: &Value, width: u32) {
+    assert_eq!(
+        (&page["width"], &page["scroll"]),
+        (&width.into(), &width.into()),
+        "it scrolls sideways"
     );
-    pictures(&report);
+    assert_eq!(texts(&page["outside"]), [""; 0]);
+    assert_eq!(page["small"], 0, "texts smaller than 11 pixels");
+    let text = page["text"].as_str().unwrap();
+    for words in [
+        "Shift report",
+        "early · Thursday, 26 November 2026",
+        "06:00:00 to 14:00:00 Europe/Berlin, UTC+01:00: 8:00:00; 3 cameras",
+        "hall / bench 1 · red",
+        "store / rack 2 & <lift> · blue",
+        "hall / packing · anyone",
+        "the log ends at 09:39:5",
+        "What was left out",
+        "not recorded",
+    ] {
+        assert!(text.contains(words), "`{words}` is not read at {width}");
+    }
+}
+
+/// The same numbers at both widths; on the phone, where there are no columns, each with its label.
+fn check_rows(desk: Vec<&str>, phone: &[&str]) {
+    const LABELS: [&str; 8] = [
+        "",
+        "active=",
+        "idle=",
+        "absent=",
+        "unknown=",
+        "coverage=",
+        "visits=",
+        "longest gap=",
+    ];
+    for worker in ["red", "blue", "green", "yellow"] {
+        let row = desk.iter().find(|row| row.starts_with(worker));
+        let row = row.expect("each worker has a row");
+        assert_eq!(row.split('|').count(), LABELS.len(), "{row}");
+        let labelled = row.split('|').zip(LABELS).map(|(cell, label)| format!("{label}{cell}"));
+        let labelled = labelled.collect::<Vec<_>>().join("|");
+        assert!(phone.contains(&labelled.as_str()), "{labelled} is not in {phone:?}");
+    }
 }
 
 /// Leaves what one may want to look at.
-fn pictures(report: &Path) {
+fn keep(report: &Path) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("report");
     fs::create_dir_all(&folder).unwrap();
     let profile = format!("--user-data-dir={}", report.with_file_name("profile").display());

@@ -16,8 +16,11 @@ const BEGINNING: &str = "2026-11-26T05:00:00Z";
 const LENGTH: u32 = 16 * 3600;
 const HEARTBEAT: u32 = 10;
 
+/// A station and the worker whom it is assigned to.
+type Place = (&'static str, Option<&'static str>);
+
 /// Cameras, their stations, and whom those are assigned to.
-const CAMERAS: [(&str, &[(&str, Option<&str>)]); 3] = [
+const CAMERAS: [(&str, &[Place]); 3] = [
     (
         "hall",
         &[("bench 1", Some("red")), ("bench 2", Some("blue")), ("packing", None)],
@@ -135,7 +138,7 @@ struct Writer {
     lines: Vec<String>,
 }
 
-fn camera_log(camera: &'static str, stations: &[(&'static str, Option<&'static str>)], days: &[Day]) -> Vec<String> {
+fn camera_log(camera: &'static str, stations: &[Place], days: &[Day]) -> Vec<String> {
     let index = CAMERAS.iter().position(|(name, _)| *name == camera).unwrap();
     let runs: &[(u32, u32)] = match camera {
         "yard" => &[(0, KILLED.0), (KILLED.1, LENGTH)],

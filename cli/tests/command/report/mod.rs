@@ -258,122 +258,109 @@ fn both_schemas_and_several_logs_are_pages_of_one_report() {
     assert!(left_out.iter().any(|line| line.contains("streams without times of day were left out") && line.ends_with("yard, yard (2)")), "{left_out:?}");
 }
 
-#[test]
-fn a_wrong_log_is_one_error() {
+/// The report of `text` in `a.jsonl` is one line of error, which has these words.
+fn check_error(text: Option<&str>, arguments: &str, status: i32, expected: &[&str]) {
     let folder = TempDir::new().unwrap();
-    let check = |text: Option<&str>, arguments: &[&str], status: i32, expected: &[&str]| {
-        let path = folder.path().join("a.jsonl");
-        text.map_or_else(|| drop(fs::remove_file(&path)), |text| fs::write(&path, text).unwrap());
-        let output = report(folder.path(), arguments);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            (output.status.code(), text.lines().count()),
-            (Some(status), 1),
-            "{text}"
-        );
-        assert!(text.starts_with("error: "), "{text}");
-        for words in expected {
-            assert!(text.contains(words), "`{words}` is not in: {text}");
-        }
-    };
-    fs::write(folder.path().join("shifts.toml"), SHIFTS).unwrap();
-    fs::write(
-        folder.path().join("bad.toml"),
-        "[[shift]]\nname = \"a\"\nfrom = 6\nto = \"14:00\"",
-    )
-    .unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    if let Some(text) = text {
+        write("a.jsonl", text);
+    }
+    write("shifts.toml", SHIFTS);
+    write("bad.toml", "[[shift]]\nname = \"a\"\nfrom = 6\nto = \"14:00\"");
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let output = report(folder.path(), &[&["a.jsonl"], &arguments[..]].concat());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), error.lines().count()),
+        (Some(status), 1),
+        "{arguments:?}: {error}"
+    );
+    assert!(error.starts_with("error: "), "{error}");
+    for words in expected {
+        assert!(error.contains(words), "`{words}` is not in: {error}");
+    }
+    let left = fs::read_to_string(folder.path().join("a.jsonl")).ok();
+    assert_eq!(left.as_deref(), text, "the log was changed");
+}
+
+#[test]
+fn a_file_that_is_no_log_is_one_error() {
     let remedy = "give logs that `shopfloor play --events`";
-    check(None, &["a.jsonl"], 1, &["cannot read a.jsonl", "No such file", remedy]);
-    check(Some(""), &["a.jsonl"], 1, &["no activity in a.jsonl", remedy]);
-    check(
-        Some("active at the bench\n"),
-        &["a.jsonl"],
-        1,
-        &[
-            "a.jsonl: no activity in it; line 1 is not JSON: `active at the bench`",
-            remedy,
-        ],
-    );
     let newer = LOG.replace("activity/1", "activity/9");
-    check(
-        Some(&newer),
-        &["a.jsonl"],
-        1,
-        &[
-            "line 1 is of the schema `shopfloor-activity/9`",
-            "use the version of shopfloor that wrote it",
-        ],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "-o", "a.jsonl"],
-        2,
-        &["would overwrite a.jsonl", "--output"],
-    );
-    assert_eq!(fs::read_to_string(folder.path().join("a.jsonl")).unwrap(), LOG);
-    check(
-        Some(LOG),
-        &["a.jsonl", "-o", "shifts.toml", "--shifts", "shifts.toml"],
-        2,
-        &["would overwrite shifts.toml"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "-o", "b", "--csv", "./b"],
-        2,
-        &["two outputs are the same file"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "-o", "no/such.html"],
-        1,
-        &["cannot write no/such.html", "No such file"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "--tz", "Berlin"],
-        2,
-        &["--tz", "unknown time zone `Berlin`: did you mean `Europe/Berlin`"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "--from", "6:00"],
-        2,
-        &["--from: expected a time like 2026-11-26T06:00", "`6:00`"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "--from", "2026-11-26T06:00", "--to", "2026-11-25"],
-        2,
-        &["--from (2026-11-26 06:00:00 +00:00) is not before --to (2026-11-26 00:00:00 +00:00)"],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "--shifts", "bad.toml"],
-        2,
-        &["bad.toml: line 3: "],
-    );
-    check(
-        Some(LOG),
-        &["a.jsonl", "--shifts", "none.toml"],
-        2,
-        &["cannot read the shifts none.toml"],
-    );
-    let dated = LOG.replace(
-        "\"stream\"",
-        "\"utc\":\"2026-11-26T05:00:00.000Z\",\"clock\":\"host\",\"stream\"",
-    );
-    check(
-        Some(&dated),
-        &["a.jsonl", "--from", "2026-12-01"],
-        1,
-        &["nothing to report: the logs are from 2026-11-26 04:59:5", "(UTC)"],
-    );
-    let output = report(folder.path(), &[]);
+    let table = [
+        (None, &["cannot read a.jsonl", "No such file", remedy][..]),
+        (Some(""), &["no activity in a.jsonl", remedy]),
+        (
+            Some("active at the bench\n"),
+            &[
+                "a.jsonl: no activity in it; line 1 is not JSON: `active at the bench`",
+                remedy,
+            ],
+        ),
+        (
+            Some(&newer),
+            &[
+                "line 1 is of the schema `shopfloor-activity/9`",
+                "use the version of shopfloor that wrote it",
+            ],
+        ),
+    ];
+    for (text, expected) in table {
+        check_error(text, "-o a.html", 1, expected);
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_error() {
+    let table = [
+        ("-o a.jsonl", 2, &["would overwrite a.jsonl", "--output"][..]),
+        (
+            "-o shifts.toml --shifts shifts.toml",
+            2,
+            &["would overwrite shifts.toml"],
+        ),
+        ("-o b --csv ./b", 2, &["two outputs are the same file"]),
+        ("-o no/such.html", 1, &["cannot write no/such.html", "No such file"]),
+        (
+            "--tz Berlin",
+            2,
+            &["--tz", "unknown time zone `Berlin`: did you mean `Europe/Berlin`"],
+        ),
+        (
+            "--from 6:00",
+            2,
+            &["--from: expected a time like 2026-11-26T06:00", "`6:00`"],
+        ),
+        (
+            "--from 2026-11-26T06:00 --to 2026-11-25",
+            2,
+            &["--from (2026-11-26 06:00:00 +00:00) is not before --to (2026-11-26 00:00:00 +00:00)"],
+        ),
+        ("--shifts bad.toml", 2, &["bad.toml: line 3: "]),
+        ("--shifts none.toml", 2, &["cannot read the shifts none.toml"]),
+    ];
+    for (arguments, status, expected) in table {
+        check_error(Some(LOG), arguments, status, expected);
+    }
+    let output = report(TempDir::new().unwrap().path(), &[]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
         output.status.code() == Some(2) && text.contains("<LOG.jsonl>...") && text.contains("Usage"),
         "{text}"
+    );
+}
+
+#[test]
+fn times_without_any_record_are_one_error() {
+    let dated = LOG.replace(
+        "\"stream\"",
+        "\"utc\":\"2026-11-26T05:00:00.000Z\",\"clock\":\"host\",\"stream\"",
+    );
+    check_error(
+        Some(&dated),
+        "--from 2026-12-01",
+        1,
+        &["nothing to report: the logs are from 2026-11-26 04:59:5", "(UTC)"],
     );
 }
 
