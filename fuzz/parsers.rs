@@ -10,9 +10,8 @@ use inference::Contract;
 use people::station_file::Stations;
 
 use shopfloor::launch::{Parameters, expand, parse_parameter};
-use shopfloor::report::source::Part;
 use shopfloor::report::sums::tally;
-use shopfloor::report::{ledger, log};
+use shopfloor::report::{ledger, log, source};
 use triton::ModelDescription;
 use vision::Rect;
 use vision::decode::{DecodeOptions, Detection, PoseLayout, TensorView, class_probabilities, f32_tensor, people};
@@ -77,7 +76,7 @@ pub fn launch(bytes: &[u8]) {
 
 /// A log of activity, the ledger of it, and the sums.
 pub fn activity(bytes: &[u8]) {
-    let part = Part {
+    let part = source::Part {
         path: "log".into(),
         log: "log".into(),
         content: log::parse(bytes),
@@ -94,7 +93,10 @@ pub fn activity(bytes: &[u8]) {
                 latest = span.range.to;
             }
             assert!(latest <= range.to, "{sums:?}");
-            assert!(sums.coverage().is_none_or(|share| (0.0..=1.0).contains(&share)), "{sums:?}");
+            assert!(
+                sums.coverage().is_none_or(|share| (0.0..=1.0).contains(&share)),
+                "{sums:?}"
+            );
         }
     }
 }

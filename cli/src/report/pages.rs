@@ -61,7 +61,7 @@ impl Window {
     }
 }
 
-/// Makes the pages. A shift that has not ended counts until `now`.
+/// Makes the pages. What has not ended counts until `now`.
 ///
 /// # Errors
 /// Times beyond the calendar.
@@ -72,7 +72,8 @@ pub fn pages(book: &Book, shifts: Option<&Shifts>, zone: &Zone, window: Window, 
             Some(shifts) => pages.shifts(ledger, &shifts.periods(recorded, zone)?, window, now.max(recorded.to)),
             None => {
                 let has_records = |range: &Range| range.overlap(recorded).is_some();
-                let range = window.within(recorded).filter(has_records);
+                let until_now = |range: Range| Range::new(range.from, range.to.min(now.max(recorded.to)));
+                let range = window.within(recorded).and_then(until_now).filter(has_records);
                 pages
                     .pages
                     .extend(range.map(|range| page(Subject::Clock, ledger, range)));

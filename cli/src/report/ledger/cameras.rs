@@ -1,8 +1,7 @@
 //! Which camera a section is of, and what that camera is called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 
 use super::super::record::Millis;
 use super::placement::Placement;
@@ -19,7 +18,8 @@ enum Key<'a> {
 
 /// The name of each section's camera.
 pub fn names(sections: &[(Section, Placement)]) -> Vec<String> {
-    let keys: Vec<Key> = sections.iter().map(|(section, _)| key(section, sections)).collect();
+    let shared = shared_logs(sections);
+    let keys: Vec<Key> = sections.iter().map(|(section, _)| key(section, &shared)).collect();
     let mut distinct: Vec<&Key> = Vec::new();
     for key in &keys {
         if !distinct.contains(&key) {
@@ -34,21 +34,31 @@ pub fn names(sections: &[(Section, Placement)]) -> Vec<String> {
     keys.iter().map(name).collect()
 }
 
-fn key<'a>(section: &'a Section, sections: &[(Section, Placement)]) -> Key<'a> {
-    if let Some(tenant) = &section.origin.tenant {
-        return Key::Tenant(tenant);
+fn key<'a>(section: &'a Section, shared: &BTreeSet<&Path>) -> Key<'a> {
+    match &section.origin.tenant {
+        Some(tenant) => Key::Tenant(tenant),
+        None => {
+            let is_shared = shared.contains(section.log.as_path());
+            Key::Log(&section.log, section.origin.stream_id.as_deref().filter(|_| is_shared))
+        }
     }
-    let of_log = || {
-        sections
+}
+
+/// The logs without tenants in which streams with several ids were recorded at once.
+fn shared_logs(sections: &[(Section, Placement)]) -> BTreeSet<&Path> {
+    let mut logs: BTreeMap<&Path, Vec<(&Section, &Placement)>> = BTreeMap::new();
+    for (section, placement) in sections.iter().filter(|(section, _)| section.origin.tenant.is_none()) {
+        logs.entry(&section.log).or_default().push((section, placement));
+    }
+    let is_shared = |sections: &[(&Section, &Placement)]| {
+        let pairs = sections
             .iter()
-            .filter(|(other, _)| other.origin.tenant.is_none() && other.log == section.log)
+            .flat_map(|one| sections.iter().map(move |other| (one, other)));
+        let mut others = pairs.filter(|(one, other)| one.0.origin.stream_id != other.0.origin.stream_id);
+        others.any(|(one, other)| at_once(one.1, other.1))
     };
-    let ids: BTreeSet<&Option<Arc<str>>> = of_log().map(|(other, _)| &other.origin.stream_id).collect();
-    let is_shared = ids.len() > 1
-        && of_log().any(|one| {
-            of_log().any(|other| one.0.origin.stream_id != other.0.origin.stream_id && at_once(&one.1, &other.1))
-        });
-    Key::Log(&section.log, section.origin.stream_id.as_deref().filter(|_| is_shared))
+    let shared = logs.into_iter().filter(|(_, sections)| is_shared(sections));
+    shared.map(|(log, _)| log).collect()
 }
 
 /// Whether both cover some time.

@@ -247,7 +247,7 @@ fn camera(name: &str, entries: &[&Entry]) -> (Camera, Vec<Note>) {
             let spans = spans(watch, assigned.as_deref());
             match rows.iter_mut().find(same) {
                 Some((row, watched)) => {
-                    row.spans = merge(row.spans.iter().chain(&spans));
+                    row.spans.extend(spans);
                     watched.extend(&watch.watched);
                 }
                 None => {
@@ -265,6 +265,7 @@ fn camera(name: &str, entries: &[&Entry]) -> (Camera, Vec<Note>) {
     let gaps = holes(ALWAYS, &recorded);
     let rows = rows.into_iter().map(|(row, watched)| Row {
         unrecorded: unrecorded(&row.spans, &union(watched), &gaps),
+        spans: merge(&row.spans),
         ..row
     });
     let camera = Camera {

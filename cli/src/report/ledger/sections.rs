@@ -1,6 +1,5 @@
 //! From the parts of logs to sections: records of one writer in their order, each once, with the lines that are missing.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,8 +47,8 @@ pub struct Sections {
 #[derive(Default)]
 struct Writer {
     log: PathBuf,
-    origin: Origin,
-    numbered: BTreeMap<u64, Record>,
+    /// By number; several only if each stream has numbers of its own.
+    numbered: BTreeMap<u64, Vec<Record>>,
     /// Those without a number, in the order of the log.
     unnumbered: Vec<Record>,
 }
@@ -62,19 +61,38 @@ pub fn sections(parts: Vec<Part>) -> Sections {
     for part in parts {
         for record in part.content.records {
             let is_numbered = record.origin.run.is_some() && record.sequence.is_some();
-            // Without the id of a run, only the file tells writers apart.
-            let log = Some(part.log.clone()).filter(|_| !is_numbered);
-            let at = *index.entry((log, record.origin.clone())).or_insert_with(|| {
-                writers.push(Writer::new(&part.log, &record.origin));
+            // Without the id of a run, only the file tells writers apart. A run goes on when another stream begins.
+            let (log, origin) = if is_numbered {
+                let stream_id = None;
+                (
+                    None,
+                    Origin {
+                        stream_id,
+                        ..record.origin.clone()
+                    },
+                )
+            } else {
+                (Some(part.log.clone()), record.origin.clone())
+            };
+            let at = *index.entry((log, origin)).or_insert_with(|| {
+                writers.push(Writer {
+                    log: part.log.clone(),
+                    ..Writer::default()
+                });
                 writers.len() - 1
             });
             match record.sequence.filter(|_| is_numbered) {
                 None => writers[at].unnumbered.push(record),
-                Some(number) => match writers[at].numbered.entry(number) {
-                    Entry::Vacant(place) => drop(place.insert(record)),
-                    Entry::Occupied(known) if *known.get() == record => joined.duplicates += 1,
-                    Entry::Occupied(_) => joined.conflicts += 1,
-                },
+                Some(number) => {
+                    let known = writers[at].numbered.entry(number).or_default();
+                    if known.contains(&record) {
+                        joined.duplicates += 1;
+                    } else if known.iter().any(|other| other.origin == record.origin) {
+                        joined.conflicts += 1;
+                    } else {
+                        known.push(record);
+                    }
+                }
             }
         }
     }
@@ -83,39 +101,55 @@ pub fn sections(parts: Vec<Part>) -> Sections {
 }
 
 impl Writer {
-    fn new(log: &Path, origin: &Origin) -> Self {
-        Self {
-            log: log.to_owned(),
-            origin: origin.clone(),
-            ..Self::default()
-        }
-    }
-
     /// A section for each start of a stream.
     fn sections(self) -> Vec<Section> {
-        let missing = missing(self.numbered.keys().copied());
-        let records: Vec<Record> = self.numbered.into_values().chain(self.unnumbered).collect();
-        let mut cuts = cuts(&records);
-        cuts.push(records.len());
-        let mut records = records.into_iter();
-        let mut from = 0;
-        let mut sections = Vec::new();
-        for to in cuts {
-            let missing = missing.iter().filter(|missing| (from..to).contains(&missing.before));
-            let missing = missing.map(|missing| Missing {
-                before: missing.before - from,
-                ..*missing
-            });
-            sections.push(Section {
-                log: self.log.clone(),
-                origin: self.origin.clone(),
-                missing: missing.collect(),
-                records: records.by_ref().take(to - from).collect(),
-            });
-            from = to;
+        let is_by_stream = self.numbered.values().any(|records| records.len() > 1);
+        let mut numbered: BTreeMap<Option<Arc<str>>, Vec<(u64, Record)>> = BTreeMap::new();
+        for (number, record) in self
+            .numbered
+            .into_iter()
+            .flat_map(|(number, records)| records.into_iter().map(move |record| (number, record)))
+        {
+            let stream = record.origin.stream_id.clone().filter(|_| is_by_stream);
+            numbered.entry(stream).or_default().push((number, record));
+        }
+        let mut sections = split(&self.log, &[], self.unnumbered);
+        for records in numbered.into_values() {
+            let missing = missing(records.iter().map(|(number, _)| *number));
+            sections.extend(split(
+                &self.log,
+                &missing,
+                records.into_iter().map(|(_, record)| record).collect(),
+            ));
         }
         sections
     }
+}
+
+/// Records of a writer as a section for each start of a stream.
+fn split(log: &Path, missing: &[Missing], records: Vec<Record>) -> Vec<Section> {
+    let mut ends = cuts(&records);
+    ends.push(records.len());
+    let mut records = records.into_iter();
+    let mut from = 0;
+    let mut sections = Vec::new();
+    for to in ends {
+        let missing = missing.iter().filter(|missing| (from..to).contains(&missing.before));
+        let missing = missing.map(|missing| Missing {
+            before: missing.before - from,
+            ..*missing
+        });
+        let missing = missing.collect();
+        let records: Vec<Record> = records.by_ref().take(to - from).collect();
+        sections.extend(records.first().map(|first| first.origin.clone()).map(|origin| Section {
+            log: log.to_owned(),
+            origin,
+            records,
+            missing,
+        }));
+        from = to;
+    }
+    sections
 }
 
 /// Where numbers that should have no holes have some.
@@ -136,23 +170,22 @@ fn missing(numbers: impl Iterator<Item = u64>) -> Vec<Missing> {
     missing
 }
 
-/// The indices at which a stream begins anew: stations start at an earlier running time than the stream has reached, or,
+/// The indices at which a stream begins anew: it is another one, or stations start at an earlier running time than the stream has reached, or,
 /// while none is watched, at a running time that is another time of day than before.
 fn cuts(records: &[Record]) -> Vec<usize> {
     let mut cuts = Vec::new();
     let mut latest = Millis::MIN;
-    let mut offset = None;
+    let mut offset: Option<Millis> = None;
     let mut open: BTreeSet<&Arc<str>> = BTreeSet::new();
     for (index, record) in records.iter().enumerate() {
         let new_offset = record.utc.map(|utc| utc - record.time);
-        if let Fact::Start { .. } = record.fact {
-            let is_other_day =
-                (offset.zip(new_offset)).is_some_and(|(old, new): (Millis, Millis)| (old - new).abs() > STEP);
-            if index > 0 && (record.time < latest || is_other_day && open.is_empty()) {
-                cuts.push(index);
-                latest = Millis::MIN;
-                open.clear();
-            }
+        let is_other_stream = index > 0 && records[index - 1].origin.stream_id != record.origin.stream_id;
+        let is_other_day = (offset.zip(new_offset)).is_some_and(|(old, new)| (old - new).abs() > STEP);
+        let is_start = index > 0 && matches!(record.fact, Fact::Start { .. });
+        if is_other_stream || is_start && (record.time < latest || is_other_day && open.is_empty()) {
+            cuts.push(index);
+            latest = Millis::MIN;
+            open.clear();
         }
         match &record.fact {
             Fact::Start { station, .. }

@@ -260,6 +260,34 @@ fn cameras_are_tenants_or_logs() {
     assert_eq!(names.collect::<Vec<_>>(), ["log", "log (2)"]);
 }
 
+/// Another source took over in a run: its lines go on with the numbers, and none is missing. Where each stream has numbers of
+/// its own, none is missing either.
+#[test]
+fn a_run_goes_on_with_another_stream() {
+    let text = |second: u64| {
+        let [a, b] = [second, second + 1];
+        format!(
+            "r#0 0@100 bench red start\n r#1 5@105 bench red o.\n r#{a} 9@109 bench red start\n r#{b} 20@120 bench red o."
+        )
+    };
+    for second in [2, 0] {
+        let mut log = part("log.jsonl", &text(second));
+        for (index, record) in log.content.records.iter_mut().enumerate() {
+            record.origin.stream_id = Some(if index < 2 { "front" } else { "back" }.into());
+        }
+        let ledger = join(vec![log]).clock.unwrap();
+        let mut shown = show(&ledger, "clock").lines().map(str::to_owned).collect::<Vec<_>>();
+        shown.sort();
+        assert_eq!(
+            shown,
+            [
+                "bench · red: 100-105:o 109-120:o | *-100 105-109 120-*",
+                "clock [log] 100-105 109-120"
+            ]
+        );
+    }
+}
+
 #[test]
 fn two_runs_at_once_count_once() {
     check(
