@@ -166,8 +166,8 @@ fn interlaced_frames() {
 
 #[test]
 fn cropped_frames() {
-    let (left, top) = (96, 64);
-    let (width, height) = (640, 480);
+    let (left, top) = (256, 128);
+    let (width, height) = (512, 448);
     let caps = format!("video/x-raw,width={width},height={height}");
     // What an element does that finds the meta in the reply to its ALLOCATION query.
     let got = people_behind(&format!("capssetter name=crop caps={caps}"), |pipeline| {
