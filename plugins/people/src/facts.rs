@@ -73,6 +73,11 @@ impl Facts {
         &mut self.tracker
     }
 
+    /// The latest time that was told; zero before the first frame.
+    pub fn time(&self) -> Duration {
+        self.timeline.time()
+    }
+
     /// Sets the time between two heartbeats; zero for none.
     pub fn set_heartbeat(&mut self, heartbeat: Duration) {
         self.heartbeat = heartbeat;
@@ -98,8 +103,9 @@ impl Facts {
         scene: &mut Scene,
     ) -> Vec<Stated> {
         let Placed { held, time, odd } = self.timeline.place(frame);
-        let mut stated = self.resolve(held);
-        let mut facts: Vec<_> = odd.into_iter().map(Fact::Clock).collect();
+        let mut stated = self.stated(odd.into_iter().map(Fact::Clock).collect());
+        stated.extend(self.resolve(held));
+        let mut facts = Vec::new();
         match time {
             Time::At(time) => {
                 let step = time_of_day.and_then(|told| self.wall.observe(time, told));

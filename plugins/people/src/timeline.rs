@@ -212,6 +212,11 @@ impl Timeline {
         }
     }
 
+    /// The latest time; zero before the first frame.
+    pub fn time(&self) -> Duration {
+        self.position.map_or(Duration::ZERO, |position| position.time)
+    }
+
     /// The time at which the latest frame ends; `None` before the first one.
     pub fn end(&self) -> Option<Duration> {
         let position = self.position?;

@@ -63,10 +63,12 @@ impl WallClock {
     }
 
     /// Takes note of what the frame at `time` of the stream tells. The camera's time of day and that of a recording's user are
-    /// followed. The computer's is kept from the stream's begin on, until the computer's clock is set against the pipeline's.
-    /// Returns the step if a clock was set.
+    /// followed; where only some frames have the camera's, it holds for those between. The computer's is kept from the stream's begin
+    /// on, until the computer's clock is set against the pipeline's. Returns the step if a clock was set.
     pub fn observe(&mut self, time: Duration, told: TimeOfDay) -> Option<ClockStep> {
+        let has_camera = self.known.is_some_and(|known| known.utc.clock == UtcClock::Camera);
         match told {
+            TimeOfDay::StartTime(_) | TimeOfDay::Host { .. } if has_camera => None,
             TimeOfDay::Camera(utc) => {
                 let expected = self.utc(time).filter(|expected| expected.clock == UtcClock::Camera);
                 self.follow(time, utc, UtcClock::Camera);
@@ -210,6 +212,9 @@ mod tests {
         assert_eq!(wall.observe(seconds(1.0), TimeOfDay::Camera(timestamp(90_000))), None);
         assert_eq!(wall.utc(seconds(1.0)).unwrap().clock, UtcClock::Camera);
         assert_eq!(milliseconds(&wall, 1.0), Some(90_000));
+        // frames between two of the camera's
+        assert_eq!(wall.observe(seconds(1.1), host(1_100, 1.1)), None);
+        assert_eq!(milliseconds(&wall, 1.1), Some(90_100));
     }
 
     #[test]

@@ -102,19 +102,26 @@ fn moved(by: i64) -> Vec<FrameTime> {
         .collect()
 }
 
+/// What is odd, frames in all of which the worker is active, the active and unknown milliseconds of each stream, and what is said.
+type Case = (
+    &'static str,
+    Vec<FrameTime>,
+    &'static [(u128, u128)],
+    &'static [StepReason],
+);
+
+fn check(cases: Vec<Case>) {
+    for (what, frames, sums, reasons) in cases {
+        let outcome = play(&mut facts(), frames);
+        assert_eq!((&*outcome.sums(), &*outcome.reasons), (sums, reasons), "{what}");
+    }
+}
+
 #[test]
-fn every_kind_of_odd_timestamps_counts_what_was_observed() {
-    use StepReason::{Ahead, Backward, Glitch, NewClock, NoTimestamp, OutsideSegment};
-    let usual = |n: u64| Ok(100 * n);
-    type Case = (
-        &'static str,
-        Vec<FrameTime>,
-        &'static [(u128, u128)],
-        &'static [StepReason],
-    );
-    let cases: Vec<Case> = vec![
+fn one_frame_with_an_odd_timestamp_changes_no_sum() {
+    use StepReason::{Backward, Glitch};
+    check(vec![
         ("none", one(2_000), &[(4_000, 0)], &[]),
-        // one frame
         ("10 ms early", one(1_990), &[(4_000, 0)], &[]),
         ("10 ms late", one(2_010), &[(4_000, 0)], &[]),
         ("10 ms before the frame before", one(1_890), &[(4_000, 0)], &[Backward]),
@@ -124,7 +131,13 @@ fn every_kind_of_odd_timestamps_counts_what_was_observed() {
         ("10 h ahead", one(37_600_000), &[(4_000, 0)], &[Glitch]),
         ("doubled", one(1_900), &[(4_000, 0)], &[]),
         ("the greatest", one(u64::MAX / 1_000_000), &[(4_000, 0)], &[Glitch]),
-        // from a frame on
+    ]);
+}
+
+#[test]
+fn a_jump_that_stays_is_a_gap_or_begins_anew() {
+    use StepReason::{Ahead, Backward, NewClock};
+    check(vec![
         ("0.5 s ahead for good", moved(500), &[(4_500, 0)], &[]),
         (
             "5 s ahead for good",
@@ -139,6 +152,13 @@ fn every_kind_of_odd_timestamps_counts_what_was_observed() {
             &[(1_900, 0), (2_000, 0)],
             &[NewClock],
         ),
+    ]);
+}
+
+#[test]
+fn frames_out_of_order_or_far_away_count_once() {
+    use StepReason::{Ahead, Backward, Glitch};
+    check(vec![
         // out of order, as decoders leave it
         (
             "B-frames",
@@ -159,7 +179,14 @@ fn every_kind_of_odd_timestamps_counts_what_was_observed() {
             &[(2_100 + 200, 5_900)],
             &[Glitch, Ahead],
         ),
-        // missing
+    ]);
+}
+
+#[test]
+fn frames_without_a_usable_timestamp_are_timed() {
+    use StepReason::{NewClock, NoTimestamp, OutsideSegment};
+    let usual = |n: u64| Ok(100 * n);
+    check(vec![
         ("all", vec![of(NONE); 40], &[(4_000, 0)], &[NoTimestamp]),
         (
             "one in ten",
@@ -190,7 +217,13 @@ fn every_kind_of_odd_timestamps_counts_what_was_observed() {
             &[(4_000, 0)],
             &[OutsideSegment],
         ),
-        // gaps
+    ]);
+}
+
+#[test]
+fn time_between_frames_is_counted_or_unknown() {
+    use StepReason::Ahead;
+    check(vec![
         (
             "frames dropped",
             (0..40).filter(|n| n % 10 < 7).map(|n| at(100 * n)).collect(),
@@ -203,11 +236,7 @@ fn every_kind_of_odd_timestamps_counts_what_was_observed() {
             &[(4 * 2_000 + 100, 4 * 8_000)],
             &[Ahead],
         ),
-    ];
-    for (what, frames, sums, reasons) in cases {
-        let outcome = play(&mut facts(), frames);
-        assert_eq!((&*outcome.sums(), &*outcome.reasons), (sums, reasons), "{what}");
-    }
+    ]);
 }
 
 #[test]
