@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-use people::event::{Event, LogRecord};
+use people::event::LogLine;
 
 /// A log that is being written.
 #[derive(Debug)]
@@ -34,12 +34,9 @@ impl Log {
     ///
     /// # Errors
     /// A file that cannot be written, for example on a full disk.
-    pub fn write(&mut self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
-        let mut write = |event: &Event| {
-            let record = LogRecord::from(event.clone());
-            self.file.write_all((record.to_json() + "\n").as_bytes())
-        };
-        events.iter().try_for_each(&mut write).map_err(|error| {
+    pub fn write(&mut self, lines: &[LogLine]) -> Result<(), gst::ErrorMessage> {
+        let mut write = |line: &LogLine| self.file.write_all((line.to_json() + "\n").as_bytes());
+        lines.iter().try_for_each(&mut write).map_err(|error| {
             gst::error_msg!(
                 gst::ResourceError::Write,
                 (
