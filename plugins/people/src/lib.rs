@@ -10,6 +10,7 @@
 pub mod activity;
 pub mod assignment;
 pub mod event;
+pub mod facts;
 pub mod kalman;
 pub mod period;
 pub mod polygon_editor;
@@ -18,7 +19,9 @@ mod seconds;
 mod state;
 pub mod station;
 pub mod station_file;
+pub mod timeline;
 pub mod tracker;
+pub mod wall_clock;
 
 pub use scene::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
 pub use state::{Activity, Totals};

@@ -12,6 +12,10 @@
 //! - `shopfloor-handover`: at an unassigned station, another worker took over while the station stayed active; `worker`
 //!   is the new one, `from` the previous one (strings, missing for people without a vest), `lasted` how long the previous
 //!   one worked
+//! - `shopfloor-heartbeat`: the sums so far, every `heartbeat-interval`; the fields are those of `shopfloor-activity` without
+//!   `previous`
+//! - `shopfloor-clock`: something is odd about the stream's time, once for each `reason` (string), with `step` (gint64, nanoseconds)
+//!   and without a station
 //! - `shopfloor-totals`: the stream, or the station, ended; the fields are those of `shopfloor-activity` without `previous`
 //!
 //! `people_meta::bus` reads and writes these messages. `events-location` names a file or pipe for the same events as
@@ -34,8 +38,11 @@
 mod drawing;
 mod imp;
 mod log;
+mod outbox;
 mod settings;
 mod stations;
+mod time_of_day;
+mod timer;
 mod warnings;
 
 use gst::glib;

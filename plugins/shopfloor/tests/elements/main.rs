@@ -9,4 +9,5 @@ mod pool;
 mod poseparse;
 mod qos;
 mod stages;
+mod time;
 mod vesttrack;

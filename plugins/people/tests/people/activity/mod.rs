@@ -1,6 +1,6 @@
 //! States, times and events of one station.
 
 mod events;
-mod sequence;
+pub mod sequence;
 mod stages;
 mod states;
