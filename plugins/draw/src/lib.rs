@@ -37,6 +37,6 @@ mod text;
 pub use canvas::Canvas;
 pub use color::Color;
 pub use mask::Mask;
-pub use painter::{Painter, Style};
+pub use painter::{COASTING, LONGEST_COASTING, Painter, Redaction, Style};
 pub use text::Typeface;
 pub use vision::image::{ImageMut as Surface, PlaneMut};

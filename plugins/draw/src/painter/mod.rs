@@ -1,12 +1,14 @@
 //! Drawing of a scene: the parts, their order and their sizes.
 
 mod brush;
-mod faces;
 mod occupancy;
 mod persons;
 mod plates;
+mod redaction;
 mod stations;
 mod style;
+
+use std::time::Duration;
 
 use people::{Inference, Person, Scene, SkipReason};
 use vision::Point;
@@ -14,14 +16,17 @@ use vision::Point;
 use crate::{Canvas, Color, Mask, Surface, Typeface, polygon};
 use brush::{Brush, Look, SHADE, length};
 use plates::Plates;
+use redaction::Redactor;
 
+pub use redaction::{COASTING, LONGEST_COASTING, Redaction};
 pub use style::Style;
 
-/// Draws scenes. Keeps the typeface, its glyphs and the mask from frame to frame.
+/// Draws scenes. Keeps the typeface, its glyphs and the mask from frame to frame, and who was seen where.
 #[derive(Debug, Default)]
 pub struct Painter {
     typeface: Typeface,
     mask: Mask,
+    redactor: Redactor,
 }
 
 impl Painter {
@@ -30,14 +35,22 @@ impl Painter {
         Self::default()
     }
 
-    /// Draws `scene` onto its frame, in place.
+    /// Forgets what is known about the stream, as after a seek: with [`Redaction::Faces`] or [`Redaction::People`], frames are
+    /// obscured as a whole until the next inferred one.
+    pub fn reset(&mut self) {
+        self.redactor.reset();
+    }
+
+    /// Draws `scene` onto the frame at running time `time`, in place. Without a scene nothing is known about the frame: it is
+    /// only redacted.
     ///
     /// In this order: redaction of the original frame, stations, people (the nearest last) and labels, placed so that they do
     /// not overlap.
-    pub fn paint(&mut self, surface: &mut Surface, scene: &Scene, style: &Style) {
-        if style.redact {
-            faces::redact(surface, &scene.people);
-        }
+    pub fn paint(&mut self, surface: &mut Surface, time: Duration, scene: Option<&Scene>, style: &Style) {
+        let is_obscured = self.redactor.redact(surface, time, scene, style.redact);
+        let nothing = Scene::default();
+        let notice = if is_obscured { Some("obscured") } else { notice(scene) };
+        let scene = scene.unwrap_or(&nothing);
         let mut brush = Brush {
             look: Look::of(surface.width() as f32, surface.height() as f32),
             canvas: Canvas::new(surface, &mut self.mask),
@@ -54,7 +67,9 @@ impl Painter {
             persons::figure(&mut brush, person, style);
         }
         let mut plates = Plates::new(brush.frame());
-        inference_mark(&mut brush, &mut plates, scene.inference);
+        if let Some(notice) = notice {
+            mark(&mut brush, &mut plates, notice);
+        }
         if style.labels && style.stations {
             stations::labels(&mut brush, &mut plates, &scene.stations);
         }
@@ -71,13 +86,17 @@ fn nearest_last(people: &[Person]) -> Vec<&Person> {
     people
 }
 
-/// Marks, in a corner, a frame that was not inferred because of overload or failure; a planned interval is not marked.
-fn inference_mark(brush: &mut Brush, plates: &mut Plates, inference: Inference) {
-    let why = match inference {
-        Inference::Done | Inference::Skipped(SkipReason::Interval) => return,
-        Inference::Skipped(SkipReason::Overload) => "overload",
-        Inference::Skipped(SkipReason::Failed) => "failed",
-    };
+/// Why a frame was not inferred, if that is overload or failure; a planned interval is not mentioned.
+fn notice(scene: Option<&Scene>) -> Option<&'static str> {
+    match scene?.inference {
+        Inference::Done | Inference::Skipped(SkipReason::Interval) => None,
+        Inference::Skipped(SkipReason::Overload) => Some("overload"),
+        Inference::Skipped(SkipReason::Failed) => Some("failed"),
+    }
+}
+
+/// Marks, in a corner, a frame without inference.
+fn mark(brush: &mut Brush, plates: &mut Plates, why: &str) {
     const AMBER: Color = Color::hex(0xff_b020);
     const PALE: Color = Color::hex(0xc9_d0d8);
     let size = brush.look.text * 0.9;

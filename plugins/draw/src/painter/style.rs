@@ -1,5 +1,7 @@
 //! What is drawn.
 
+use super::redaction::Redaction;
+
 /// The parts of a scene to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Style {
@@ -11,8 +13,8 @@ pub struct Style {
     pub labels: bool,
     /// The stations' outlines.
     pub stations: bool,
-    /// Blurs faces.
-    pub redact: bool,
+    /// What of the video is obscured, before anything is drawn.
+    pub redact: Redaction,
 }
 
 impl Default for Style {
@@ -22,7 +24,7 @@ impl Default for Style {
             skeletons: true,
             labels: true,
             stations: true,
-            redact: false,
+            redact: Redaction::None,
         }
     }
 }

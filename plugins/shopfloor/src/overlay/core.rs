@@ -5,14 +5,14 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
-use draw::{Painter, Style};
+use draw::{Painter, Redaction, Style};
 use gst::glib;
 use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
-use crate::video;
+use crate::{time, video};
 
 /// The filter; only the bin creates it.
 #[derive(Default)]
@@ -50,6 +50,19 @@ impl BaseTransformImpl for OverlayCore {
         *self.painter.lock().unwrap() = None;
         Ok(())
     }
+
+    /// What is known about people is in pixels of the previous caps.
+    fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        self.forget();
+        self.parent_set_caps(incaps, outcaps)
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        if time::starts_anew(&event) {
+            self.forget();
+        }
+        self.parent_sink_event(event)
+    }
 }
 
 impl VideoFilterImpl for OverlayCore {
@@ -57,10 +70,12 @@ impl VideoFilterImpl for OverlayCore {
         &self,
         frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let Some(scene) = people_meta::scene(frame.buffer()) else {
-            return Ok(gst::FlowSuccess::Ok);
-        };
         let style = self.style.lock().unwrap().clone();
+        let scene = people_meta::scene(frame.buffer());
+        if scene.is_none() && style.redact == Redaction::None {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let time = time::running_time(self.obj().upcast_ref(), frame.buffer());
         let mut surface = video::surface(frame).map_err(|error| {
             gst::element_imp_error!(
                 self,
@@ -69,11 +84,21 @@ impl VideoFilterImpl for OverlayCore {
             );
             gst::FlowError::NotNegotiated
         })?;
-        self.painter
-            .lock()
-            .unwrap()
-            .get_or_insert_with(Painter::new)
-            .paint(&mut surface, &scene, &style);
+        self.painter.lock().unwrap().get_or_insert_with(Painter::new).paint(
+            &mut surface,
+            time,
+            scene.as_deref(),
+            &style,
+        );
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+impl OverlayCore {
+    /// The stream begins anew.
+    fn forget(&self) {
+        if let Some(painter) = &mut *self.painter.lock().unwrap() {
+            painter.reset();
+        }
     }
 }

@@ -3,9 +3,18 @@
 use people::Person;
 use vision::{Keypoint, Point, Rect};
 
-use super::style::KEYPOINT_THRESHOLD;
-use crate::Surface;
-use crate::obscure::obscure;
+use crate::painter::style::KEYPOINT_THRESHOLD;
+
+/// The bounds of an ellipse around the head, in frame pixels: by nose, eyes and ears; by the top of the box if the pose is
+/// missing or shows no face, or the box is predicted.
+pub(super) fn head_of(person: &Person) -> Rect {
+    let Head {
+        center,
+        radius_x,
+        radius_y,
+    } = head(person);
+    Rect::from_center(center.x, center.y, 2.0 * radius_x, 2.0 * radius_y)
+}
 
 /// An ellipse around a head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,15 +24,6 @@ struct Head {
     radius_y: f32,
 }
 
-/// Blurs the faces of all people.
-pub(super) fn redact(surface: &mut Surface, people: &[Person]) {
-    for person in people {
-        let head = head(person);
-        obscure(surface, head.center, head.radius_x, head.radius_y);
-    }
-}
-
-/// The head by nose, eyes and ears; by the top of the box if the pose is missing or shows no face, or the box is predicted.
 fn head(person: &Person) -> Head {
     let by_pose = if person.is_coasting() {
         None
