@@ -38,5 +38,5 @@ pub use canvas::Canvas;
 pub use color::Color;
 pub use mask::Mask;
 pub use painter::{COASTING, LONGEST_COASTING, Painter, Redaction, Style};
-pub use text::Typeface;
+pub use text::{Face, FontBytes, Fonts, NoFonts, Shaped, Typeface, draws, shape};
 pub use vision::image::{ImageMut as Surface, PlaneMut};

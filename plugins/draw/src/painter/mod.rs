@@ -13,7 +13,7 @@ use std::time::Duration;
 use people::{Inference, Person, Scene, SkipReason};
 use vision::Point;
 
-use crate::{Canvas, Color, Mask, Surface, Typeface, polygon};
+use crate::{Canvas, Color, Mask, Shaped, Surface, Typeface, polygon};
 use brush::{Brush, Look, SHADE, length};
 use plates::Plates;
 use redaction::Redactor;
@@ -41,6 +41,29 @@ impl Painter {
         self.redactor.reset();
     }
 
+    /// Names that need other fonts and are drawn with `scene` for the first time, to be shaped by [`shape`](crate::shape()). Each is
+    /// here once, and drawn with the codes of unknown characters until [`add_shaped`](Self::add_shaped).
+    pub fn unshaped(&mut self, scene: &Scene, style: &Style) -> Vec<String> {
+        if style.labels {
+            let guesses = are_guesses(&scene.people);
+            let people = scene
+                .people
+                .iter()
+                .filter_map(|person| persons::name_of(person, guesses));
+            people.for_each(|name| self.typeface.announce(&name));
+        }
+        if style.labels && style.stations {
+            let stations = scene.stations.iter().map(stations::name_of);
+            stations.for_each(|name| self.typeface.announce(&name));
+        }
+        self.typeface.take_unshaped()
+    }
+
+    /// Draws the name `text` as `shaped` from now on.
+    pub fn add_shaped(&mut self, text: String, shaped: Shaped) {
+        self.typeface.add_shaped(text, shaped);
+    }
+
     /// Draws `scene` onto the frame at running time `time`, in place. Without a scene nothing is known about the frame: it is
     /// only redacted.
     ///
@@ -55,7 +78,7 @@ impl Painter {
             look: Look::of(surface.width() as f32, surface.height() as f32),
             canvas: Canvas::new(surface, &mut self.mask),
             typeface: &mut self.typeface,
-            guesses: scene.people.iter().all(|person| person.track.is_none()),
+            guesses: are_guesses(&scene.people),
         };
         let people = nearest_last(&scene.people);
         if style.stations {
@@ -77,6 +100,11 @@ impl Painter {
             persons::labels(&mut brush, &mut plates, &people);
         }
     }
+}
+
+/// Whether nobody is tracked, so that people are shown with the likeliest vest.
+fn are_guesses(people: &[Person]) -> bool {
+    people.iter().all(|person| person.track.is_none())
 }
 
 /// People by the lower edge of their boxes: in most views, people lower in the image are nearer.

@@ -1,5 +1,6 @@
 //! Workstations: outlines, filled while active and dashed while unknown, with name, state and seconds.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use people::{Activity, StationStatus};
@@ -53,6 +54,11 @@ pub(super) fn labels(brush: &mut Brush, plates: &mut Plates, views: &[StationSta
     }
 }
 
+/// The name on a station's plate.
+pub(super) fn name_of(view: &StationStatus) -> Cow<'_, str> {
+    shortened(&view.station.name, MAX_NAME)
+}
+
 /// The polygon in frame pixels.
 fn corners_of(brush: &Brush, view: &StationStatus) -> Vec<Point> {
     let frame = brush.frame();
@@ -92,7 +98,7 @@ fn label(brush: &mut Brush, plates: &mut Plates, view: &StationStatus, area: Rec
     let color = color_of(view);
     let size = brush.look.text;
     let small = size * 0.86;
-    let name = [brush.words(&shortened(&view.station.name, MAX_NAME), size, Color::WHITE)];
+    let name = [brush.words(&name_of(view), size, Color::WHITE)];
     let state = format!("{} {}", view.activity.name(), clock(view.lasted));
     let active = view.activity == Activity::Active;
     let state_color = if active { color.mix(Color::WHITE, 0.35) } else { DIM };

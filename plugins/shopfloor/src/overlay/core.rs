@@ -1,9 +1,10 @@
 //! The filter inside the bin, which draws. What is drawn is in [`draw::Painter`].
 //!
 //! Locks: `style`, which the bin's properties write, and `painter` are never held together; the style is copied once per
-//! buffer.
+//! buffer. `names` is taken by the streaming thread without a lock, since it may wait for fonts.
 
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use draw::{Painter, Redaction, Style};
 use gst::glib;
@@ -11,8 +12,16 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
+use people::Scene;
 
+use super::CAT;
+use super::fonts::{NameShaper, UnreadableScripts};
+use crate::exclusive::Exclusive;
+use crate::qos::Liveness;
 use crate::{time, video};
+
+/// The longest time that a stream which is not live waits for the system's fonts.
+const FONTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The filter; only the bin creates it.
 #[derive(Default)]
@@ -21,6 +30,15 @@ pub struct OverlayCore {
     pub(super) style: Arc<Mutex<Style>>,
     /// `None` until the first frame is drawn on.
     painter: Mutex<Option<Painter>>,
+    names: Exclusive<Names>,
+    live: Liveness,
+}
+
+/// The names of other scripts.
+#[derive(Default)]
+struct Names {
+    shaper: NameShaper,
+    reported: UnreadableScripts,
 }
 
 #[glib::object_subclass]
@@ -48,6 +66,8 @@ impl BaseTransformImpl for OverlayCore {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter.lock().unwrap() = None;
+        *self.names.take() = Names::default();
+        self.live.reset();
         Ok(())
     }
 
@@ -58,6 +78,7 @@ impl BaseTransformImpl for OverlayCore {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             self.forget();
         }
@@ -74,6 +95,9 @@ impl VideoFilterImpl for OverlayCore {
         let scene = people_meta::scene(frame.buffer());
         if scene.is_none() && style.redact == Redaction::None {
             return Ok(gst::FlowSuccess::Ok);
+        }
+        if let Some(scene) = &scene {
+            self.shape_names(scene, &style);
         }
         let time = time::running_time(self.obj().upcast_ref(), frame.buffer());
         let mut surface = video::surface(frame).map_err(|error| {
@@ -95,6 +119,32 @@ impl VideoFilterImpl for OverlayCore {
 }
 
 impl OverlayCore {
+    fn with_painter<R>(&self, work: impl FnOnce(&mut Painter) -> R) -> R {
+        work(self.painter.lock().unwrap().get_or_insert_with(Painter::new))
+    }
+
+    /// Gets glyphs of names that the bundled typeface cannot draw. A live stream does not wait for them: it shows the characters'
+    /// codes meanwhile.
+    fn shape_names(&self, scene: &Scene, style: &Style) {
+        let unshaped = self.with_painter(|painter| painter.unshaped(scene, style));
+        let mut names = self.names.take();
+        let mut wait = Duration::ZERO;
+        if !unshaped.is_empty() {
+            if let Err(error) = names.shaper.send(unshaped) {
+                gst::warning!(CAT, imp = self, "no thread that reads fonts: {error}");
+            }
+            if self.live.get(self.obj().sink_pad()) != Some(true) {
+                wait = FONTS_TIMEOUT;
+            }
+        }
+        for (name, shaped) in names.shaper.receive(wait) {
+            for warning in names.reported.warnings(&name, shaped.unreadable()) {
+                gst::element_imp_warning!(self, gst::ResourceError::NotFound, ("{warning}"));
+            }
+            self.with_painter(|painter| painter.add_shaped(name, shaped));
+        }
+    }
+
     /// The stream begins anew.
     fn forget(&self) {
         if let Some(painter) = &mut *self.painter.lock().unwrap() {

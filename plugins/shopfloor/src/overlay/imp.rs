@@ -10,17 +10,9 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::OverlayCore;
 use super::redact::Redact;
+use super::{CAT, OverlayCore};
 use crate::video;
-
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new(
-        "overlay",
-        gst::DebugColorFlags::empty(),
-        Some("Drawing of people and stations"),
-    )
-});
 
 /// The element.
 #[derive(glib::Properties)]

@@ -13,11 +13,22 @@
 //! See also: `vesttrack`, `activityzone`. Since: 0.1.
 
 mod core;
+mod fonts;
 mod imp;
 mod redact;
 
+use std::sync::LazyLock;
+
 use gst::glib;
 use gst::prelude::*;
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "overlay",
+        gst::DebugColorFlags::empty(),
+        Some("Drawing of people and stations"),
+    )
+});
 
 glib::wrapper! {
     /// The element `overlay`.

@@ -1,6 +1,6 @@
 //! `overlay`: drawing in place, in every format, and conversion for the sink.
 
-use crate::common::{HEIGHT, WIDTH, caps, frame, frame_of, harness, harness_with, init, person};
+use crate::common::{HEIGHT, WIDTH, caps, frame, frame_of, harness, harness_with, init, person, texts};
 use gst::glib;
 use gst::prelude::*;
 use people::{Inference, Scene, SkipReason};
@@ -145,6 +145,7 @@ fn a_frame_is_obscured_unless_its_people_are_known() {
 
 #[test]
 fn after_a_seek_a_new_stream_and_other_caps_frames_are_obscured_until_the_next_inference() {
+    init();
     let segment = || gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
     let smaller = caps("I420");
     let smaller = |width: i32| {
@@ -234,4 +235,65 @@ fn redaction_is_set_by_name_and_by_the_booleans_of_before() {
         let (_, value) = glib::EnumValue::from_value(&value).unwrap();
         assert_eq!(value.nick(), expected);
     }
+}
+
+/// A frame with a station of this name.
+fn with_station(n: u64, name: &str) -> gst::Buffer {
+    let station = people::Station {
+        name: name.into(),
+        polygon: [(0.3, 0.3), (0.7, 0.3), (0.7, 0.6)]
+            .map(|(x, y)| Point::new(x, y))
+            .into(),
+        vest: None,
+    };
+    let status = people::StationStatus {
+        station: station.into(),
+        activity: people::Activity::Idle,
+        worker: None,
+        since: Default::default(),
+        lasted: Default::default(),
+        totals: Default::default(),
+    };
+    let scene = Scene {
+        stations: vec![status],
+        ..Scene::default()
+    };
+    let mut buffer = frame(n);
+    people_meta::set_scene(buffer.get_mut().unwrap(), scene);
+    buffer
+}
+
+#[test]
+fn names_that_no_font_has_are_reported_once_and_drawn_as_different_codes() {
+    let (mut harness, bus) = harness("overlay");
+    // a file waits for the fonts
+    harness.set_live(false);
+    harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    // private characters, which no system has fonts for
+    let names = ["\u{10fff0}\u{10fff1}", "\u{10fff0}\u{10fff2}", "\u{10fff3}"];
+    let mut pictures: Vec<_> = (0..)
+        .zip(names)
+        .map(|(n, name)| bytes(&harness.push_and_pull(with_station(n, name)).unwrap()))
+        .collect();
+    pictures.dedup();
+    assert_eq!(pictures.len(), names.len(), "they can be told apart");
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(names[0]), "{warnings:?}");
+}
+
+#[test]
+fn a_live_stream_does_not_wait_for_fonts() {
+    let (mut harness, bus) = harness("overlay");
+    harness.set_live(true);
+    let name = "\u{10fff0}";
+    let (mut n, mut warnings) = (0, Vec::new());
+    while warnings.is_empty() {
+        let out = harness.push_and_pull(with_station(n, name)).unwrap();
+        assert!(bytes(&out).iter().any(|byte| *byte != 128), "frame {n}");
+        warnings = texts(&bus, gst::MessageType::Warning);
+        n += 1;
+        std::thread::yield_now();
+    }
+    assert!(warnings[0].contains(name), "{warnings:?}");
 }
