@@ -26,6 +26,7 @@
 mod canvas;
 mod cell;
 pub mod color;
+mod coverage;
 mod mask;
 mod obscure;
 mod painter;

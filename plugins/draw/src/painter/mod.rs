@@ -1,6 +1,7 @@
 //! Drawing of a scene: the parts, their order and their sizes.
 
 mod brush;
+mod kept;
 mod occupancy;
 mod persons;
 mod plates;
@@ -17,16 +18,19 @@ use crate::{Canvas, Color, Mask, Shaped, Surface, Typeface, polygon};
 use brush::{Brush, Look, SHADE, length};
 use plates::Plates;
 use redaction::Redactor;
+use stations::Stations;
 
 pub use redaction::{COASTING, LONGEST_COASTING, Redaction};
 pub use style::Style;
 
-/// Draws scenes. Keeps the typeface, its glyphs and the mask from frame to frame, and who was seen where.
+/// Draws scenes. Keeps the typeface, its glyphs, the mask and what was drawn of stations from frame to frame, and who was seen
+/// where.
 #[derive(Debug, Default)]
 pub struct Painter {
     typeface: Typeface,
     mask: Mask,
     redactor: Redactor,
+    stations: Stations,
 }
 
 impl Painter {
@@ -62,6 +66,7 @@ impl Painter {
     /// Draws the name `text` as `shaped` from now on.
     pub fn add_shaped(&mut self, text: String, shaped: Shaped) {
         self.typeface.add_shaped(text, shaped);
+        self.stations.forget();
     }
 
     /// Draws `scene` onto the frame at running time `time`, in place. Without a scene nothing is known about the frame: it is
@@ -82,9 +87,7 @@ impl Painter {
         };
         let people = nearest_last(&scene.people);
         if style.stations {
-            for view in &scene.stations {
-                stations::area(&mut brush, view);
-            }
+            self.stations.areas(&mut brush, &scene.stations);
         }
         for person in &people {
             persons::figure(&mut brush, person, style);
@@ -94,7 +97,7 @@ impl Painter {
             mark(&mut brush, &mut plates, notice);
         }
         if style.labels && style.stations {
-            stations::labels(&mut brush, &mut plates, &scene.stations);
+            self.stations.labels(&mut brush, &mut plates, &scene.stations, notice);
         }
         if style.labels {
             persons::labels(&mut brush, &mut plates, &people);

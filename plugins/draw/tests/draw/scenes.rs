@@ -283,6 +283,67 @@ fn only_overload_and_failure_are_marked() {
     }
 }
 
+#[test]
+fn a_painter_that_has_drawn_before_draws_the_same_bytes() {
+    let stations = |count: usize| -> Vec<StationStatus> {
+        let moved = |index: usize| {
+            let mut view = bench(Activity::ALL[index % 4]);
+            let shift = index as f32 * 0.07;
+            let corners = [(0.1, 0.1), (0.3, 0.1), (0.3, 0.25), (0.1, 0.25)];
+            let station = Station {
+                name: format!("bench {index}").into(),
+                polygon: corners.map(|(x, y)| Point::new(x + shift, y + shift)).into(),
+                vest: None,
+            };
+            view.station = station.into();
+            view
+        };
+        (0..count).map(moved).collect()
+    };
+    let plain = Scene {
+        people: vec![worker("red")],
+        stations: stations(6),
+        ..Scene::default()
+    };
+    let changed = |change: &dyn Fn(&mut Scene)| {
+        let mut scene = plain.clone();
+        change(&mut scene);
+        scene
+    };
+    let scenes = [
+        plain.clone(),
+        plain.clone(),
+        changed(&|scene| scene.stations[2].lasted += Duration::from_secs(1)),
+        changed(&|scene| scene.stations[2].lasted = Duration::from_secs(4000)),
+        changed(&|scene| scene.stations[0].activity = Activity::Active),
+        changed(&|scene| scene.stations[0].worker = Some("blue".into())),
+        changed(&|scene| scene.stations[1].totals.active = Duration::from_secs(77)),
+        changed(&|scene| scene.inference = Inference::Skipped(SkipReason::Failed)),
+        changed(&|scene| scene.inference = Inference::Skipped(SkipReason::Overload)),
+        changed(&|scene| scene.stations.swap(0, 5)),
+        changed(&|scene| scene.stations.truncate(2)),
+        changed(&|scene| scene.stations.clear()),
+        changed(&|scene| scene.stations = stations(9)),
+        plain.clone(),
+    ];
+    let mut painter = Painter::new();
+    for (format, size) in [
+        (PixelFormat::I420, SIZE),
+        (PixelFormat::Rgb, SIZE),
+        (PixelFormat::Nv12, (383, 287)),
+        (PixelFormat::I420, (640, 480)),
+    ] {
+        for (number, scene) in scenes.iter().enumerate() {
+            let mut frames = [0; 2].map(|_| Frame::simple(format, size, FLOOR));
+            let [kept, anew] = &mut frames;
+            let style = Style::default();
+            kept.with_surface(|surface| painter.paint(surface, Duration::ZERO, Some(scene), &style));
+            anew.with_surface(|surface| Painter::new().paint(surface, Duration::ZERO, Some(scene), &style));
+            assert!(kept == anew, "scene {number}, {format:?} {size:?}");
+        }
+    }
+}
+
 /// Numbers within and far beyond the usual range.
 fn extreme() -> impl Strategy<Value = f32> {
     prop_oneof![
