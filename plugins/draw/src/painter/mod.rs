@@ -20,8 +20,8 @@ use plates::Plates;
 use redaction::Redactor;
 use stations::Stations;
 
-pub use redaction::{COASTING, LONGEST_COASTING, Redaction};
-pub use style::Style;
+pub use redaction::{COASTING, LONGEST_COASTING};
+pub use style::{Redaction, Style};
 
 /// Draws scenes. Keeps the typeface, its glyphs, the mask and what was drawn of stations from frame to frame, and who was seen
 /// where.

@@ -1,6 +1,18 @@
 //! What is drawn.
 
-use super::redaction::Redaction;
+/// What of the video is obscured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redaction {
+    /// Nothing.
+    #[default]
+    None,
+    /// Faces.
+    Faces,
+    /// People as a whole.
+    People,
+    /// The whole frame; only what is drawn can be seen.
+    Frame,
+}
 
 /// The parts of a scene to draw.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,24 +9,10 @@ use std::time::Duration;
 use people::{Inference, Person, Scene};
 use vision::Rect;
 
-use super::style::KEYPOINT_THRESHOLD;
+use super::style::{KEYPOINT_THRESHOLD, Redaction};
 use crate::obscure::{Form, blank, obscure};
 use crate::{Color, Surface};
 use head::head_of;
-
-/// What of the video is obscured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Redaction {
-    /// Nothing.
-    #[default]
-    None,
-    /// Faces.
-    Faces,
-    /// People as a whole.
-    People,
-    /// The whole frame; only what is drawn can be seen.
-    Frame,
-}
 
 /// Time after an inferred frame for which its people's places are known, by prediction: 10 frames of 25 a second, as
 /// long as a tracker shows people who are not detected; three inference periods, if that is longer.
