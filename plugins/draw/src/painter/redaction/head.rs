@@ -1,12 +1,21 @@
 //! The place of a person's face, for redaction: too large rather than too small.
 
-use people::{Person, Scene};
+use people::Person;
 use vision::letterbox::Orientation;
 use vision::{Keypoint, KeypointDetection, Point, Rect};
 
-use super::style::KEYPOINT_THRESHOLD;
-use crate::Surface;
-use crate::obscure::obscure;
+use crate::painter::style::KEYPOINT_THRESHOLD;
+
+/// The bounds of an ellipse around the head, in frame pixels: by nose, eyes and ears; by the top of the box if the pose is
+/// missing or shows no face, or the box is predicted.
+pub(super) fn head_of(person: &Person, orientation: Orientation) -> Rect {
+    let Head {
+        center,
+        radius_x,
+        radius_y,
+    } = stored_head(person, orientation);
+    Rect::from_center(center.x, center.y, 2.0 * radius_x, 2.0 * radius_y)
+}
 
 /// An ellipse around a head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,14 +23,6 @@ struct Head {
     center: Point,
     radius_x: f32,
     radius_y: f32,
-}
-
-/// Blurs the faces of all people.
-pub(super) fn redact(surface: &mut Surface, scene: &Scene) {
-    for person in &scene.people {
-        let head = stored_head(person, scene.orientation);
-        obscure(surface, head.center, head.radius_x, head.radius_y);
-    }
 }
 
 /// The head in the stored frame, which is turned to be upright: what is above a person's eyes is there.

@@ -1,14 +1,28 @@
-//! Text in one typeface, with a cache of rasterised glyphs.
+//! Text: the bundled typeface, other scripts by other fonts, and a cache of rasterised glyphs.
+//!
+//! Names in Latin, Greek and Cyrillic need the bundled typeface only. Others are shaped by [`shape()`], which may read font
+//! files, so that is not done here: [`Painter::unshaped`](crate::Painter::unshaped) has the texts,
+//! [`Painter::add_shaped`](crate::Painter::add_shaped) takes the results.
+//! Until then, characters that the typeface lacks are drawn as their codes.
 
-use std::collections::HashMap;
+mod fonts;
+mod shape;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
+use ab_glyph::{Font, FontRef, GlyphId, OutlinedGlyph, PxScale, PxScaleFactor, ScaleFont, point};
+use unicode_script::{Script, UnicodeScript};
 
 use crate::Mask;
 
+pub use fonts::{Face, FontBytes, Fonts, NoFonts, draws};
+pub use shape::{Shaped, shape};
+use shape::{ShapedGlyph, is_of_a_line};
+
 /// Roboto Medium (assets/README.md): the one typeface.
-static ROBOTO: &[u8] = include_bytes!("../assets/Roboto-Medium.ttf");
+static ROBOTO: &[u8] = include_bytes!("../../assets/Roboto-Medium.ttf");
 
 /// Number of horizontal subpixel positions of glyphs; at small sizes, fewer make uneven spaces.
 const STEPS: f32 = 4.0;
@@ -19,24 +33,48 @@ const MAX_GLYPHS: usize = 4096;
 /// Number of texts of one size at which their cache is cleared; ten thousand stations fit.
 const MAX_LINES: usize = 16_384;
 
-/// A typeface with a cache of rasterised glyphs. Sizes are pixels per em.
+/// Typeface with caches of rasterised glyphs and of texts. Sizes are pixels per em.
 #[derive(Debug)]
 pub struct Typeface {
     font: FontRef<'static>,
     /// By glyph, size in 64ths of a pixel and step within the pixel; `None` if empty, e.g. a space.
-    glyphs: HashMap<(GlyphId, u32, u8), Option<Bitmap>>,
+    glyphs: HashMap<(GlyphKey, u32, u8), Option<Bitmap>>,
     /// Texts that were laid out, by the bits of their size.
     lines: HashMap<u32, HashMap<String, Arc<Line>>>,
+    /// Texts that need other fonts or directions, as they were shaped.
+    shaped: HashMap<String, Shaped>,
+    /// Texts of the same kind that were asked for and not taken yet.
+    unshaped: Vec<String>,
+    /// All that were asked for.
+    asked: HashSet<String>,
+    /// Number of glyphs of shaped texts, by which they are told apart.
+    others: u32,
+}
+
+/// What a rasterised glyph is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum GlyphKey {
+    Bundled(GlyphId),
+    Other(u32),
 }
 
 /// A text in one size.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// The glyphs, each with the pen's position before it, in pixels.
-    glyphs: Vec<(GlyphId, f32)>,
+    glyphs: Vec<Placed>,
     /// The pen's position after all.
     pub width: f32,
     size: f32,
+}
+
+/// A glyph and where the pen is before it, in pixels, y down.
+#[derive(Debug)]
+struct Placed {
+    key: GlyphKey,
+    x: f32,
+    y: f32,
+    /// The outline of a glyph that is not bundled.
+    outline: Option<ShapedGlyph>,
 }
 
 /// A rasterised glyph.
@@ -64,12 +102,37 @@ impl Typeface {
             font,
             glyphs: HashMap::new(),
             lines: HashMap::new(),
+            shaped: HashMap::new(),
+            unshaped: Vec::new(),
+            asked: HashSet::new(),
+            others: 0,
         }
     }
 
     /// The advance of `text`, in pixels.
-    pub fn width(&self, text: &str, size: f32) -> f32 {
-        self.lay_out(text, size).width
+    pub fn width(&mut self, text: &str, size: f32) -> f32 {
+        self.line(text, size).width
+    }
+
+    /// Notes a text that will be drawn, for [`take_unshaped`](Self::take_unshaped).
+    pub(crate) fn announce(&mut self, text: &str) {
+        if !self.is_simple(text) && !self.asked.contains(text) {
+            self.ask(text);
+        }
+    }
+
+    /// The texts that were announced or drawn since the last call and are to be shaped by [`shape()`]: they have characters that the
+    /// bundled typeface lacks, or that are not simply drawn from left to right. Each text is here once.
+    pub(crate) fn take_unshaped(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unshaped)
+    }
+
+    /// Draws `text` as `shaped` from now on.
+    pub(crate) fn add_shaped(&mut self, text: String, shaped: Shaped) {
+        self.lines.values_mut().for_each(|lines| {
+            lines.remove(&text);
+        });
+        self.shaped.insert(text, shaped);
     }
 
     /// The height of a capital letter, in pixels: Roboto's is 1456 of 2048 units per em.
@@ -79,7 +142,8 @@ impl Typeface {
 
     /// Draws one line of text with the pen at `x` on the baseline `y`.
     ///
-    /// Characters missing in the typeface are drawn as a box; control characters are not drawn.
+    /// Characters missing in the typeface are drawn as their codes if they have not been shaped otherwise; control
+    /// characters are not drawn.
     pub fn draw(&mut self, mask: &mut Mask, text: &str, size: f32, x: f32, y: f32) {
         let line = self.line(text, size);
         self.draw_line(mask, &line, x, y);
@@ -94,7 +158,11 @@ impl Typeface {
         if lines.len() >= MAX_LINES {
             lines.clear();
         }
-        let line = Arc::new(self.lay_out(text, size));
+        let line = Arc::new(if self.is_simple(text) {
+            self.lay_out(text, size)
+        } else {
+            self.lay_out_shaped(text, size)
+        });
         self.lines
             .entry(size.to_bits())
             .or_default()
@@ -111,29 +179,76 @@ impl Typeface {
         if self.glyphs.len() > MAX_GLYPHS {
             self.glyphs.clear();
         }
-        let baseline = y.round() as i32;
         let size_key = (size * 64.0).round() as u32;
-        for (id, pen) in &line.glyphs {
+        for placed in &line.glyphs {
             // quarter pixels, rounded to nearest
-            let steps = ((x + pen) * STEPS).round();
+            let steps = ((x + placed.x) * STEPS).round();
             let (pixel, step) = ((steps / STEPS).floor(), steps.rem_euclid(STEPS) as u8);
-            let glyph = self
-                .glyphs
-                .entry((*id, size_key, step))
-                .or_insert_with(|| rasterise(&self.font, *id, scale(&self.font, size), step));
+            let glyph = self.glyphs.entry((placed.key, size_key, step)).or_insert_with(|| {
+                let position = point(f32::from(step) / STEPS, 0.0);
+                outlined(&self.font, placed, size, position).and_then(|outlined| rasterise(&outlined))
+            });
             if let Some(bitmap) = glyph {
-                stamp(mask, bitmap, pixel as i32, baseline);
+                stamp(mask, bitmap, pixel as i32, (y + placed.y).round() as i32);
             }
+        }
+    }
+
+    /// Whether the bundled typeface has all of a text and one glyph after the other is right for it.
+    fn is_simple(&self, text: &str) -> bool {
+        let is_simple = |c: char| {
+            let simple = [Script::Common, Script::Latin, Script::Greek, Script::Cyrillic];
+            simple.contains(&c.script()) && self.font.glyph_id(c) != GlyphId(0)
+        };
+        text.is_ascii() || text.chars().filter(|c| is_of_a_line(*c)).all(is_simple)
+    }
+
+    fn ask(&mut self, text: &str) {
+        if self.asked.len() >= MAX_LINES {
+            self.asked.clear();
+            self.shaped.clear();
+        }
+        if self.asked.insert(text.into()) {
+            self.unshaped.push(text.into());
+        }
+    }
+
+    fn lay_out_shaped(&mut self, text: &str, size: f32) -> Line {
+        if !self.shaped.contains_key(text) {
+            self.ask(text);
+        }
+        let unshaped = || shape(text, &mut NoFonts);
+        let shaped = self
+            .shaped
+            .get(text)
+            .map_or_else(|| Cow::Owned(unshaped()), Cow::Borrowed);
+        let first = self.others;
+        self.others = self.others.wrapping_add(shaped.glyphs.len() as u32);
+        let placed = |(glyph, number): (&ShapedGlyph, u32)| Placed {
+            key: GlyphKey::Other(first.wrapping_add(number)),
+            x: glyph.x * size,
+            y: -glyph.y * size,
+            outline: Some(glyph.clone()),
+        };
+        Line {
+            glyphs: shaped.glyphs.iter().zip(0..).map(placed).collect(),
+            width: shaped.width * size,
+            size,
         }
     }
 
     fn lay_out(&self, text: &str, size: f32) -> Line {
         let font = self.font.as_scaled(scale(&self.font, size));
         let (mut pen, mut last, mut glyphs) = (0.0, None, Vec::with_capacity(text.len()));
-        for c in text.chars().filter(|c| !c.is_control()) {
+        for c in text.chars().filter(|c| is_of_a_line(*c)) {
             let id = font.glyph_id(c);
             pen += last.map_or(0.0, |last| font.kern(last, id));
-            glyphs.push((id, pen));
+            glyphs.push(Placed {
+                key: GlyphKey::Bundled(id),
+                x: pen,
+                y: 0.0,
+                outline: None,
+            });
             pen += font.h_advance(id);
             last = Some(id);
         }
@@ -151,9 +266,24 @@ fn scale(font: &FontRef, size: f32) -> PxScale {
     PxScale::from(size * font.height_unscaled() / em)
 }
 
-fn rasterise(font: &FontRef, id: GlyphId, scale: PxScale, step: u8) -> Option<Bitmap> {
-    let glyph = id.with_scale_and_position(scale, point(f32::from(step) / STEPS, 0.0));
-    let outline = font.outline_glyph(glyph)?;
+/// A glyph's outline in one size, at a position within a pixel; `None` if it has none.
+fn outlined(font: &FontRef, placed: &Placed, size: f32, position: ab_glyph::Point) -> Option<OutlinedGlyph> {
+    match (placed.key, &placed.outline) {
+        (GlyphKey::Bundled(id), _) => font.outline_glyph(id.with_scale_and_position(scale(font, size), position)),
+        (GlyphKey::Other(_), Some(shaped)) => {
+            let factor = size / shaped.units_per_em;
+            let factor = PxScaleFactor {
+                horizontal: factor,
+                vertical: factor,
+            };
+            let glyph = GlyphId(0).with_scale_and_position(size, position);
+            Some(OutlinedGlyph::new(glyph, (*shaped.outline).clone(), factor))
+        }
+        (GlyphKey::Other(_), None) => None,
+    }
+}
+
+fn rasterise(outline: &OutlinedGlyph) -> Option<Bitmap> {
     let bounds = outline.px_bounds();
     let (width, height) = (bounds.width().ceil() as usize, bounds.height().ceil() as usize);
     let mut cover = vec![0; width * height];
@@ -209,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn european_letters_have_glyphs_and_others_a_box() {
+    fn european_letters_have_glyphs_and_others_their_codes() {
         let typeface = Typeface::new();
         for c in "AZaz09 ÄÖÜäöüßÅåÆæØøÇçÉéÈèÊêÑñŁłŠšŽžČčĚěŘřĞğİıŐőŰűÐðÞþẞ€·…–°±×ΑΩαωЖя".chars()
         {
@@ -219,18 +349,19 @@ mod tests {
             assert_eq!(typeface.font.glyph_id(c), GlyphId(0), "{c}");
             assert!(ink(&c.to_string()) > 2000, "{c} shows nothing");
         }
+        assert_ne!(ink("漢"), ink("字"), "each has a code");
     }
 
     #[test]
     fn spaces_and_control_characters_show_nothing() {
         assert_eq!(ink(" \n\t\u{7}"), 0);
-        let typeface = Typeface::new();
+        let mut typeface = Typeface::new();
         assert_eq!(typeface.width("a\nb", 14.0), typeface.width("ab", 14.0));
     }
 
     #[test]
     fn digits_are_all_of_one_width() {
-        let typeface = Typeface::new();
+        let mut typeface = Typeface::new();
         let width = typeface.width("0", 11.0);
         assert!(('1'..='9').all(|d| typeface.width(&d.to_string(), 11.0) == width));
     }
