@@ -11,6 +11,7 @@ pub mod activity;
 pub mod assignment;
 pub mod event;
 pub mod kalman;
+pub mod names;
 pub mod period;
 pub mod polygon_editor;
 pub mod scene;

@@ -14,6 +14,7 @@ use gst_base::subclass::prelude::*;
 use people::VestName;
 use people::tracker::{Tracker, TrackerOptions};
 
+use super::warnings::Warnings;
 use crate::qos::Liveness;
 use crate::{stats, time, video};
 
@@ -72,6 +73,7 @@ struct State {
     size: (u32, u32),
     people_now: u32,
     workers_seen: BTreeSet<VestName>,
+    warnings: Warnings,
     #[cfg(feature = "analytics")]
     analytics: people_meta::Analytics,
 }
@@ -194,12 +196,13 @@ impl BaseTransformImpl for VestTrack {
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let time = time::running_time(self.obj().upcast_ref(), buffer);
         let settings = self.settings.lock().unwrap().clone();
-        let mut state = self.state.lock().unwrap();
-        let state = &mut *state;
+        let mut guard = self.state.lock().unwrap();
+        let state = &mut *guard;
         let tracker = &mut state.tracker;
         if settings != state.applied {
             tracker.set_options(settings.options());
             state.applied = settings;
+            state.warnings.options_changed();
         }
         let tracked = people_meta::scene_mut(buffer, |scene| {
             tracker.update(time, scene);
@@ -223,6 +226,11 @@ impl BaseTransformImpl for VestTrack {
             }
             #[cfg(not(feature = "analytics"))]
             people_meta::set_rois(buffer, state.size);
+        }
+        let warning = state.warnings.of_frame(&state.tracker);
+        drop(guard);
+        if let Some(warning) = warning {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }
         Ok(gst::FlowSuccess::Ok)
     }
