@@ -12,6 +12,7 @@ pub mod assignment;
 pub mod event;
 pub mod facts;
 pub mod kalman;
+pub mod names;
 pub mod period;
 pub mod polygon_editor;
 pub mod scene;

@@ -17,6 +17,8 @@ pub struct Scene {
     pub inference: Inference,
     /// Whether the people's vests were classified in this frame; `None` if the frame has not reached a vest model.
     pub vest_inference: Option<Inference>,
+    /// The labels of the vest model that inferred this frame, also if nobody is in it.
+    pub vest_labels: Option<Arc<[VestName]>>,
     /// Time between two inferred frames of the stream, measured; `None` before the second one. It exceeds the frame
     /// interval if several cameras share a server. If people and vests are inferred by two elements, it is the longer one.
     pub inference_period: Option<Duration>,
@@ -29,6 +31,12 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// The labels of the vest model, if it has inferred this frame.
+    pub fn labels(&self) -> Option<&Arc<[VestName]>> {
+        let mut vests = self.people.iter().filter_map(|person| person.vest.as_ref());
+        self.vest_labels.as_ref().or_else(|| Some(&vests.next()?.labels))
+    }
+
     /// Whether a vest model has responded for this person of the frame; only then is it known who the person is not.
     pub fn is_classified(&self, person: &Person) -> bool {
         !matches!(self.vest_inference, Some(Inference::Skipped(_))) && person.vest.is_some()

@@ -26,8 +26,8 @@
 //! every unassigned station. For an assigned one it must also be known who the people are: each detected person's vest was
 //! classified in this frame, or the assigned worker's was. Otherwise one of them might be the worker, and only a hand inside
 //! is evidence: that of a person whose track is known to be the worker's. Nor is a frame evidence in which the worker is not, but
-//! somebody without a track who wears the vest: the tracker needs further frames to tell who that is. A station whose vest is not one of the vest
-//! model's labels has no evidence at all.
+//! somebody without a track who wears the vest: the tracker needs further frames to tell who that is. A station whose vest is not
+//! one of the vest model's labels, see [`names`](crate::names), has no evidence at all.
 //!
 //! # Time
 //!
@@ -61,7 +61,7 @@ pub struct ActivityTracker {
     stations: Vec<StationState>,
     /// The stream's inference period, as far as it has been measured.
     inference_period: Option<Duration>,
-    /// The labels of the stream's vest model, once it has classified somebody.
+    /// The labels of the stream's vest model, once it has inferred a frame.
     labels: Option<Arc<[VestName]>>,
     /// End events that have not been returned yet.
     ended: Vec<Event>,
@@ -97,10 +97,11 @@ impl ActivityTracker {
             .collect();
         let mut keep = |station: &Arc<Station>| {
             let place: Option<&usize> = places.get(&station.name);
-            let kept = place.and_then(|place| old[*place].take_if(|state| state.station == *station));
+            let kept = place.and_then(|place| old[*place].take_if(|state| state.configured == *station));
             kept.unwrap_or_else(|| StationState::new(station.clone()))
         };
         self.stations = stations.iter().map(&mut keep).collect();
+        self.resolve_vests();
         self.ended.extend(old.iter().flatten().filter_map(StationState::end));
     }
 
@@ -108,8 +109,9 @@ impl ActivityTracker {
     pub fn reset(&mut self) -> Vec<Event> {
         for state in &mut self.stations {
             self.ended.extend(state.end());
-            *state = StationState::new(state.station.clone());
+            *state = StationState::new(state.configured.clone());
         }
+        self.resolve_vests();
         self.inference_period = None;
         mem::take(&mut self.ended)
     }
@@ -176,8 +178,8 @@ impl ActivityTracker {
         events
     }
 
-    /// The stations whose vest is not one of the labels of the stream's vest model, and those labels; none before somebody
-    /// was classified. Nothing can be stated about them.
+    /// The stations whose vest is not one of the labels of the stream's vest model, and those labels; none before it has
+    /// inferred a frame. Nothing can be stated about them.
     pub fn unknown_vests(&self) -> (Vec<&Station>, &[VestName]) {
         let labels = self.labels.as_deref();
         let stations = self.stations.iter().map(|state| &*state.station);
@@ -190,12 +192,17 @@ impl ActivityTracker {
     }
 
     fn learn_labels(&mut self, scene: &Scene) {
-        let vest = scene.people.iter().find_map(|person| person.vest.as_ref());
-        if let Some(vest) = vest
-            && self.labels.as_ref() != Some(&vest.labels)
-        {
-            self.labels = Some(vest.labels.clone());
+        let labels = scene.labels().filter(|labels| self.labels.as_ref() != Some(*labels));
+        if let Some(labels) = labels {
+            self.labels = Some(labels.clone());
+            self.resolve_vests();
         }
+    }
+
+    /// Spells the stations' vests as the vest model does.
+    fn resolve_vests(&mut self) {
+        let labels = self.labels.as_deref().unwrap_or_default();
+        self.stations.iter_mut().for_each(|state| state.resolve_vest(labels));
     }
 
     /// The status of every station at the latest frame, in the order of the station file.

@@ -9,6 +9,7 @@ use vision::Point;
 use super::area::Area;
 use super::options::ActivityOptions;
 use crate::event::{Event, EventKind};
+use crate::names;
 use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName, VestScores};
 
 /// Least confidence at which a track is known to be a worker's in a frame without vests; that of a new worker by default
@@ -114,6 +115,9 @@ fn track_id(person: &Person) -> Option<u64> {
 /// The state of one station.
 #[derive(Clone, Debug)]
 pub(super) struct StationState {
+    /// The station as configured.
+    pub configured: Arc<Station>,
+    /// The same, with its vest as the vest model spells it.
     pub station: Arc<Station>,
     area: Area,
     activity: Activity,
@@ -139,6 +143,7 @@ impl StationState {
         Self {
             worker: station.vest.clone(),
             area: Area::of(&station),
+            configured: station.clone(),
             station,
             activity: Activity::default(),
             since: Duration::ZERO,
@@ -149,6 +154,19 @@ impl StationState {
             worked: None,
             hand: None,
             taken_over: Duration::ZERO,
+        }
+    }
+
+    /// Spells the vest as the vest model does, if it has a label for it.
+    pub fn resolve_vest(&mut self, labels: &[VestName]) {
+        let spelt = |vest: &VestName| names::resolve(vest, labels).unwrap_or_else(|_| vest.clone());
+        let vest = self.configured.vest.as_ref().map(spelt);
+        if vest != self.station.vest {
+            self.worker.clone_from(&vest);
+            self.station = Arc::new(Station {
+                vest,
+                ..Station::clone(&self.configured)
+            });
         }
     }
 

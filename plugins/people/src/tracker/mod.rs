@@ -22,6 +22,7 @@ use belief::{Belief, Evidence};
 use track::{Candidate, TrackState};
 
 use crate::assignment::assign;
+use crate::names::{self, UnknownName};
 use crate::{Inference, Person, Scene, Track, VestName, VestScores, period};
 use vision::Rect;
 
@@ -37,7 +38,8 @@ pub struct TrackerOptions {
     /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once. They must be
     /// 50 ms apart on average, so that a high frame rate does not turn a flicker into a person.
     pub min_hits: u32,
-    /// The vest labels of workers; people in other vests are visitors. `None`: all labels but `none`.
+    /// The vests of workers, [resolved](names::resolve) to the model's labels; people in other vests are visitors. `None`: all
+    /// labels but `none`.
     pub vests: Option<Vec<VestName>>,
     /// The probability of a vest at which a visitor becomes a worker, 0..1. Someone who is a worker may fall below it.
     pub min_confidence: f32,
@@ -60,6 +62,8 @@ pub struct Tracker {
     options: TrackerOptions,
     format: Option<FrameFormat>,
     labels: Arc<[VestName]>,
+    /// Indices of the labels of workers.
+    workers: Vec<usize>,
     tracks: Vec<TrackState>,
     last_id: u64,
     /// The running time of the latest frame.
@@ -130,6 +134,7 @@ impl Tracker {
     /// Changes the options from the next frame on; tracks are kept.
     pub fn set_options(&mut self, options: TrackerOptions) {
         self.options = options;
+        self.find_workers();
     }
 
     /// Sets the size of the frames, in square pixels. People predicted outside are not shown; without a size they are.
@@ -190,7 +195,10 @@ impl Tracker {
             scene.people.iter_mut().for_each(|person| person.vest = None);
         }
         match scene.inference {
-            Inference::Done => self.associate(&mut scene.people),
+            Inference::Done => {
+                self.learn_labels(scene.labels());
+                self.associate(&mut scene.people);
+            }
             Inference::Skipped(_) => scene.people.clear(),
         }
         let coasting = self.tracks.iter().filter(|track| self.is_shown_coasting(track));
@@ -207,7 +215,6 @@ impl Tracker {
         self.tracks
             .iter_mut()
             .for_each(|track| track.misses = track.misses.saturating_add(1));
-        self.learn_labels(people);
         let detections = self.detections(people);
         let pairs = assign(self.tracks.len(), detections.len(), |track, detection| {
             self.tracks[track].log_likelihood_gain(&detections[detection])
@@ -226,8 +233,7 @@ impl Tracker {
             }
         }
         self.confirm();
-        let workers = self.workers();
-        roster::assign_workers(&mut self.tracks, &workers, self.options.min_confidence);
+        roster::assign_workers(&mut self.tracks, &self.workers, self.options.min_confidence);
         for (detection, track) in detections.iter().zip(track_of) {
             people[detection.person].track = track.and_then(|track| self.published(&self.tracks[track]));
         }
@@ -241,13 +247,13 @@ impl Tracker {
         period::three(self.inference_period).unwrap_or_default()
     }
 
-    /// Adopts the label list of the people's vests. A different list invalidates what is known about vests.
-    fn learn_labels(&mut self, people: &[Person]) {
-        let Some(vest) = people.iter().find_map(|person| person.vest.as_ref()) else {
-            return;
-        };
-        if vest.labels != self.labels {
-            self.labels = Arc::clone(&vest.labels);
+    /// Adopts the labels of the vest model. A different list invalidates what is known about vests.
+    fn learn_labels(&mut self, labels: Option<&Arc<[VestName]>>) {
+        if let Some(labels) = labels
+            && *labels != self.labels
+        {
+            self.labels = Arc::clone(labels);
+            self.find_workers();
             for track in &mut self.tracks {
                 track.belief = Belief::new(self.labels.len());
                 track.is_classified = false;
@@ -296,16 +302,26 @@ impl Tracker {
         }
     }
 
-    /// Indices of the labels of workers.
-    fn workers(&self) -> Vec<usize> {
-        (0..self.labels.len()).filter(|&label| self.is_worker(label)).collect()
-    }
-
-    fn is_worker(&self, label: usize) -> bool {
-        match &self.options.vests {
+    fn find_workers(&mut self) {
+        let resolve = |vest: &VestName| names::resolve(vest, &self.labels).ok();
+        let wanted: Option<Vec<VestName>> = self
+            .options
+            .vests
+            .as_ref()
+            .map(|vests| vests.iter().filter_map(resolve).collect());
+        let is_worker = |&label: &usize| match &wanted {
             Some(vests) => vests.contains(&self.labels[label]),
             None => *self.labels[label] != *VestScores::NONE,
-        }
+        };
+        self.workers = (0..self.labels.len()).filter(is_worker).collect();
+    }
+
+    /// The [vests of workers](TrackerOptions::vests) that the vest model has no label for, and its labels; nothing before it has
+    /// inferred a frame.
+    pub fn unknown_vests(&self) -> (Vec<UnknownName>, &[VestName]) {
+        let vests = self.options.vests.iter().flatten().filter(|_| !self.labels.is_empty());
+        let unknown = vests.filter_map(|vest| names::resolve(vest, &self.labels).err());
+        (unknown.collect(), &self.labels)
     }
 
     /// Whether to show the track as a predicted box.
@@ -323,7 +339,7 @@ impl Tracker {
         let confidence = match track.worker {
             Some(label) => probability(label),
             None => (0..self.labels.len())
-                .filter(|&label| !self.is_worker(label))
+                .filter(|label| !self.workers.contains(label))
                 .map(probability)
                 .sum(),
         };

@@ -46,6 +46,11 @@ impl TimedTracker {
         change(&mut self.tracker);
     }
 
+    /// The tracker, which knows nothing of time.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
     /// The time of the frames.
     pub fn timeline_mut(&mut self) -> &mut Timeline {
         &mut self.timeline

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use people::Scene;
 use people::activity::ActivityTracker;
 use people::event::{ClockStep, StepReason};
 use people::period::SlowInference;
+use people::{Scene, names};
 
 /// The conditions that have been reported.
 #[derive(Debug, Default)]
@@ -40,16 +40,16 @@ impl Warnings {
         }
         let (stations, labels) = tracker.unknown_vests();
         self.vests_compared = !labels.is_empty();
-        let name = |station: &&people::Station| {
-            let vest = station.vest.as_deref().unwrap_or_default();
-            format!("'{}' (vest '{vest}')", station.name)
+        let station = |station: &&people::Station| {
+            let vest = names::resolve(station.vest.as_ref()?, labels).err()?;
+            Some(format!("station '{}' has the vest {vest}", station.name))
         };
-        let names: Vec<String> = stations.iter().map(name).collect();
-        (!names.is_empty()).then(|| {
+        let unknown: Vec<String> = stations.iter().filter_map(station).collect();
+        (!unknown.is_empty()).then(|| {
             format!(
-                "The vest model has no label for the vest of these stations, whose states stay unknown: {}. Its labels are \
-                 {}. Correct \"vest\" in stations=",
-                names.join(", "),
+                "The vest model has no such label: {}. Its labels are {}. The states of these stations stay unknown. Correct \
+                 \"vest\" in stations=",
+                names::list(&unknown),
                 labels.join(", ")
             )
         })

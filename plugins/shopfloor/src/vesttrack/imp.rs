@@ -14,6 +14,7 @@ use gst_base::subclass::prelude::*;
 use people::VestName;
 use people::tracker::{FrameFormat, TimedTracker, TrackerOptions};
 
+use super::warnings::Warnings;
 use crate::qos::Liveness;
 use crate::time::SegmentTime;
 use crate::{stats, time, video};
@@ -79,6 +80,7 @@ struct State {
     pixel_aspect: (i32, i32),
     people_now: u32,
     workers_seen: BTreeSet<VestName>,
+    warnings: Warnings,
     #[cfg(feature = "analytics")]
     analytics: people_meta::Analytics,
 }
@@ -212,8 +214,8 @@ impl BaseTransformImpl for VestTrack {
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let arrival = self.live.latency().and_then(|_| time::running_time(&*self.obj()));
         let settings = self.settings.lock().unwrap().clone();
-        let mut state = self.state.lock().unwrap();
-        let state = &mut *state;
+        let mut guard = self.state.lock().unwrap();
+        let state = &mut *guard;
         let size = video::stored_size(buffer, state.size);
         let frame = state.segment.frame(buffer, arrival);
         let tracker = &mut state.tracker;
@@ -225,6 +227,7 @@ impl BaseTransformImpl for VestTrack {
         if settings != state.applied {
             tracker.set_options(settings.options());
             state.applied = settings;
+            state.warnings.options_changed();
         }
         let tracked = people_meta::scene_mut(buffer, |scene| {
             tracker.update(frame, scene);
@@ -248,6 +251,11 @@ impl BaseTransformImpl for VestTrack {
             }
             #[cfg(not(feature = "analytics"))]
             people_meta::set_rois(buffer, size);
+        }
+        let warning = state.warnings.of_frame(state.tracker.tracker());
+        drop(guard);
+        if let Some(warning) = warning {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }
         Ok(gst::FlowSuccess::Ok)
     }

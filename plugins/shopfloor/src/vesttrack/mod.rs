@@ -17,6 +17,7 @@
 //! See also: `tritoninfer`, `poseparse`, `activityzone`, `overlay`. Since: 0.1.
 
 mod imp;
+mod warnings;
 
 use gst::glib;
 use gst::prelude::*;

@@ -156,9 +156,9 @@ fn a_period_longer_than_the_hold_time_is_one_warning() {
 #[test]
 fn a_vest_without_a_label_is_one_warning_and_unknown() {
     let stations = [
-        station("a", Some("Blue")),
+        station("a", Some("purpel")),
         station("b", Some("bleu")),
-        station("c", Some("red")),
+        station("c", Some("RED")),
     ];
     let (mut harness, bus) = elements(&stations, "");
     let views = play(&mut harness, 0..10, None, |_| (Inference::Done, Inference::Done));
@@ -166,7 +166,15 @@ fn a_vest_without_a_label_is_one_warning_and_unknown() {
     assert_eq!(activities, [Activity::Unknown, Activity::Unknown, Activity::Active]);
     let warnings = texts(&bus, gst::MessageType::Warning);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    for fact in ["'a'", "'Blue'", "'b'", "'bleu'", "none, red, blue", "stations="] {
+    assert_eq!(views[9][2].worker.as_deref(), Some("red"));
+    for fact in [
+        "'a'",
+        "'purpel'",
+        "'b'",
+        "'bleu' (did you mean 'blue'?)",
+        "none, red, blue",
+        "stations=",
+    ] {
         assert!(warnings[0].contains(fact), "{fact}: {warnings:?}");
     }
     assert!(!warnings[0].contains("'c'"), "{warnings:?}");

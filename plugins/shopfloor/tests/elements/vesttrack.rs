@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{frame, frame_of, harness, person};
+use crate::common::{frame, frame_of, harness, person, texts};
 use gst::meta::CustomMeta;
 use gst::prelude::*;
 use people::{Inference, Scene, SkipReason};
@@ -229,4 +229,27 @@ fn analytics_metas_are_attached_unless_switched_off() {
         .push_and_pull(frame_of(3, vec![person(80.0, "red", NOWHERE)]))
         .unwrap();
     assert_eq!(analytics(&without), 0);
+}
+
+#[test]
+fn vests_that_the_model_does_not_know_are_one_warning() {
+    let (mut harness, bus) = harness("vesttrack vests=Red,purpel,bleu");
+    let play = |harness: &mut gst_check::Harness, frames: std::ops::Range<u64>| {
+        let show = |n| {
+            harness
+                .push_and_pull(frame_of(n, vec![person(80.0, "red", NOWHERE)]))
+                .unwrap()
+        };
+        frames.map(show).last().unwrap()
+    };
+    assert_eq!(workers(&play(&mut harness, 0..5)), ["red"]);
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for fact in ["'purpel'", "'bleu' (did you mean 'blue'?)", "none, red, blue", "vests="] {
+        assert!(warnings[0].contains(fact), "{fact}: {warnings:?}");
+    }
+    assert!(!warnings[0].contains("'Red'"), "{warnings:?}");
+    harness.element().unwrap().set_property("vests", "red,grene");
+    play(&mut harness, 5..8);
+    assert_eq!(texts(&bus, gst::MessageType::Warning).len(), 1);
 }

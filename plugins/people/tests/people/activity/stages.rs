@@ -213,7 +213,7 @@ fn a_person_identified_later_is_no_handover() {
 #[test]
 fn a_vest_that_the_model_does_not_know_is_unknown_and_named() {
     let stations = r#"{"stations": [
-        {"name": "typo", "vest": "Red", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+        {"name": "typo", "vest": "reed", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
         {"name": "red", "vest": "red", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
         {"name": "anyone", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]}"#;
     let names = |tracker: &ActivityTracker| -> Vec<String> {

@@ -220,3 +220,36 @@ fn nobody_becomes_a_worker_without_a_vest() {
     assert_eq!(roll(&scenario.hold(3, &[person(f32::NAN)])), "1 visitor");
     assert_eq!(roll(&scenario.hold(1, &[person(1.0)])), "1 red");
 }
+
+#[test]
+fn vests_of_workers_are_names_of_labels() {
+    for (vests, expected, unknown) in [
+        (&["red", "blue"][..], "1 red, 2 blue", &[][..]),
+        (&["RED", " Blue "], "1 red, 2 blue", &[]),
+        (&["RED", "red"], "1 red, 2 visitor", &[]),
+        (&["blue", "purpel"], "1 visitor, 2 blue", &["'purpel'"]),
+        (
+            &["gren", "none"],
+            "1 visitor, 2 visitor",
+            &["'gren' (did you mean 'green'?)", "'none' (no vest)"],
+        ),
+        (&[], "1 visitor, 2 visitor", &[]),
+    ] {
+        let mut scenario = Scenario::new(TrackerOptions {
+            vests: Some(vests.iter().map(|&vest| vest.into()).collect()),
+            ..options()
+        });
+        assert_eq!(scenario.tracker.unknown_vests().0, [], "no labels yet");
+        scenario.hold(5, &[seen(100.0, "red"), seen(300.0, "blue")]);
+        let people = scenario.show(vec![seen(100.0, "red"), seen(300.0, "blue")]);
+        assert_eq!(roll(&people), expected, "{vests:?}");
+        let named: Vec<_> = scenario
+            .tracker
+            .unknown_vests()
+            .0
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(named, unknown, "{vests:?}");
+    }
+}

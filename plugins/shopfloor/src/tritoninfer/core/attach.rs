@@ -1,9 +1,10 @@
 //! What a response means, and attaching it to its frame: people, vests, or the outputs themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use inference::{Error, RegionOutputs, Session, Task, scene};
-use people::{Inference, Person, Scene, SkipReason, VestScores};
+use people::{Inference, Person, Scene, SkipReason, VestName, VestScores};
 use vision::decode::DecodeError;
 use vision::letterbox::Orientation;
 
@@ -11,10 +12,10 @@ use crate::tritoninfer::settings::InferenceRegion;
 
 /// A decoded response.
 pub enum Decoded {
-    /// The people in the frame, with their vests.
-    People(Vec<Person>),
-    /// The vests of the frame's people, in the order of their regions.
-    Vests(Vec<Option<VestScores>>),
+    /// The people in the frame, with their vests, and the labels of the vests.
+    People(Vec<Person>, Arc<[VestName]>),
+    /// The vests of the frame's people, in the order of their regions, and the labels of the vests.
+    Vests(Vec<Option<VestScores>>, Arc<[VestName]>),
     /// The outputs of a model whose outputs other elements decode.
     Outputs(RegionOutputs),
 }
@@ -32,9 +33,12 @@ pub fn decode(session: &Session, region: InferenceRegion, outputs: RegionOutputs
     match (&contract.task, region) {
         (Task::Vest { labels, output }, InferenceRegion::People) => {
             let vests = scene::vests(&outputs, output, labels).map_err(undecodable)?;
-            Ok(Decoded::Vests(vests))
+            Ok(Decoded::Vests(vests, labels.clone()))
         }
-        (Task::People { labels }, _) => Ok(Decoded::People(scene::people(&outputs, labels).map_err(undecodable)?)),
+        (Task::People { labels }, _) => {
+            let people = scene::people(&outputs, labels).map_err(undecodable)?;
+            Ok(Decoded::People(people, labels.clone()))
+        }
         _ => Ok(Decoded::Outputs(outputs)),
     }
 }
@@ -42,19 +46,21 @@ pub fn decode(session: &Session, region: InferenceRegion, outputs: RegionOutputs
 /// Attaches a response to its frame. `period`: the time between inferred frames; `orientation`: that of the frame.
 pub fn attach(buffer: &mut gst::BufferRef, decoded: Decoded, period: Option<Duration>, orientation: Orientation) {
     match decoded {
-        Decoded::Vests(vests) => {
+        Decoded::Vests(vests, labels) => {
             // The people are in the order of the request, since the buffer has not left this element.
             people_meta::scene_mut(buffer, |scene| {
                 scene.vest_inference = Some(Inference::Done);
+                scene.vest_labels = Some(labels);
                 scene.inference_period = scene.inference_period.max(period);
                 for (person, vest) in scene.people.iter_mut().zip(vests) {
                     person.vest = vest;
                 }
             });
         }
-        Decoded::People(people) => {
+        Decoded::People(people, labels) => {
             let scene = Scene {
                 vest_inference: Some(Inference::Done),
+                vest_labels: Some(labels),
                 inference_period: period,
                 orientation,
                 people,
