@@ -9,14 +9,14 @@ use gst::prelude::*;
 use inference::failure::OnFailure;
 use inference::{Error, Health, State};
 
-use crate::exclusive::Exclusive;
+use crate::exclusive::Turn;
 
 /// The present conditions.
 #[derive(Default)]
 pub struct Reporter {
     conditions: Mutex<Conditions>,
     /// Taken while notices are posted, so that they are posted in order.
-    posting: Exclusive<()>,
+    posting: Turn,
     /// Frames cannot be read.
     unreadable: AtomicBool,
     /// Frames have no people to infer on.
