@@ -12,14 +12,34 @@ use people::timeline::FrameTime;
 /// Seconds are those of the recording, not of the clock that it is played by: running time × |rate|.
 #[derive(Clone, Debug, Default)]
 pub struct SegmentTime {
+    stream_id: Option<String>,
     segment: Option<gst::Segment>,
     /// The recording's time at the segment's base.
     base: Duration,
 }
 
 impl SegmentTime {
+    /// Takes note of an event. True if the stream begins anew with it, so that history from before it must be dropped.
+    pub fn follow(&mut self, event: &gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::FlushStop(_) => {
+                self.reset();
+                return true;
+            }
+            // The same stream may begin again, as after a relink, and goes on.
+            gst::EventView::StreamStart(start) if self.stream_id.as_deref() != Some(start.stream_id()) => {
+                self.reset();
+                self.stream_id = Some(start.stream_id().to_owned());
+                return true;
+            }
+            gst::EventView::Segment(event) => self.set(event.segment()),
+            _ => {}
+        }
+        false
+    }
+
     /// Takes note of another segment of the same stream.
-    pub fn set(&mut self, segment: &gst::Segment) {
+    fn set(&mut self, segment: &gst::Segment) {
         let base = base(segment);
         self.base = match &self.segment {
             Some(before) => self.recorded(before, base),
@@ -29,8 +49,11 @@ impl SegmentTime {
     }
 
     /// Begins anew, as after a flush or with another stream.
-    pub fn reset(&mut self) {
-        *self = Self::default();
+    fn reset(&mut self) {
+        *self = Self {
+            stream_id: self.stream_id.take(),
+            ..Self::default()
+        };
     }
 
     /// When a frame was. `arrival` is the running time by the clock of a live pipeline.
@@ -97,16 +120,6 @@ pub fn running_time(element: &impl IsA<gst::Element>) -> Option<Duration> {
     element.current_running_time().map(Duration::from)
 }
 
-/// Whether the stream begins anew with this event, so that history from before it must be dropped; `stream` is the id of the stream
-/// so far.
-pub fn starts_anew(event: &gst::Event, stream: Option<&str>) -> bool {
-    match event.view() {
-        gst::EventView::FlushStop(_) => true,
-        gst::EventView::StreamStart(start) => stream != Some(start.stream_id()),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +173,25 @@ mod tests {
         assert_eq!(time.timestamp(seconds(24)), Ok(Duration::from_secs(24)));
         time.reset();
         assert_eq!(time.timestamp(seconds(3)), Ok(Duration::from_secs(3)), "no segment yet");
+    }
+
+    #[test]
+    fn a_stream_begins_anew_after_a_flush_and_with_another_id() {
+        gst::init().unwrap();
+        let mut time = SegmentTime::default();
+        let start = |id: &str| gst::event::StreamStart::new(id);
+        let flush = gst::event::FlushStop::new(true);
+        let gap = gst::event::Gap::new(seconds(1), seconds(1));
+        for (event, begins_anew) in [
+            (start("a"), true),
+            (start("a"), false),
+            (gap, false),
+            (flush, true),
+            (start("a"), false),
+            (start("b"), true),
+        ] {
+            assert_eq!(time.follow(&event), begins_anew, "{event:?}");
+        }
     }
 
     #[test]

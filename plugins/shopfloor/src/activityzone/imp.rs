@@ -4,10 +4,10 @@
 //!
 //! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
 //! a message is posted. What is to be stated is put into the outbox under `state`, by the streaming thread or by the timer's, and is
-//! taken out and published by one thread at a time, whose turn it is, so that messages and lines are in order. `source` (where the stations come from)
-//! and `log` (the log of events) are no locks: one thread at a time takes the value, before it locks `settings`, works with it, and
-//! puts it back. So changes of the file, of `stations=` and by the mouse happen one after the other; the streaming thread does not
-//! wait for them. Files are read and written by threads of their own.
+//! taken out and published by one thread at a time, whose turn it is, so that messages and lines are in order. `source` (where the
+//! stations come from) and `log` (the log of events) are no locks: one thread at a time takes the value, before it locks `settings`,
+//! works with it, and puts it back. So changes of the file, of `stations=` and by the mouse happen one after the other; the streaming
+//! thread does not wait for them. Files are read and written by threads of their own.
 
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::event::{ClockStep, LogLine, StepReason};
-use people::facts::Facts;
+use people::facts::{Facts, Stated};
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 use people_meta::bus;
@@ -302,9 +302,18 @@ impl BaseTransformImpl for ActivityZone {
     }
 }
 
+/// Takes note of a time without frames.
+fn pass_gap(facts: &mut Facts, segment: &SegmentTime, gap: &gst::event::Gap, arrival: Option<Duration>) -> Vec<Stated> {
+    let (start, duration) = gap.get();
+    let duration = duration.map_or(Duration::ZERO, Duration::from);
+    let start = segment.timestamp(start);
+    start.map_or_else(|_| Vec::new(), |start| facts.gap(start, duration, arrival))
+}
+
 impl ActivityZone {
     /// Takes note of an event of the stream.
     fn follow(&self, event: &gst::Event) {
+        let arrival = self.clock();
         {
             let mut state = self.state.lock().unwrap();
             let State {
@@ -316,47 +325,22 @@ impl ActivityZone {
             else {
                 return;
             };
-            if time::starts_anew(event, outbox.stream_id()) {
+            if segment.follow(event) {
                 outbox.put(facts.reset());
-                segment.reset();
             }
             match event.view() {
                 gst::EventView::StreamStart(start) => outbox.set_stream_id(start.stream_id().into()),
-                gst::EventView::Segment(event) => segment.set(event.segment()),
+                gst::EventView::Gap(gap) => outbox.put(pass_gap(facts, segment, gap, arrival)),
                 _ => {}
             }
         }
-        match event.view() {
-            gst::EventView::Gap(gap) => self.pass_gap(gap),
-            gst::EventView::Eos(_) => {
-                self.finish();
-                if let Some(log) = &*self.log.take() {
-                    log.flush();
-                }
+        if event.type_() == gst::EventType::Eos {
+            self.finish();
+            if let Some(log) = &*self.log.take() {
+                log.flush();
             }
-            _ => {}
         }
         self.publish();
-    }
-
-    /// Takes note of a time without frames.
-    fn pass_gap(&self, gap: &gst::event::Gap) {
-        let (start, duration) = gap.get();
-        let arrival = self.clock();
-        let mut state = self.state.lock().unwrap();
-        let State {
-            facts: Some(facts),
-            outbox,
-            segment,
-            ..
-        } = &mut *state
-        else {
-            return;
-        };
-        if let Ok(start) = segment.timestamp(start) {
-            let duration = duration.map_or(Duration::ZERO, Duration::from);
-            outbox.put(facts.gap(start, duration, arrival));
-        }
     }
 
     /// The running time by the clock of a live pipeline.

@@ -22,11 +22,6 @@ impl Outbox {
         Self { run, ..Self::default() }
     }
 
-    /// GStreamer's id of the stream so far.
-    pub fn stream_id(&self) -> Option<&str> {
-        self.stream_id.as_deref()
-    }
-
     /// Sets the id of the stream that begins.
     pub fn set_stream_id(&mut self, stream_id: Arc<str>) {
         self.stream_id = Some(stream_id);

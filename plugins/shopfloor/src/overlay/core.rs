@@ -41,7 +41,6 @@ pub struct OverlayCore {
 #[derive(Default)]
 struct Clock {
     segment: SegmentTime,
-    stream_id: Option<String>,
     /// Time between frames by the caps.
     interval: Option<Duration>,
     /// Time of the latest frame.
@@ -49,20 +48,6 @@ struct Clock {
 }
 
 impl Clock {
-    /// Whether what was seen before is not what is seen from now on.
-    fn follow(&mut self, event: &gst::Event) -> bool {
-        let anew = time::starts_anew(event, self.stream_id.as_deref());
-        if anew {
-            self.segment.reset();
-        }
-        match event.view() {
-            gst::EventView::StreamStart(start) => self.stream_id = Some(start.stream_id().to_owned()),
-            gst::EventView::Segment(event) => self.segment.set(event.segment()),
-            _ => {}
-        }
-        anew
-    }
-
     /// The time of a frame; `None` if it cannot be told.
     fn time(&mut self, buffer: &gst::BufferRef) -> Option<Duration> {
         let frame = self.segment.frame(buffer, None);
@@ -124,7 +109,7 @@ impl BaseTransformImpl for OverlayCore {
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
-        let anew = self.clock.lock().unwrap().follow(&event);
+        let anew = self.clock.lock().unwrap().segment.follow(&event);
         if anew {
             self.forget();
         }

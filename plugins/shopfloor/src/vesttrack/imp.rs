@@ -69,7 +69,6 @@ impl Settings {
 struct State {
     tracker: TimedTracker,
     segment: SegmentTime,
-    stream_id: Option<String>,
     /// The tag image-orientation.
     orientation: Option<String>,
     /// The settings that the tracker works with.
@@ -266,16 +265,14 @@ impl VestTrack {
     /// Takes note of an event of the stream.
     fn follow(&self, event: &gst::Event) {
         let mut state = self.state.lock().unwrap();
-        if time::starts_anew(event, state.stream_id.as_deref()) {
+        if state.segment.follow(event) {
             state.tracker.reset();
-            state.segment.reset();
         }
-        match event.view() {
-            gst::EventView::StreamStart(start) => state.stream_id = Some(start.stream_id().to_owned()),
-            gst::EventView::Segment(event) => state.segment.set(event.segment()),
-            // The same places of the room are at other pixels from now on.
-            gst::EventView::Tag(event) if state.turned(event.tag()) => state.tracker.reset_tracks(),
-            _ => {}
+        // The same places of the room are at other pixels from now on.
+        if let gst::EventView::Tag(event) = event.view()
+            && state.turned(event.tag())
+        {
+            state.tracker.reset_tracks();
         }
     }
 
