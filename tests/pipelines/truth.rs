@@ -1,25 +1,11 @@
 //! The demo video's annotated people, and how well those found match them.
 
-use std::fs::File;
 use std::sync::Arc;
 
-use flate2::read::GzDecoder;
 use people::{Person, Scene};
-use serde::Deserialize;
-use shopfloor_tests::root;
 use vision::Rect;
 
-#[derive(Deserialize)]
-struct Frame {
-    people: Vec<Truth>,
-}
-
-#[derive(Deserialize)]
-struct Truth {
-    color: String,
-    #[serde(rename = "box")]
-    bbox: [f32; 4],
-}
+use crate::truth_of_people::{TruthPerson, truth};
 
 /// Shares of all people in the frames, 0..1.
 #[derive(Debug)]
@@ -36,8 +22,7 @@ pub struct Score {
 ///
 /// Predicted people, who were not detected in the frame itself, do not count.
 pub fn score(scenes: &[Arc<Scene>]) -> Score {
-    let file = File::open(root().join("media/vests_truth.json.gz")).unwrap();
-    let truth: Vec<Frame> = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    let truth = truth();
     assert!(
         !scenes.is_empty() && scenes.len() <= truth.len(),
         "{} frames",
@@ -45,7 +30,7 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
     );
     let (mut found, mut there, mut matched, mut named) = (0, 0, 0, 0);
     for (frame, scene) in truth.iter().zip(scenes) {
-        let mut left: Vec<&Truth> = frame.people.iter().collect();
+        let mut left: Vec<&TruthPerson> = frame.people.iter().collect();
         let detections = scene.people.iter().filter(|person| person.pose.is_some());
         there += left.len();
         for person in detections {
@@ -65,8 +50,8 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
     }
 }
 
-fn best(truth: &[&Truth], person: &Person) -> Option<usize> {
-    let iou = |truth: &Truth| {
+fn best(truth: &[&TruthPerson], person: &Person) -> Option<usize> {
+    let iou = |truth: &TruthPerson| {
         let [left, top, right, bottom] = truth.bbox;
         person.bbox.iou(&Rect::new(left, top, right, bottom))
     };
