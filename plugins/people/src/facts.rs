@@ -217,11 +217,10 @@ impl Facts {
     }
 
     fn stated(&self, facts: Vec<Fact>) -> Vec<Stated> {
-        let utc = |fact: &Fact| self.wall.utc(fact.time());
-        facts
-            .into_iter()
-            .map(|fact| (utc(&fact), fact))
-            .map(|(utc, fact)| (fact, utc))
-            .collect()
+        let state = |fact: Fact| {
+            let utc = self.wall.utc(fact.time());
+            (fact, utc)
+        };
+        facts.into_iter().map(state).collect()
     }
 }
