@@ -16,7 +16,6 @@ mod summary;
 mod supervisor;
 mod tenant;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -50,8 +49,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            // Whoever read stderr may have left.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            progress::to_stderr(&format!("error: {error:#}"));
             let is_usage = error.is::<report::WrongUsage>();
             if is_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }

@@ -128,8 +128,8 @@ impl Progress {
     }
 }
 
-/// Writes a line. Whoever read stderr may have left, which is no reason to end.
-fn to_stderr(line: &str) {
+/// Writes a line to standard error. That nobody reads it any more is no reason to end.
+pub fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
