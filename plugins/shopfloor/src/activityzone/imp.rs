@@ -28,6 +28,7 @@ use super::stations::{NOT_SAVED, Notices, StationSource};
 use super::warnings::Warnings;
 use crate::exclusive::Exclusive;
 use crate::qos::Liveness;
+use crate::wiring::{Role, Wiring};
 use crate::{time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -82,6 +83,7 @@ pub struct ActivityZone {
     state: Mutex<State>,
     log: Exclusive<Option<Log>>,
     live: Liveness,
+    wiring: Wiring,
 }
 
 #[glib::object_subclass]
@@ -158,6 +160,7 @@ impl BaseTransformImpl for ActivityZone {
         drop(source);
         *self.log.take() = None;
         self.live.reset();
+        self.wiring.reset();
         finished
     }
 
@@ -170,6 +173,9 @@ impl BaseTransformImpl for ActivityZone {
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
+        if event.type_() == gst::EventType::Eos {
+            self.wiring.end(self.obj().upcast_ref(), Role::ActivityZone);
+        }
         if time::starts_anew(&event) {
             if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
                 tracker.reset();
@@ -196,7 +202,7 @@ impl BaseTransformImpl for ActivityZone {
             let settings = self.settings.lock().unwrap();
             (settings.draw, Duration::from_millis(settings.hold_time.into()))
         };
-        let (events, warnings, hint) = {
+        let (events, warnings, hint, vests) = {
             let mut state = self.state.lock().unwrap();
             state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
@@ -217,8 +223,15 @@ impl BaseTransformImpl for ActivityZone {
                 stated.unwrap_or_default()
             });
             let (events, warnings) = stated.unwrap_or_default();
-            (events, warnings, hint)
+            (
+                events,
+                warnings,
+                hint,
+                state.stations.iter().any(|station| station.vest.is_some()),
+            )
         };
+        self.wiring
+            .frame(self.obj().upcast_ref(), Role::ActivityZone, vests, buffer);
         for warning in warnings {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }

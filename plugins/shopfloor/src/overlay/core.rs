@@ -7,12 +7,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use draw::{Painter, Style};
 use gst::glib;
+use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 
 use crate::video;
+use crate::wiring::{Role, Wiring};
 
 /// The filter; only the bin creates it.
 #[derive(Default)]
@@ -21,6 +23,7 @@ pub struct OverlayCore {
     pub(super) style: Arc<Mutex<Style>>,
     /// `None` until the first frame is drawn on.
     painter: Mutex<Option<Painter>>,
+    wiring: Wiring,
 }
 
 #[glib::object_subclass]
@@ -48,7 +51,17 @@ impl BaseTransformImpl for OverlayCore {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter.lock().unwrap() = None;
+        self.wiring.reset();
         Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        if event.type_() == gst::EventType::Eos
+            && let Some(bin) = self.bin()
+        {
+            self.wiring.end(&bin, Role::Overlay);
+        }
+        self.parent_sink_event(event)
     }
 }
 
@@ -57,6 +70,9 @@ impl VideoFilterImpl for OverlayCore {
         &self,
         frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if let Some(bin) = self.bin() {
+            self.wiring.frame(&bin, Role::Overlay, false, frame.buffer());
+        }
         let Some(scene) = people_meta::scene(frame.buffer()) else {
             return Ok(gst::FlowSuccess::Ok);
         };
@@ -75,5 +91,12 @@ impl VideoFilterImpl for OverlayCore {
             .get_or_insert_with(Painter::new)
             .paint(&mut surface, &scene, &style);
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+impl OverlayCore {
+    /// The element that posts its messages.
+    fn bin(&self) -> Option<gst::Element> {
+        self.obj().parent().and_downcast()
     }
 }

@@ -9,6 +9,7 @@ use gst::subclass::prelude::*;
 
 use super::core::{CAT, TritonInferCore};
 use super::input_chain::{self, InputChain};
+use super::media;
 use super::settings::{InferenceRegion, OnError, OnOverload, Settings, Transport};
 use crate::{stats, video};
 
@@ -130,6 +131,7 @@ impl ObjectImpl for TritonInfer {
         for pad in [&self.sinkpad, &self.srcpad] {
             obj.add_pad(pad).expect("a new element has no pads yet");
         }
+        self.name_foreign_streams();
     }
 }
 
@@ -213,6 +215,26 @@ impl TritonInfer {
             .server
             .as_deref()
             .map(|server| triton::redact(server).into_owned())
+    }
+
+    /// Posts why a stream that is not video is refused. GStreamer refuses such caps before the pad's event function is
+    /// called, but after its probes, and upstream then reports only that it stopped.
+    fn name_foreign_streams(&self) {
+        let element = self.obj().downgrade();
+        self.sinkpad
+            .add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+                if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view())
+                    && media::is_foreign(caps.caps())
+                    && let Some(element) = element.upgrade()
+                {
+                    gst::element_error!(
+                        element,
+                        gst::StreamError::WrongType,
+                        ("{}", media::refusal(caps.caps()))
+                    );
+                }
+                gst::PadProbeReturn::Ok
+            });
     }
 
     fn status(&self) -> String {

@@ -16,6 +16,7 @@ use people::tracker::{Tracker, TrackerOptions};
 
 use super::warnings::Warnings;
 use crate::qos::Liveness;
+use crate::wiring::{Role, Wiring};
 use crate::{stats, time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -99,6 +100,7 @@ pub struct VestTrack {
     settings: Mutex<Settings>,
     state: Mutex<State>,
     live: Liveness,
+    wiring: Wiring,
 }
 
 #[glib::object_subclass]
@@ -169,6 +171,7 @@ impl BaseTransformImpl for VestTrack {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.live.reset();
+        self.wiring.reset();
         Ok(())
     }
 
@@ -185,6 +188,9 @@ impl BaseTransformImpl for VestTrack {
         self.live.sink_event(self.obj().sink_pad(), &event);
         if time::starts_anew(&event) {
             self.state.lock().unwrap().tracker.reset();
+        }
+        if event.type_() == gst::EventType::Eos {
+            self.wiring.end(self.obj().upcast_ref(), Role::VestTrack);
         }
         self.parent_sink_event(event)
     }
@@ -229,6 +235,8 @@ impl BaseTransformImpl for VestTrack {
         }
         let warning = state.warnings.of_frame(&state.tracker);
         drop(guard);
+        self.wiring
+            .frame(self.obj().upcast_ref(), Role::VestTrack, false, buffer);
         if let Some(warning) = warning {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }

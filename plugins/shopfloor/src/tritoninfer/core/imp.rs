@@ -19,6 +19,7 @@ use super::queries::{self, Downstream};
 use super::stream::{self, StreamFormat};
 use super::{opening, report, stats};
 use crate::exclusive::Exclusive;
+use crate::tritoninfer::media;
 use crate::tritoninfer::settings::Settings;
 use crate::{pool, video};
 
@@ -191,7 +192,7 @@ impl TritonInferCore {
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Negotiation,
-                ("A buffer arrived before its caps: put decodebin, or caps such as video/x-raw, before tritoninfer")
+                ("{}", media::without_caps(self.obj().upcast_ref(), &buffer))
             );
             return Err(gst::FlowError::NotNegotiated);
         };

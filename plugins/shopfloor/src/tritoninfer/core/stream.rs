@@ -65,7 +65,7 @@ pub fn enter(
     let (width, height) = (format.info.width(), format.info.height());
     match regions::select(&frame.buffer, width, height, settings.inference_region) {
         None => {
-            dispatcher.reporter.no_people(element);
+            dispatcher.reporter.no_people(element, &frame.buffer);
             queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
         }
         Some(regions) if regions.is_empty() => {
