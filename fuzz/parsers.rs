@@ -10,8 +10,8 @@ use inference::Contract;
 use people::station_file::Stations;
 
 use shopfloor::launch::{Parameters, expand, parse_parameter};
-use shopfloor::report::log;
-use shopfloor::report::timeline::{Row, streams};
+use shopfloor::report::sums::tally;
+use shopfloor::report::{ledger, log, source};
 use triton::ModelDescription;
 use vision::Rect;
 use vision::decode::{DecodeOptions, Detection, PoseLayout, TensorView, class_probabilities, f32_tensor, people};
@@ -74,21 +74,29 @@ pub fn launch(bytes: &[u8]) {
     assert_eq!(names, again);
 }
 
-/// A log of activity, and the timelines of it.
+/// A log of activity, the ledger of it, and the sums.
 pub fn activity(bytes: &[u8]) {
-    let log = match log::parse(bytes) {
-        Ok(log) => log,
-        Err(error) => return assert!(!error.to_string().is_empty()),
+    let part = source::Part {
+        path: "log".into(),
+        log: "log".into(),
+        content: log::parse(bytes),
     };
-    for stream in streams(&log) {
-        assert!(stream.from <= stream.to, "{stream:?}");
-        for Row { name, spans } in stream.stations.iter().chain(&stream.workers) {
-            let mut latest = stream.from;
-            for span in spans {
-                assert!(latest <= span.from && span.from < span.to, "{name}: {spans:?}");
-                latest = span.to;
+    let book = ledger::join(vec![part]);
+    for ledger in book.clock.iter().chain(&book.running) {
+        let Some(range) = ledger.range() else { continue };
+        let tally = tally(ledger, range);
+        let workers = tally.workers.iter().map(|worker| &worker.sums);
+        for sums in workers.chain(tally.stations.iter().map(|station| &station.sums)) {
+            let mut latest = range.from;
+            for span in &sums.spans {
+                assert!(latest <= span.range.from && span.range.from < span.range.to, "{sums:?}");
+                latest = span.range.to;
             }
-            assert!(latest <= stream.to, "{name}: {spans:?}");
+            assert!(latest <= range.to, "{sums:?}");
+            assert!(
+                sums.coverage().is_none_or(|share| (0.0..=1.0).contains(&share)),
+                "{sums:?}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
-//! `server` runs a Triton server for them; `report` makes a page of a log.
+//! `server` runs a Triton server for them; `report` makes pages of logs.
 //!
 //! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
@@ -16,6 +16,7 @@ mod summary;
 mod supervisor;
 mod tenant;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -49,8 +50,10 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            // Whoever read stderr may have left.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let is_usage = error.is::<report::WrongUsage>();
+            if is_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -1,13 +1,12 @@
 //! `shopfloor play`: its options, and the checks before anything plays.
 
-use std::fs::File;
-use std::io::LineWriter;
-use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-
+use files::log::{LineLog, Notice};
 use shopfloor::launch::{self, Launch, Parameters};
 
 use crate::plugin;
@@ -35,9 +34,12 @@ pub struct Options {
     /// Value of a parameter of the launch files; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = launch::parse_parameter)]
     set: Vec<(String, String)>,
-    /// File to write each change of a station's state to, as a line of JSON; an existing file is overwritten
+    /// File or pipe to append each change of a station's state to, as a line of JSON
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Empty the file of --events first
+    #[arg(long, requires = "events")]
+    overwrite_events: bool,
     /// File to write a good frame to, as a PNG (one launch file only)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
@@ -65,14 +67,28 @@ pub fn play(options: &Options) -> Result<Outcome> {
         let tenant = Tenant::new(launch, name.clone(), index, sender.clone(), options.picture.is_some());
         tenants.push(tenant.context(name)?);
     }
-    let create = |path: &PathBuf| File::create(path).with_context(|| format!("cannot write {}", path.display()));
-    // Line by line, so that `tail -f` shows an event when it happens.
-    let log = options.events.as_ref().map(create).transpose()?.map(LineWriter::new);
+    let open = |path: &PathBuf| open_log(path, options.overwrite_events, sender.clone());
+    let log = options.events.as_ref().map(open).transpose()?;
     ctrlc::set_handler(move || drop(sender.send(Event::Interrupt))).context("cannot listen for Ctrl-C")?;
 
     let mut supervisor = Supervisor::new(tenants, log, started);
-    supervisor.run(&events)?;
+    supervisor.run(&events);
     supervisor.report(options.picture.as_deref())
+}
+
+/// Opens the log of events. What happens to it later is sent to `events`, and stops no tenant.
+fn open_log(path: &Path, truncate: bool, events: Sender<Event>) -> Result<LineLog> {
+    let options = files::log::Options {
+        path: path.to_owned(),
+        content: "the events",
+        truncate,
+    };
+    let notify = move |options: &files::log::Options, notice: Notice| {
+        let severity = if notice.is_good() { "note" } else { "warning" };
+        // The supervisor may have ended.
+        let _ = events.send(Event::Log(format!("{severity}: {}", notice.describe(options))));
+    };
+    LineLog::open(options, Arc::new(notify)).context("correct --events")
 }
 
 fn read_launches(options: &Options) -> Result<Vec<Launch>> {

@@ -1,5 +1,6 @@
 //! Shows the progress of each tenant: bars on a terminal, otherwise a plain line every few seconds.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -95,7 +96,7 @@ impl Progress {
 
     /// Writes a line that stays.
     pub fn print_line(&self, line: &str) {
-        self.bars.suspend(|| eprintln!("{line}"));
+        self.bars.suspend(|| to_stderr(line));
     }
 
     /// Shows the progress of tenant `index`.
@@ -104,7 +105,7 @@ impl Progress {
         if tenant.bar.is_hidden() {
             if tenant.written.elapsed() >= PLAIN_EVERY {
                 tenant.written = Instant::now();
-                eprintln!("{}: {}", tenant.name, progress.describe_with_end());
+                to_stderr(&format!("{}: {}", tenant.name, progress.describe_with_end()));
             }
             return;
         }
@@ -125,6 +126,11 @@ impl Progress {
         tenant.bar.finish_and_clear();
         self.print_line(&format!("{}: {verdict}", tenant.name));
     }
+}
+
+/// Writes a line. Whoever read stderr may have left, which is no reason to end.
+fn to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A duration for people: seconds up to two minutes, then minutes.

@@ -16,7 +16,9 @@ pub struct Summary(BTreeMap<(String, String), StationSummary>);
 struct StationSummary {
     /// The worker it is assigned to, if any.
     assigned: Option<VestName>,
-    /// None before the first state has ended.
+    /// Of the times that it was watched before: a seek, or a change of its station, begins anew.
+    before: Totals,
+    /// Since then; none before the first state has ended.
     totals: Option<Totals>,
     /// The active time of each worker.
     workers: BTreeMap<VestName, Duration>,
@@ -25,6 +27,25 @@ struct StationSummary {
 }
 
 impl StationSummary {
+    fn start(&mut self, assigned: Option<&VestName>) {
+        self.assigned = assigned.cloned();
+        self.before = self.all().unwrap_or_default();
+        self.totals = None;
+        self.handed_over = Duration::ZERO;
+    }
+
+    /// The totals in all; none if it has no time yet.
+    fn all(&self) -> Option<Totals> {
+        let (before, now) = (self.before, self.totals.unwrap_or_default());
+        let all = Totals {
+            active: before.active + now.active,
+            idle: before.idle + now.idle,
+            absent: before.absent + now.absent,
+            unknown: before.unknown + now.unknown,
+        };
+        (self.totals.is_some() || all != Totals::default()).then_some(all)
+    }
+
     fn hand_over(&mut self, from: Option<&VestName>, lasted: Duration) {
         self.handed_over += lasted;
         self.add_active(from, lasted);
@@ -53,8 +74,10 @@ impl Summary {
             .entry((tenant.to_owned(), event.station.to_string()))
             .or_default();
         match &event.kind {
-            EventKind::Start => station.assigned.clone_from(&event.worker),
+            EventKind::Start => station.start(event.worker.as_ref()),
             EventKind::Handover { from, lasted } => station.hand_over(from.as_ref(), *lasted),
+            // The next change has these times, too; it may not come.
+            EventKind::Heartbeat { totals, .. } => station.totals = Some(*totals),
             // A change ends the previous state; the end of the stream ends the last one.
             EventKind::Change {
                 previous: state,
@@ -73,7 +96,7 @@ impl Summary {
     pub fn table(&self) -> Option<Table> {
         let stations = || {
             let stations = self.0.iter();
-            stations.filter_map(|((tenant, name), station)| Some((tenant, name, station, station.totals?)))
+            stations.filter_map(|((tenant, name), station)| Some((tenant, name, station, station.all()?)))
         };
         let (first, ..) = stations().next()?;
         let many = stations().any(|(tenant, ..)| tenant != first);
@@ -248,6 +271,37 @@ mod tests {
             │ bench 1   anyone                           4.0      8.0        0.3         0.0      12.3 │
             │                         blue               5.0                                           │
             │                         red                4.0                                           │
+            └──────────────────────────────────────────────────────────────────────────────────────────┘"#]],
+        );
+    }
+
+    /// A seek, or a change of the station: the sums begin anew, and nothing of those before is lost.
+    #[test]
+    fn a_station_that_starts_again_keeps_its_time() {
+        let mut summary = Summary::default();
+        let bench = ("demo", "bench 1");
+        for _ in 0..2 {
+            record(&mut summary, bench, RED, EventKind::Start);
+            record(&mut summary, bench, RED, end(Activity::Active, 4));
+        }
+        // The last one is cut off after a heartbeat.
+        record(&mut summary, bench, RED, EventKind::Start);
+        let heartbeat = EventKind::Heartbeat {
+            state: Activity::Idle,
+            lasted: Duration::from_secs(2),
+            totals: Totals {
+                idle: Duration::from_secs(2),
+                ..Totals::default()
+            },
+        };
+        record(&mut summary, bench, RED, heartbeat);
+        check(
+            &summary,
+            expect![[r#"
+            ┌──────────────────────────────────────────────────────────────────────────────────────────┐
+            │ station   assigned to   seen active   active s   idle s   absent s   unknown s   total s │
+            ╞══════════════════════════════════════════════════════════════════════════════════════════╡
+            │ bench 1   red           red                8.0     18.0        0.6         0.0      26.6 │
             └──────────────────────────────────────────────────────────────────────────────────────────┘"#]],
         );
     }

@@ -1,15 +1,16 @@
 //! The supervisor: plays tenants side by side, handles their bus messages, and produces progress, the log of events and
 //! the summary.
 
-use std::fs::File;
-use std::io::{LineWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use files::log::LineLog;
 use gst::prelude::*;
-use people::event::LogRecord;
+use people::event::LogLine;
+use people_meta::bus::MessageError;
 
 use crate::plugin;
 use crate::progress::Progress;
@@ -35,7 +36,7 @@ pub enum Outcome {
 pub struct Supervisor {
     slots: Vec<TenantSlot>,
     progress: Progress,
-    log: Option<LineWriter<File>>,
+    log: Option<LineLog>,
     summary: Summary,
     failed: bool,
     interrupted: bool,
@@ -53,7 +54,7 @@ struct TenantSlot {
 
 impl Supervisor {
     /// Nothing plays yet. Events are written to `log`; the time to the first frame is counted from `started`.
-    pub fn new(tenants: Vec<Tenant>, log: Option<LineWriter<File>>, started: Instant) -> Self {
+    pub fn new(tenants: Vec<Tenant>, log: Option<LineLog>, started: Instant) -> Self {
         Self {
             progress: Progress::new(tenants.iter().map(|tenant| tenant.name.clone())),
             slots: tenants
@@ -74,16 +75,16 @@ impl Supervisor {
     }
 
     /// Plays until no tenant plays any more.
-    pub fn run(&mut self, events: &Receiver<Event>) -> Result<()> {
+    pub fn run(&mut self, events: &Receiver<Event>) {
         for index in 0..self.slots.len() {
             if self.slots[index].tenant.start().is_err() {
-                self.cannot_start(index, events)?;
+                self.cannot_start(index, events);
             }
         }
         let mut shown = Instant::now();
         while self.slots.iter().any(|slot| slot.playing) {
             match events.recv_timeout(TICK) {
-                Ok(event) => self.handle_event(event)?,
+                Ok(event) => self.handle_event(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -93,11 +94,18 @@ impl Supervisor {
             }
             self.watch_shutdowns(Instant::now());
         }
-        Ok(())
+        // The totals that the last tenant sent when it was stopped.
+        self.handle_sent(events);
     }
 
-    /// Writes what is left to write: the picture and the table.
+    /// Writes what is left to write: the picture, the log and the table.
     pub fn report(mut self, picture: Option<&Path>) -> Result<Outcome> {
+        let lost = self.log.take().map_or(0, LineLog::close);
+        if lost > 0 {
+            self.progress
+                .print_line(&format!("error: {lost} lines of the events could not be written"));
+            self.failed = true;
+        }
         if let (Some(path), [slot]) = (picture, self.slots.as_slice())
             && let Err(error) = slot.tenant.save_picture(path)
         {
@@ -116,20 +124,25 @@ impl Supervisor {
         })
     }
 
-    fn handle_event(&mut self, event: Event) -> Result<()> {
+    fn handle_event(&mut self, event: Event) {
         match event {
             Event::Message(index, message) => self.handle_message(index, &message),
-            Event::Activity(index, event) => self.handle_activity(index, event?)?,
+            Event::Activity(index, event) => self.handle_activity(index, event),
+            Event::Log(text) => self.progress.print_line(&text),
             Event::Interrupt => self.interrupt(),
         }
-        Ok(())
+    }
+
+    /// Handles what has been sent so far.
+    fn handle_sent(&mut self, events: &Receiver<Event>) {
+        while let Ok(event) = events.try_recv() {
+            self.handle_event(event);
+        }
     }
 
     /// Handles the error messages that are on the bus already; without one, at least the failure is reported.
-    fn cannot_start(&mut self, index: usize, events: &Receiver<Event>) -> Result<()> {
-        while let Ok(event) = events.try_recv() {
-            self.handle_event(event)?;
-        }
+    fn cannot_start(&mut self, index: usize, events: &Receiver<Event>) {
+        self.handle_sent(events);
         if self.slots[index].playing {
             self.end(
                 index,
@@ -137,7 +150,6 @@ impl Supervisor {
                 true,
             );
         }
-        Ok(())
     }
 
     fn handle_message(&mut self, index: usize, message: &gst::Message) {
@@ -166,18 +178,22 @@ impl Supervisor {
         }
     }
 
-    fn handle_activity(&mut self, index: usize, event: people::event::Event) -> Result<()> {
-        let slot = &self.slots[index];
-        if !slot.playing {
-            return Ok(());
+    /// Also of a tenant that does not play any more: its stations' totals come when it is stopped, however it ended.
+    fn handle_activity(&mut self, index: usize, line: Result<Box<LogLine>, MessageError>) {
+        let tenant = &self.slots[index].tenant.name;
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                self.failed = true;
+                return self.progress.print_line(&format!("{tenant}: error: {error}"));
+            }
+        };
+        if let LogLine::Event(record) = &*line {
+            self.summary.record(tenant, &record.event);
         }
-        let tenant = &slot.tenant.name;
-        self.summary.record(tenant, &event);
-        if let Some(log) = &mut self.log {
-            let stream = Some(tenant.as_str().into());
-            writeln!(log, "{}", LogRecord { event, stream }.to_json()).context("cannot write the events")?;
+        if let Some(log) = &self.log {
+            log.write(&line.of_stream(tenant.as_str().into()).to_json());
         }
-        Ok(())
     }
 
     fn interrupt(&mut self) {
@@ -231,7 +247,12 @@ impl Supervisor {
         self.progress.finish(index, verdict);
         let slot = &mut self.slots[index];
         slot.playing = false;
-        slot.tenant.stop();
+        if !slot.tenant.stop() {
+            self.progress.print_line(&format!(
+                "{}: an element does not stop, and is left; totals are those of its last message",
+                slot.tenant.name
+            ));
+        }
     }
 
     fn show(&mut self) {
@@ -288,4 +309,115 @@ fn factory_of(object: &gst::Object) -> Option<gst::glib::GString> {
 fn is_ours(source: &gst::Object) -> bool {
     std::iter::successors(Some(source.clone()), GstObjectExt::parent)
         .any(|object| factory_of(&object).is_some_and(|name| plugin::ELEMENTS.contains(&name.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+    use std::sync::mpsc::{Sender, channel};
+
+    use gst::glib;
+    use gst::subclass::prelude::*;
+    use people::event::{EventKind, LogRecord};
+    use people::{Activity, Totals};
+    use people_meta::bus;
+    use shopfloor::launch::Launch;
+
+    use super::*;
+
+    /// The element `teststation`: a station that was active for 20 s, which it states when it stops, as activityzone does.
+    #[derive(Default)]
+    struct TestStation;
+
+    glib::wrapper! {
+        struct TestStationElement(ObjectSubclass<TestStation>) @extends gst::Element, gst::Object;
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for TestStation {
+        const NAME: &'static str = "ShopfloorTestStation";
+        type Type = TestStationElement;
+        type ParentType = gst::Element;
+    }
+
+    impl ObjectImpl for TestStation {}
+
+    impl GstObjectImpl for TestStation {}
+
+    impl ElementImpl for TestStation {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: LazyLock<gst::subclass::ElementMetadata> =
+                LazyLock::new(|| gst::subclass::ElementMetadata::new("Station", "Generic", "One station", "shopfloor"));
+            Some(&METADATA)
+        }
+
+        fn change_state(&self, change: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+            if change == gst::StateChange::PausedToReady {
+                let lasted = Duration::from_secs(20);
+                let totals = Totals {
+                    active: lasted,
+                    ..Totals::default()
+                };
+                let event = people::event::Event {
+                    time: lasted,
+                    station: "bench".into(),
+                    worker: Some("red".into()),
+                    kind: EventKind::End {
+                        state: Activity::Active,
+                        lasted,
+                        totals,
+                    },
+                };
+                let structure = bus::to_structure(&LogLine::Event(LogRecord::from(event)));
+                let message = gst::message::Element::builder(structure).src(&*self.obj()).build();
+                self.obj().post_message(message).unwrap();
+            }
+            self.parent_change_state(change)
+        }
+    }
+
+    /// Plays a tenant until it has ended; `send` sends what is to happen to it.
+    fn play(pipeline: &str, send: fn(&Sender<Event>)) -> (String, Outcome) {
+        gst::init().unwrap();
+        gst::Element::register(None, "teststation", gst::Rank::NONE, TestStationElement::static_type()).unwrap();
+        let launch = Launch {
+            name: "yard".to_owned(),
+            folder: "/".into(),
+            description: format!("{pipeline} teststation"),
+            names: Default::default(),
+        };
+        let (sender, events) = channel();
+        let tenant = Tenant::new(&launch, "yard".to_owned(), 0, sender.clone(), false).unwrap();
+        let mut supervisor = Supervisor::new(vec![tenant], None, Instant::now());
+        send(&sender);
+        supervisor.run(&events);
+        let table = supervisor.summary.table().map(|table| table.to_string());
+        (table.unwrap_or_default(), supervisor.report(None).unwrap())
+    }
+
+    #[test]
+    fn totals_are_kept_however_a_tenant_ends() {
+        const SOURCE: &str = "videotestsrc is-live=true ! video/x-raw,width=32,height=32,framerate=60/1";
+        let once: fn(&Sender<Event>) = |events| events.send(Event::Interrupt).unwrap();
+        let twice: fn(&Sender<Event>) = |events| {
+            for _ in 0..2 {
+                events.send(Event::Interrupt).unwrap();
+            }
+        };
+        for (end, pipeline, send, expected) in [
+            (
+                "its end",
+                "identity eos-after=3 ! fakesink",
+                (|_| {}) as fn(&Sender<Event>),
+                Outcome::Played,
+            ),
+            ("an error", "identity error-after=3 ! fakesink", |_| {}, Outcome::Failed),
+            ("an interrupt", "fakesink", once, Outcome::Interrupted),
+            ("a second one", "fakesink", twice, Outcome::Failed),
+        ] {
+            let (table, outcome) = play(&format!("{SOURCE} ! {pipeline}"), send);
+            assert!(table.contains("bench") && table.contains(" 20.0 "), "{end}: {table}");
+            assert_eq!(outcome, expected, "{end}");
+        }
+    }
 }

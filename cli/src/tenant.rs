@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
 use people::Activity;
-use people::event::EventKind;
+use people::event::{EventKind, LogLine};
 use people_meta::bus::{self, MessageError};
 use shopfloor::launch::Launch;
 
@@ -18,12 +19,17 @@ use crate::picture::{FrameScore, Picture};
 use crate::plugin;
 use crate::progress::TenantProgress;
 
+/// How long a pipeline may take to release everything. An element that holds it, for example a driver, may never do so.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
 /// What the supervisor handles.
 pub enum Event {
     /// A message from the bus of the tenant with this index.
     Message(usize, gst::Message),
-    /// The same, when it is about a station.
-    Activity(usize, Result<people::event::Event, MessageError>),
+    /// The same, when it is about a station or the stream's time.
+    Activity(usize, Result<Box<LogLine>, MessageError>),
+    /// Something about the log of events, for people.
+    Log(String),
     /// Ctrl-C or SIGTERM.
     Interrupt,
 }
@@ -35,6 +41,7 @@ pub struct Tenant {
     pipeline: gst::Pipeline,
     tracker: Option<gst::Element>,
     watch: Arc<Watch>,
+    stopped: OnceLock<bool>,
 }
 
 /// What streaming threads record.
@@ -87,10 +94,10 @@ impl Tenant {
         bus.set_sync_handler({
             let watch = watch.clone();
             move |_, message| {
-                let event = match message.structure().map(bus::from_structure).transpose() {
-                    Ok(Some(Some(event))) => {
-                        watch.record(&event);
-                        Event::Activity(index, Ok(event))
+                let event = match message.structure().map(bus::line_from_structure).transpose() {
+                    Ok(Some(Some(line))) => {
+                        watch.record(&line);
+                        Event::Activity(index, Ok(Box::new(line)))
                     }
                     Ok(_) => Event::Message(index, message.clone()),
                     Err(error) => Event::Activity(index, Err(error)),
@@ -105,6 +112,7 @@ impl Tenant {
             pipeline,
             tracker,
             watch,
+            stopped: OnceLock::new(),
         })
     }
 
@@ -133,10 +141,20 @@ impl Tenant {
         !elements.is_empty()
     }
 
-    /// Releases everything; no messages follow.
-    pub fn stop(&self) {
-        // Going to NULL cannot fail.
-        let _ = self.pipeline.set_state(gst::State::Null);
+    /// Releases everything; the last messages, with the stations' totals, have been sent when it returns. False if an element
+    /// does not stop, and is left as it is.
+    pub fn stop(&self) -> bool {
+        *self.stopped.get_or_init(|| {
+            let (done, is_done) = channel();
+            let pipeline = self.pipeline.clone();
+            thread::spawn(move || {
+                // Going to NULL cannot fail.
+                let _ = pipeline.set_state(gst::State::Null);
+                // After the wait nobody listens.
+                let _ = done.send(());
+            });
+            is_done.recv_timeout(STOP_WAIT).is_ok()
+        })
     }
 
     /// Handles the messages that GStreamer expects every application to handle.
@@ -191,7 +209,11 @@ impl Drop for Tenant {
 
 impl Watch {
     /// Keeps track of the active stations.
-    fn record(&self, event: &people::event::Event) {
+    fn record(&self, line: &LogLine) {
+        let LogLine::Event(record) = line else {
+            return;
+        };
+        let event = &record.event;
         let mut active = lock(&self.active);
         match event.kind {
             EventKind::Handover { .. }
@@ -199,6 +221,7 @@ impl Watch {
                 state: Activity::Active,
                 ..
             } => active.insert(event.station.clone()),
+            EventKind::Heartbeat { .. } => return,
             EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
         };
     }

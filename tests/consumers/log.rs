@@ -1,6 +1,7 @@
 //! `docs/activity.schema.json` accepts the lines that are written, and refuses others.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use people::event::{Event, EventKind, LogRecord};
@@ -22,7 +23,7 @@ fn verdicts(lines: &[String]) -> Vec<bool> {
     verdicts.lines().map(|verdict| verdict == "ok").collect()
 }
 
-fn events() -> [Event; 4] {
+fn events() -> [Event; 5] {
     let (lasted, totals) = (Duration::from_millis(1500), Totals::default());
     let kinds = [
         EventKind::Start,
@@ -35,6 +36,11 @@ fn events() -> [Event; 4] {
         EventKind::Handover {
             from: Some("blue".into()),
             lasted,
+        },
+        EventKind::Heartbeat {
+            state: Activity::Idle,
+            lasted,
+            totals,
         },
         EventKind::End {
             state: Activity::Idle,
@@ -81,12 +87,38 @@ fn the_schema_accepts_a_real_log() {
     assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
 }
 
+/// gst-launch-1.0 leaves SIGPIPE at its default, by which a write to a pipe without a reader ends a program.
+#[test]
+fn a_reader_that_leaves_does_not_end_the_program() {
+    let (folder, clip) = clip();
+    let line = format!(
+        "mkfifo pipe && (head -n 1 pipe > first) & . {root}/scripts/env && while [ ! -p pipe ]; do :; done \
+         && exec timeout 120 gst-launch-1.0 filesrc location={} ! decodebin ! tritoninfer ! vesttrack \
+         ! activityzone stations={root}/pipelines/stations/demo.json events-location=pipe ! fakesink",
+        clip.display(),
+        root = root().display(),
+    );
+    let registry = folder.path().join("registry");
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", &line])
+        .current_dir(folder.path())
+        .env("GST_REGISTRY", registry);
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let first = fs::read_to_string(folder.path().join("first")).unwrap();
+    assert!(first.ends_with('\n') && first.contains("\"start\""), "{first}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("the pipe has no reader"), "{printed}");
+}
+
 #[test]
 fn the_schema_accepts_every_kind_of_line() {
     let lines = events()
         .map(|event| {
             let stream = Some("yard".into());
-            [LogRecord::from(event.clone()), LogRecord { event, stream }].map(|record| record.to_json())
+            let record = LogRecord::from(event);
+            [record.clone(), LogRecord { stream, ..record }].map(|record| record.to_json())
         })
         .concat();
     assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
@@ -96,7 +128,7 @@ fn the_schema_accepts_every_kind_of_line() {
 
 #[test]
 fn the_schema_refuses_wrong_lines() {
-    let [_, change, handover, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
+    let [_, change, handover, _, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
     let set = |field: &str, value: Value| {
         let mut line = change.clone();
         line[field] = value;
@@ -113,7 +145,7 @@ fn the_schema_refuses_wrong_lines() {
     let mut lines: Vec<String> = fields.map(|field| without(&change, field)).into();
     lines.extend(["from", "lasted"].map(|field| without(&handover, field)));
     lines.extend([
-        set("schema", json!("shopfloor-activity/2")),
+        set("schema", json!("shopfloor-activity/3")),
         set("kind", json!("begin")),
         set("time", json!(-1)),
         set("time", json!("3 s")),

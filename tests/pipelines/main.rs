@@ -9,15 +9,21 @@ mod decoupled;
 mod distance;
 mod ensemble;
 mod errors;
+mod facts;
 mod golden;
 mod grpc;
 mod launch;
 mod model_repository;
 mod play;
+mod presentation;
 mod program;
 mod shutdown;
 mod stress;
 mod truth;
+/// The truth with keypoints, as the tests of `people` read it.
+#[path = "../../plugins/people/tests/people/truth.rs"]
+#[allow(dead_code, reason = "those tests need more of it")]
+mod truth_of_people;
 
 use gst::prelude::*;
 

@@ -108,7 +108,7 @@ fn play(inference: &str, frames: usize) -> Run {
 
 /// Lets so many buffers pass and responds to others with EOS, which makes the demuxer end the stream. (`identity eos-after`
 /// lets a later buffer of the decoder pass now and then.)
-fn end_after(frames: usize, pad: &gst::Pad) {
+pub fn end_after(frames: usize, pad: &gst::Pad) {
     let passed = AtomicUsize::new(0);
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if passed.fetch_add(1, Ordering::Relaxed) < frames {
@@ -120,12 +120,13 @@ fn end_after(frames: usize, pad: &gst::Pad) {
     });
 }
 
-fn sink(pipeline: &gst::Pipeline, element: &str) -> gst::Pad {
+/// The sink pad of the element of that name.
+pub fn sink(pipeline: &gst::Pipeline, element: &str) -> gst::Pad {
     pipeline.by_name(element).unwrap().static_pad("sink").unwrap()
 }
 
 /// The scenes of the frames that reach an element.
-fn scenes_at(pipeline: &gst::Pipeline, element: &str) -> Arc<Mutex<Vec<Arc<Scene>>>> {
+pub fn scenes_at(pipeline: &gst::Pipeline, element: &str) -> Arc<Mutex<Vec<Arc<Scene>>>> {
     let scenes = Arc::new(Mutex::new(Vec::new()));
     let shared = scenes.clone();
     sink(pipeline, element).add_probe(gst::PadProbeType::BUFFER, move |_, info| {

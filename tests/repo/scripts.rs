@@ -34,7 +34,6 @@ fn help_says_what_is_left_behind() {
     check("scripts/bench", &["--help"], 0, "bench/results");
     check("scripts/soak", &["--help"], 0, "bench/results/soak.md");
     check("scripts/fuzz", &["--help"], 0, "fuzz/corpus");
-    check("scripts/make-echarts", &["--help"], 0, "cli/assets/echarts");
     check("scripts/test", &["--help"], 0, "clippy");
     check("scripts/test", &["--help"], 0, "--fast");
     check("scripts/demo", &["--help"], 0, "11 minutes");
@@ -54,7 +53,6 @@ fn an_unknown_option_is_refused() {
     check("scripts/test", &["--quick"], 2, "unknown option: --quick");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
-    check("scripts/make-echarts", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
@@ -107,7 +105,6 @@ fn scripts_are_plain_sh_and_executable() {
         "demo",
         "fuzz",
         "install-test",
-        "make-echarts",
         "package",
         "setup",
         "setup-triton",
@@ -133,18 +130,4 @@ fn check_sh(script: &str) {
         "{script}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-}
-
-#[test]
-fn the_charts_are_those_that_their_script_fetches() {
-    let root = shopfloor_tests::root();
-    let script = std::fs::read_to_string(root.join("scripts/make-echarts")).expect("the script is there");
-    let checksum = script.lines().find_map(|line| line.strip_prefix("checksum="));
-    let checksum = checksum.expect("the script knows the checksum");
-    let output = Command::new("sha256sum")
-        .arg(root.join("cli/assets/echarts/echarts.min.js"))
-        .output()
-        .expect("sha256sum runs");
-    let found = String::from_utf8_lossy(&output.stdout);
-    assert!(found.starts_with(checksum), "expected {checksum}, got {found}");
 }

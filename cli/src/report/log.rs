@@ -1,68 +1,99 @@
-//! Reads an activity log, one JSON record a line, and reports mistakes by their line.
+//! Reads the text of an activity log, one JSON record a line, and keeps account of the lines that are no records.
 //!
-//! Unknown fields and unknown kinds of records are ignored, so a newer log of the same schema can be read.
+//! A line that cannot be read is left out and counted: a writer that was killed leaves an incomplete line, and the next
+//! one may continue on it. Unknown kinds of records are left out, too, so a newer log of the same schema can be read.
 
-use anyhow::{Result, anyhow, bail};
-use people::event::{LogRecord, RecordError, SCHEMA};
+use people::event::{LogLine, RecordError};
 
-/// A whole log.
+use super::record::Record;
+
+/// A log, or a part of one.
 #[derive(Debug, Default, PartialEq)]
 pub struct Log {
     /// Its records, in their order.
-    pub records: Vec<LogRecord>,
-    /// The last line is incomplete, because the writer was stopped; it is left out.
-    pub torn: bool,
+    pub records: Vec<Record>,
+    /// Its lines that are no records, one entry a reason, in the order in which they occur first.
+    pub left_out: Vec<LeftOut>,
 }
+
+/// Lines that were left out for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The reason.
+    pub reason: String,
+    /// The number of the first such line, from 1.
+    pub line: usize,
+    /// How many lines.
+    pub count: usize,
+}
+
+/// How each line begins, whoever wrote it.
+const BEGINNING: &[u8] = br#"{"schema":"#;
 
 /// Reads the text of a log.
-///
-/// # Errors
-/// The first line that is not JSON, has another schema, or lacks a field; or that there are no records at all. The
-/// message begins with the line's number.
-pub fn parse(text: &[u8]) -> Result<Log> {
+pub fn parse(text: &[u8]) -> Log {
     let mut log = Log::default();
-    for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let whole = line.ends_with(b"\n");
-        // Some editors begin a file with a byte order mark.
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        match LogRecord::from_json(line) {
-            Ok(record) => log.records.extend(record),
-            Err(RecordError::Json(error)) if error.is_eof() && !whole && !log.records.is_empty() => log.torn = true,
-            Err(error) => bail!("line {}: {}", index + 1, describe(&error, line)),
-        }
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        log.read_line(index + 1, content(line));
     }
-    if log.records.is_empty() {
-        bail!("no activity in it: expected lines of the schema {SCHEMA}; {REMEDY}");
-    }
-    Ok(log)
+    log
 }
 
-/// What to do about a file that is not a log.
-pub(super) const REMEDY: &str = "give a log that `shopfloor play --events` or activityzone's events-location wrote";
+/// The line without what may surround it: a byte order mark, spaces, and the zeros that some file systems leave in a
+/// file after a power failure.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let is_filler = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let from = line.iter().position(|byte| !is_filler(byte)).unwrap_or(line.len());
+    let to = line
+        .iter()
+        .rposition(|byte| !is_filler(byte))
+        .map_or(from, |last| last + 1);
+    &line[from..to]
+}
 
-/// What is wrong with a line, and what to do.
-fn describe(error: &RecordError, line: &[u8]) -> anyhow::Error {
+impl Log {
+    fn read_line(&mut self, number: usize, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        match LogLine::from_json(line) {
+            Ok(Some(line)) => self.records.push(line.into()),
+            Ok(None) => self.leave_out(number, "of a kind that this version does not know".to_owned()),
+            Err(error) => {
+                self.leave_out(number, describe(&error, line));
+                // The next writer continued on the incomplete line.
+                let continued = line.windows(BEGINNING.len()).rposition(|window| window == BEGINNING);
+                if let Some(at) = continued.filter(|at| *at > 0) {
+                    self.read_line(number, &line[at..]);
+                }
+            }
+        }
+    }
+
+    fn leave_out(&mut self, line: usize, reason: String) {
+        match self.left_out.iter_mut().find(|left_out| left_out.reason == reason) {
+            Some(known) => known.count += 1,
+            None => self.left_out.push(LeftOut { reason, line, count: 1 }),
+        }
+    }
+}
+
+/// What is wrong with a line, as what follows "left out, ".
+fn describe(error: &RecordError, line: &[u8]) -> String {
     match error {
-        RecordError::Json(error) => anyhow!(
-            "expected a line of JSON, got `{}` ({} at column {}); {REMEDY}",
-            shortened(line),
-            without_place(error),
-            error.column()
-        ),
-        RecordError::NoSchema => anyhow!("{error}; {REMEDY}"),
-        RecordError::OtherSchema(other) => anyhow!(
-            "expected the schema {SCHEMA}, got `{}`; use the version of shopfloor that wrote the file",
+        RecordError::Json(_) if line.starts_with(BEGINNING) => "incomplete: its writer was stopped".to_owned(),
+        RecordError::Json(_) => format!("not JSON: `{}`", shortened(line)),
+        RecordError::OtherSchema(other) => format!(
+            "of the schema `{}`: use the version of shopfloor that wrote it",
             shortened(other.as_bytes())
         ),
-        // Its column is the line's end.
-        RecordError::Field(error) => anyhow!("{}; {REMEDY}", without_place(error)),
+        RecordError::NoSchema => error.to_string(),
+        RecordError::Field(error) => without_place(error),
     }
 }
 
-/// The error without its place.
+/// The error without its place, which is the line's end.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -79,133 +110,109 @@ fn shortened(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use expect_test::{Expect, expect};
     use people::Activity;
-    use people::event::EventKind;
 
+    use super::super::record::{Fact, State};
     use super::*;
 
     const START: &str = r#"{"schema":"shopfloor-activity/1","kind":"start","time":0.5,"station":"till","worker":null}"#;
-    const CHANGE: &str = r#"{"schema":"shopfloor-activity/1","kind":"change","time":12.3,"station":"till","worker":"red",
-        "state":"active","previous":"unknown","lasted":2,"totals":{"active":4.0,"idle":0,"absent":0,"unknown":2,"more":1},"stream":"yard","more":[1]}"#;
-
-    fn check(text: impl AsRef<[u8]>, expected: Expect) {
-        expected.assert_eq(&parse(text.as_ref()).unwrap_err().to_string());
-    }
+    const CHANGE: &str = r#"{"schema":"shopfloor-activity/1","kind":"change","time":12.3,"station":"till","worker":"red","state":"active","previous":"unknown","lasted":2,"totals":{"active":4.0,"idle":0,"absent":0,"unknown":2,"more":1},"stream":"yard","more":[1]}"#;
 
     #[test]
     fn records_are_read_in_order() {
-        let change = CHANGE.replace('\n', " ");
         let end = START.replace("start", "totals").replace(
             "}",
             r#","state":"idle","lasted":3,"totals":{"active":0,"idle":3,"absent":0,"unknown":0}}"#,
         );
-        let log = parse(format!("\u{feff}{START}\r\n\n{change}\n{end}").as_bytes()).unwrap();
-        assert!(!log.torn);
+        let log = parse(format!("\u{feff}{START}\r\n\n{CHANGE}\n{end}").as_bytes());
+        assert_eq!(log.left_out, []);
         let [start, change, end] = &log.records[..] else {
             panic!("{log:?}")
         };
-        assert_eq!(start.event.kind, EventKind::Start);
-        assert_eq!(start.event.time, Duration::from_millis(500));
-        assert_eq!((&start.event.worker, &start.stream), (&None, &None));
-        let EventKind::Change {
-            state: Activity::Active,
-            previous: Activity::Unknown,
-            lasted,
-            ..
-        } = change.event.kind
-        else {
-            panic!("{change:?}")
-        };
-        assert_eq!(lasted, Duration::from_secs(2));
+        assert_eq!((start.time, &start.origin.tenant), (500, &None));
+        assert!(matches!(start.fact, Fact::Start { assigned: None, .. }));
+        assert_eq!((change.time, change.origin.tenant.as_deref()), (12_300, Some("yard")));
+        let red = State::new(Activity::Active, Some("red".into()));
         assert_eq!(
-            (change.event.worker.as_deref(), change.stream.as_deref()),
-            (Some("red"), Some("yard"))
+            change.fact,
+            Fact::Held {
+                station: "till".into(),
+                state: State::new(Activity::Unknown, None),
+                lasted: 2000,
+                next: Some(red),
+                is_handover: false,
+            }
         );
-        let EventKind::End {
-            state: Activity::Idle,
-            lasted,
-            ..
-        } = end.event.kind
-        else {
-            panic!("{end:?}")
-        };
-        assert_eq!(lasted, Duration::from_secs(3));
+        assert!(matches!(
+            end.fact,
+            Fact::Held {
+                lasted: 3000,
+                next: None,
+                ..
+            }
+        ));
     }
 
+    /// Each kind of line that is no record, with the number of records that are read around it.
     #[test]
-    fn unknown_kinds_of_records_are_ignored() {
-        let other = r#"{"schema":"shopfloor-activity/1","kind":"weather","time":1,"station":"till","sky":"blue"}"#;
-        assert_eq!(
-            parse(format!("{other}\n{START}\n").as_bytes()).unwrap().records.len(),
-            1
-        );
-    }
-
-    #[test]
-    fn an_incomplete_last_line_is_left_out() {
-        let torn = |text: &str| parse(text.as_bytes()).map(|log| (log.records.len(), log.torn));
-        assert_eq!(torn(&format!("{START}\n{}", &START[..30])).unwrap(), (1, true));
-        assert_eq!(torn(&format!("{START}\n{START}")).unwrap(), (2, false));
-        // Elsewhere it is a mistake, and so is a last line that is something else.
-        assert!(torn(&format!("{}\n{START}", &START[..30])).is_err());
-        assert!(torn(&START[..30]).is_err());
-        assert!(torn(&format!("{START}\nnonsense")).is_err());
-    }
-
-    #[test]
-    fn errors_begin_with_the_line() {
-        check(
-            "",
-            expect![
-                "no activity in it: expected lines of the schema shopfloor-activity/1; give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
-        check(
-            format!("{START}\n{START}\n0:00:01 active\n"),
-            expect![
-                "line 3: expected a line of JSON, got `0:00:01 active` (trailing characters at column 2); give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
-        check(
-            b"\xff\xfe{\0\n",
-            expect![
-                "line 1: expected a line of JSON, got `��{\0` (expected value at column 1); give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
-        check(
-            START.replace("/1", "/2"),
-            expect![
-                "line 1: expected the schema shopfloor-activity/1, got `shopfloor-activity/2`; use the version of shopfloor that wrote the file"
-            ],
-        );
-        for other in ["{\"stations\": []}", "[1]", "7"] {
-            check(
-                other,
-                expect![
-                    "line 1: expected the schema shopfloor-activity/1, got none; give a log that `shopfloor play --events` or activityzone's events-location wrote"
-                ],
-            );
+    fn other_lines_are_left_out_and_counted() {
+        let torn = &START[..40];
+        let table = [
+            ("".to_owned(), 0, ""),
+            (format!("{START}\n{torn}"), 1, "2: 1 incomplete: its writer was stopped"),
+            (format!("{START}\n{START}"), 2, ""),
+            // A restarted writer appends, with and without a line of its own.
+            (
+                format!("{START}\n{torn}\n{START}\n"),
+                2,
+                "2: 1 incomplete: its writer was stopped",
+            ),
+            (
+                format!("{START}\n{torn}{START}\n{torn}"),
+                2,
+                "2: 2 incomplete: its writer was stopped",
+            ),
+            (format!("{START}\n\0\0\0\0{START}\n"), 2, ""),
+            (
+                format!("{START}\n0:00:01 active\n{START}\n0:00:02 idle"),
+                2,
+                "2: 1 not JSON: `0:00:01 active`, 4: 1 not JSON: `0:00:02 idle`",
+            ),
+            (
+                START.replace("/1", "/9"),
+                0,
+                "1: 1 of the schema `shopfloor-activity/9`: use the version of shopfloor that wrote it",
+            ),
+            (
+                START.replace("start", "weather"),
+                0,
+                "1: 1 of a kind that this version does not know",
+            ),
+            (
+                START.replace("\"station\":\"till\",", ""),
+                0,
+                "1: 1 missing field `station`",
+            ),
+            (
+                CHANGE.replace("unknown\",", "asleep\","),
+                0,
+                "1: 1 unknown variant `asleep`, expected one of `absent`, `idle`, `active`, `unknown`",
+            ),
+        ];
+        for (text, records, expected) in table {
+            let log = parse(text.as_bytes());
+            let left_out = log.left_out.iter();
+            let left_out = left_out.map(|left| format!("{}: {} {}", left.line, left.count, left.reason));
+            assert_eq!(left_out.collect::<Vec<_>>().join(", "), expected, "{text}");
+            assert_eq!(log.records.len(), records, "{text}");
         }
-        check(
-            START.replace("\"station\":\"till\",", ""),
-            expect![
-                "line 1: missing field `station`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
-        check(
-            START.replace("0.5", "-1"),
-            expect![
-                "line 1: expected seconds, got -1: cannot convert float seconds to Duration: value is negative; give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
-        check(
-            CHANGE.replace('\n', " ").replace("unknown", "asleep"),
-            expect![
-                "line 1: unknown variant `asleep`, expected one of `absent`, `idle`, `active`, `unknown`; give a log that `shopfloor play --events` or activityzone's events-location wrote"
-            ],
-        );
+    }
+
+    #[test]
+    fn what_is_no_log_gives_no_records() {
+        for text in [&b"\xff\xfe{\0\n"[..], b"[1]", b"7", b"{\"stations\": []}"] {
+            let log = parse(text);
+            assert_eq!((log.records.len(), log.left_out.len()), (0, 1), "{text:?}");
+        }
     }
 }

@@ -124,7 +124,7 @@ fn mistakes_are_reported_before_anything_plays() {
     check(
         &tenants.play(&["one.launch", "--events", "no/such/folder"]),
         1,
-        "cannot write no/such/folder",
+        "cannot write the events to no/such/folder: No such file",
     );
 }
 
@@ -183,6 +183,63 @@ fn help_of_each_subcommand_has_an_example() {
         let example = format!("Example:\n  shopfloor {subcommand} ");
         assert!(text.contains(&example), "{text}");
     }
+}
+
+#[test]
+fn events_are_appended_or_overwritten() {
+    let tenants = Tenants::new();
+    tenants.file("one.launch", FINITE);
+    let log = tenants.file("log.jsonl", "{\"yesterday\": 1}\n");
+    let play = |more: &[&str]| {
+        let output = tenants.play(&[&["one.launch", "--events", "log.jsonl"], more].concat());
+        check(&output, 0, "ended");
+        fs::read_to_string(&log).unwrap()
+    };
+    assert_eq!(play(&[]), "{\"yesterday\": 1}\n");
+    assert_eq!(play(&["--overwrite-events"]), "");
+    check(&tenants.play(&["one.launch", "--overwrite-events"]), 2, "--events");
+}
+
+/// A pipe without a reader: said, and no tenant waits for it.
+#[test]
+fn a_log_that_nobody_reads_stops_no_tenant() {
+    let tenants = Tenants::new();
+    tenants.file("one.launch", FINITE);
+    let made = Command::new("mkfifo").arg(tenants.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let output = tenants.play(&["one.launch", "--events", "pipe"]);
+    check(
+        &output,
+        0,
+        "warning: cannot write the events to pipe: the pipe has no reader",
+    );
+    check(&output, 0, "one: ended after 8 frames");
+}
+
+/// Its streaming thread sleeps for an hour. The other tenant and the command end.
+#[test]
+fn a_tenant_that_does_not_stop_is_left() {
+    let tenants = Tenants::new();
+    tenants.file(
+        "stuck.launch",
+        "videotestsrc ! video/x-raw,width=64,height=48 ! identity sleep-time=3600000000 ! fakesink",
+    );
+    tenants.file("one.launch", FINITE);
+    let mut child = tenants
+        .command()
+        .args(["stuck.launch", "one.launch"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("one: ended after 8 frames")));
+    for expected in ["interrupted", "stuck: error: stopped at once"] {
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert!(lines.any(|line| line.starts_with(expected)), "{expected}");
+    }
+    assert!(lines.any(|line| line.contains("stuck: an element does not stop, and is left")));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 /// An interrupted recording is finished: without its index (`moov`) a file cannot be played.

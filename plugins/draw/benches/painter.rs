@@ -84,7 +84,7 @@ fn time(c: &mut Criterion<CpuTime>, name: &str, format: PixelFormat, scene: impl
                 });
                 let surface = Surface::new(format, SIZE.0, SIZE.1, planes, Colorimetry::default());
                 let mut surface = surface.expect("the planes are a frame");
-                painter.paint(&mut surface, &scene, &Style::default());
+                painter.paint(&mut surface, Duration::ZERO, Some(&scene), &Style::default());
                 scene
             },
             criterion::BatchSize::PerIteration,

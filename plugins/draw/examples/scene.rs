@@ -1,7 +1,7 @@
 //! Draws people of the demo video's ground truth, and three example stations, onto an image:
 //!
 //! ```text
-//! cargo run --release -p draw --example scene -- FRAME.png PEOPLE.json OUT.png [redact] [failed]
+//! cargo run --release -p draw --example scene -- FRAME.png PEOPLE.json OUT.png [faces|people|frame] [failed]
 //! ```
 //!
 //! `FRAME.png` is a frame of media/vests.mp4 as 8-bit RGB, at any size; `PEOPLE.json` is that frame's entry of
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::time::Duration;
 
-use draw::{Painter, PlaneMut, Style, Surface};
+use draw::{Painter, PlaneMut, Redaction, Style, Surface};
 use people::{Activity, Inference, Person, Scene, SkipReason, Station, StationStatus, Totals, Track};
 use serde_json::Value;
 use vision::image::{Colorimetry, PixelFormat};
@@ -21,9 +21,16 @@ use vision::{KeypointDetection, Point, Rect};
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [frame, people, out, flags @ ..] = &args[..] else {
-        return Err("usage: scene FRAME.png PEOPLE.json OUT.png [redact] [failed]".into());
+        return Err("usage: scene FRAME.png PEOPLE.json OUT.png [faces|people|frame] [failed]".into());
     };
     let has = |flag: &str| flags.iter().any(|f| f == flag);
+    let redactions = [
+        ("faces", Redaction::Faces),
+        ("people", Redaction::People),
+        ("frame", Redaction::Frame),
+    ];
+    let redact = redactions.into_iter().find(|(name, _)| has(name));
+    let redact = redact.map_or(Redaction::None, |(_, redaction)| redaction);
     let mut reader = png::Decoder::new(BufReader::new(File::open(frame)?)).read_info()?;
     let mut pixels = vec![0; reader.output_buffer_size().ok_or("the image is too large")?];
     let info = reader.next_frame(&mut pixels)?;
@@ -54,9 +61,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut surface = Surface::new(PixelFormat::Rgb, width, height, [plane], Colorimetry::default())?;
     Painter::new().paint(
         &mut surface,
-        &scene,
+        Duration::ZERO,
+        Some(&scene),
         &Style {
-            redact: has("redact"),
+            redact,
             ..Style::default()
         },
     );

@@ -2,12 +2,10 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
+use crate::coverage::{Coverage, HALF, Runs, mean};
 use crate::mask::RUN;
 use crate::sample::sample;
 use crate::{Color, Mask, Surface};
-
-/// Number of chroma samples of a run.
-const HALF: usize = RUN / 2;
 
 /// A surface and the mask that shapes are drawn into before they are painted on it.
 #[derive(Debug)]
@@ -15,18 +13,44 @@ pub struct Canvas<'s, 'a> {
     surface: &'s mut Surface<'a>,
     /// The coverage for the next [`fill`](Self::fill).
     pub mask: &'s mut Mask,
+    /// The fills so far, if they are kept.
+    recording: Option<Vec<Fill>>,
+}
+
+/// A fill that was kept, to be repeated on other frames of the same size and format.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    coverage: Coverage,
+    color: Color,
+    alpha: u8,
+}
+
+impl Fill {
+    /// Size in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.coverage.bytes()
+    }
 }
 
 impl<'s, 'a> Canvas<'s, 'a> {
     /// A canvas with an empty mask.
     pub fn new(surface: &'s mut Surface<'a>, mask: &'s mut Mask) -> Self {
         mask.reset(surface.width(), surface.height());
-        Self { surface, mask }
+        Self {
+            surface,
+            mask,
+            recording: None,
+        }
     }
 
     /// Frame width in pixels.
     pub fn width(&self) -> f32 {
         self.surface.width() as f32
+    }
+
+    /// What kept fills depend on: the frame's size, and whether it has chroma planes.
+    pub(crate) fn form(&self) -> (usize, usize, bool) {
+        (self.surface.width(), self.surface.height(), self.surface.planes() > 1)
     }
 
     /// Frame height in pixels.
@@ -40,6 +64,14 @@ impl<'s, 'a> Canvas<'s, 'a> {
     /// the (up to four) pixels that share it.
     pub fn fill(&mut self, color: Color, alpha: f32) {
         let alpha = (alpha.clamp(0.0, 1.0) * 255.0).round() as u8;
+        if let Some(mut fills) = self.recording.take() {
+            let coverage = Coverage::of(self.mask, self.surface.planes() > 1);
+            let fill = Fill { coverage, color, alpha };
+            self.repeat(&fill);
+            fills.push(fill);
+            self.recording = Some(fills);
+            return self.mask.clear();
+        }
         if self.surface.planes() > 1 {
             self.mask.double_odd_edge();
         }
@@ -53,6 +85,64 @@ impl<'s, 'a> Canvas<'s, 'a> {
             }
         }
         self.mask.clear();
+    }
+
+    /// Keeps the fills from now on.
+    pub(crate) fn record(&mut self) {
+        self.recording = Some(Vec::new());
+    }
+
+    /// The fills since [`record`](Self::record).
+    pub(crate) fn recorded(&mut self) -> Vec<Fill> {
+        self.recording.take().unwrap_or_default()
+    }
+
+    /// Fills as before, to the byte.
+    pub(crate) fn repeat(&mut self, fill: &Fill) {
+        for plane in 0..self.surface.planes() {
+            let sample = sample(self.surface.format(), self.surface.colorimetry(), plane, fill.color);
+            match self.surface.format().pixel_stride(plane) {
+                1 => self.repeat_plane::<1>(plane, sample, fill),
+                2 => self.repeat_plane::<2>(plane, sample, fill),
+                3 => self.repeat_plane::<3>(plane, sample, fill),
+                _ => self.repeat_plane::<4>(plane, sample, fill),
+            }
+        }
+    }
+
+    fn repeat_plane<const N: usize>(&mut self, plane: usize, sample: [u8; 4], fill: &Fill) {
+        let ink = Ink::new(std::array::from_fn::<u8, N, _>(|i| sample[i]), fill.alpha);
+        let level = Level::new();
+        if plane == 0 {
+            dispatch!(level, simd => self.repeat_runs(simd, plane, &ink, &fill.coverage.pixels));
+        } else {
+            dispatch!(level, simd => self.repeat_runs(simd, plane, &ink, &fill.coverage.chroma));
+        }
+    }
+
+    #[inline(always)]
+    fn repeat_runs<S: Simd, const N: usize, const M: usize>(
+        &mut self,
+        _: S,
+        plane: usize,
+        ink: &Ink<N>,
+        kept: &Runs<M>,
+    ) {
+        for (y, full, partial) in kept.rows() {
+            let (runs, rest) = self.surface.row_mut(plane, y).as_chunks_mut().0.as_chunks_mut::<M>();
+            for run in full {
+                match runs.get_mut(*run as usize) {
+                    Some(samples) => ink.blend(samples, &[255; M]),
+                    None => on_rest::<N, M>(rest, |samples| ink.blend(samples, &[255; M])),
+                }
+            }
+            for (run, cover) in partial {
+                match runs.get_mut(*run as usize) {
+                    Some(samples) => blend_runs(ink, samples, cover),
+                    None => on_rest(rest, |samples| blend_runs(ink, samples, cover)),
+                }
+            }
+        }
     }
 
     fn fill_plane<const N: usize>(&mut self, plane: usize, sample: [u8; 4], alpha: u8) {
@@ -74,8 +164,8 @@ impl<'s, 'a> Canvas<'s, 'a> {
             let covers = self.mask.runs(y);
             for run in self.mask.dirty_runs(y, y) {
                 match runs.get_mut(run) {
-                    Some(pixels) => blend_pixels(ink, pixels, &covers[run]),
-                    None => on_rest(rest, |pixels| blend_pixels(ink, pixels, &covers[run])),
+                    Some(pixels) => blend_runs(ink, pixels, &covers[run]),
+                    None => on_rest(rest, |pixels| blend_runs(ink, pixels, &covers[run])),
                 }
             }
         }
@@ -133,10 +223,10 @@ impl<const N: usize> Ink<N> {
     }
 }
 
-/// Blends over a run of pixels.
+/// Blends over a run of samples.
 #[inline(always)]
-fn blend_pixels<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; RUN], cover: &[u8; RUN]) {
-    let mut wide = [0; RUN];
+fn blend_runs<const N: usize, const M: usize>(ink: &Ink<N>, row: &mut [[u8; N]; M], cover: &[u8; M]) {
+    let mut wide = [0; M];
     wide.iter_mut().zip(cover).for_each(|(wide, c)| *wide = u16::from(*c));
     ink.blend(row, &wide);
 }
@@ -144,15 +234,7 @@ fn blend_pixels<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; RUN], cover: &
 /// Blends over a run's chroma, with the mean coverage of each 2×2 pixels of two rows.
 #[inline(always)]
 fn blend_chroma<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; HALF], upper: &[u8; RUN], lower: &[u8; RUN]) {
-    let mut sums = [0; RUN];
-    for ((sum, u), l) in sums.iter_mut().zip(upper).zip(lower) {
-        *sum = u16::from(*u) + u16::from(*l);
-    }
-    let mut mean = [0; HALF];
-    for i in 0..HALF {
-        mean[i] = (sums[2 * i] + sums[2 * i + 1] + 2) / 4;
-    }
-    ink.blend(row, &mean);
+    ink.blend(row, &mean(upper, lower));
 }
 
 /// Blends the samples that are left at the end of a row, in a copy that is filled up to a whole run or half.
@@ -169,4 +251,59 @@ fn on_rest<const N: usize, const M: usize>(rest: &mut [[u8; N]], blend: impl FnO
 fn div_255(v: u16) -> u16 {
     let v = v + 128;
     (v + (v >> 8)) >> 8
+}
+
+#[cfg(test)]
+mod tests {
+    use vision::Point;
+    use vision::image::{Colorimetry, PixelFormat, PlaneMut};
+
+    use super::*;
+    use crate::{polygon, stroke};
+
+    const COLOR: Color = Color::hex(0x3f_8cff);
+
+    /// The bytes of a patterned frame after `paint`.
+    fn painted(format: PixelFormat, (width, height): (usize, usize), paint: impl FnOnce(&mut Canvas)) -> Vec<Vec<u8>> {
+        let stride = |plane| format.plane_size(plane, width, height).0 * format.pixel_stride(plane);
+        let bytes = |plane| {
+            let count = stride(plane) * format.plane_size(plane, width, height).1;
+            (0..count).map(|i| (i * 37 % 251) as u8).collect()
+        };
+        let mut planes: Vec<Vec<u8>> = (0..format.planes()).map(bytes).collect();
+        let mapped = planes.iter_mut().enumerate().map(|(plane, data)| PlaneMut {
+            data,
+            stride: stride(plane),
+        });
+        let mut surface = Surface::new(format, width, height, mapped, Colorimetry::default()).unwrap();
+        paint(&mut Canvas::new(&mut surface, &mut Mask::default()));
+        planes
+    }
+
+    fn fills(canvas: &mut Canvas) {
+        let corners = [(5.0, 3.3), (130.0, 10.0), (120.5, 61.0), (-7.0, 70.0)].map(|(x, y)| Point::new(x, y));
+        polygon::fill(canvas.mask, &corners);
+        canvas.fill(COLOR, 0.24);
+        stroke::polyline(canvas.mask, &corners, true, 3.1);
+        canvas.fill(Color::WHITE, 0.8);
+        canvas.fill(COLOR, 1.0); // of nothing
+    }
+
+    #[test]
+    fn a_repeated_fill_gives_the_same_bytes() {
+        for format in PixelFormat::ALL {
+            for size in [(128, 64), (127, 63), (97, 64), (33, 1), (1, 1), (31, 80)] {
+                let drawn = painted(format, size, fills);
+                let mut kept = Vec::new();
+                let recorded = painted(format, size, |canvas| {
+                    canvas.record();
+                    fills(canvas);
+                    kept = canvas.recorded();
+                });
+                let repeated = painted(format, size, |canvas| kept.iter().for_each(|fill| canvas.repeat(fill)));
+                assert_eq!(drawn, recorded, "{format:?} {size:?}");
+                assert_eq!(drawn, repeated, "{format:?} {size:?}");
+            }
+        }
+    }
 }

@@ -26,6 +26,7 @@
 mod canvas;
 mod cell;
 pub mod color;
+mod coverage;
 mod mask;
 mod obscure;
 mod painter;
@@ -37,6 +38,6 @@ mod text;
 pub use canvas::Canvas;
 pub use color::Color;
 pub use mask::Mask;
-pub use painter::{Painter, Style};
-pub use text::Typeface;
+pub use painter::{COASTING, LONGEST_COASTING, Painter, Redaction, Style};
+pub use text::{Face, FontBytes, Fonts, NoFonts, Shaped, Typeface, draws, shape};
 pub use vision::image::{ImageMut as Surface, PlaneMut};

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use triton::{Input, Lease, Model, OnRelease, Request, Response};
-use vision::image::Image;
-use vision::letterbox::{Letterbox, SampleError, Sampler};
+use vision::letterbox::{Letterbox, SampleError, Sampler, View};
 use vision::{ModelOutput, OutputTensor, Rect};
 
 use crate::Error;
@@ -67,28 +66,30 @@ impl Session {
         self.contract.image.byte_size(1)
     }
 
-    /// Sends the regions of a frame, in pixels of `image`, in as few requests as the model's batch size allows.
+    /// Sends the regions of a frame, an [`Image`](vision::image::Image) or a view of one, in as few requests as the model's
+    /// batch size allows. Regions, and the letterboxes of the outputs, are in pixels of the stored frame.
     /// `callback` is invoked once, with all outputs or with the first error. Without regions it is invoked at once,
     /// with no outputs. `place`, if any, is dropped when the server has released all requests.
     ///
     /// # Errors
     /// If a region cannot be sampled; then nothing is sent and `callback` is not invoked.
-    pub fn submit(
+    pub fn submit<'a>(
         &self,
         sampler: &mut Sampler,
-        image: &Image<'_>,
+        frame: impl Into<View<'a>>,
         regions: &[Rect],
         options: RequestOptions,
         place: Option<Place>,
         callback: impl FnOnce(Result<RegionOutputs, Error>) + Send + 'static,
     ) -> Result<(), SampleError> {
+        let view = frame.into();
         let mut parts = Vec::new();
         for chunk in regions.chunks(self.contract.image.max_batch() as usize) {
             let bytes = self.contract.image.byte_size(1);
             let mut data = self.model.lease(bytes * chunk.len());
             let mut letterboxes = Vec::with_capacity(chunk.len());
             for (region, input) in chunk.iter().zip(data.chunks_exact_mut(bytes)) {
-                letterboxes.push(sampler.sample(image, *region, input)?);
+                letterboxes.push(sampler.sample(view, *region, input)?);
             }
             parts.push((letterboxes, data));
         }

@@ -74,6 +74,13 @@ impl BoxFilter {
         }
     }
 
+    /// Moves the estimate to frames of another size, by the factors of width and height.
+    pub fn resize(&mut self, x: f64, y: f64) {
+        for (axis, factor) in self.axes.iter_mut().zip([x, y, x, y]) {
+            axis.scale(factor);
+        }
+    }
+
     /// Corrects the prediction by a detection. The box must be finite.
     pub fn update(&mut self, detection: &Rect) {
         let noise = self.detection_noise();
@@ -147,6 +154,14 @@ impl Axis {
             dt * (2.0 * self.covariance + dt * self.rate_variance) + walk * dt + acceleration * dt.powi(3) / 3.0;
         self.covariance += dt * self.rate_variance + acceleration * dt.powi(2) / 2.0;
         self.rate_variance += acceleration * dt;
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.value *= factor;
+        self.rate *= factor;
+        self.variance *= factor.powi(2);
+        self.covariance *= factor.powi(2);
+        self.rate_variance *= factor.powi(2);
     }
 
     /// `noise` is the variance of `seen`, more than 0.

@@ -10,15 +10,20 @@
 pub mod activity;
 pub mod assignment;
 pub mod event;
+pub mod facts;
 pub mod kalman;
 pub mod names;
 pub mod period;
 pub mod polygon_editor;
 pub mod scene;
 mod seconds;
+mod state;
 pub mod station;
 pub mod station_file;
+pub mod timeline;
 pub mod tracker;
+pub mod wall_clock;
 
 pub use scene::{Inference, Person, Scene, SkipReason, Track, VestName, VestScores};
-pub use station::{Activity, Station, StationStatus, Totals};
+pub use state::{Activity, Totals};
+pub use station::{Station, StationStatus};

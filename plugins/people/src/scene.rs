@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::StationStatus;
+use vision::letterbox::Orientation;
 use vision::{Pose, Rect};
 
 /// A vest's colour as in the model's label file, e.g. `red`. It identifies a worker.
@@ -21,6 +22,8 @@ pub struct Scene {
     /// Time between two inferred frames of the stream, measured; `None` before the second one. It exceeds the frame
     /// interval if several cameras share a server. If people and vests are inferred by two elements, it is the longer one.
     pub inference_period: Option<Duration>,
+    /// How the frame is turned to be upright. Coordinates are those of the stored frame, which is not turned.
+    pub orientation: Orientation,
     /// The people, in no particular order.
     pub people: Vec<Person>,
     /// The stations and their states, in the order of the station file; filled by `activityzone`.

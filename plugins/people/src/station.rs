@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::VestName;
-use crate::seconds::Seconds;
+use crate::{Activity, Totals, VestName};
 use vision::Point;
 
 /// Largest distance, normalised to the frame, of a point on an edge: a hundredth of a pixel of a frame 10,000 wide.
@@ -169,69 +166,6 @@ fn cross(p: Point, q: Point, r: Point, s: Point) -> bool {
 fn folds_back(a: Point, b: Point, c: Point) -> bool {
     let ahead = f64::from(b.x - a.x) * f64::from(c.x - b.x) + f64::from(b.y - a.y) * f64::from(c.y - b.y);
     turn(a, b, c) == Turn::Straight && ahead < 0.0
-}
-
-/// What the station's worker is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub enum Activity {
-    /// The worker is not in view.
-    #[default]
-    Absent,
-    /// The worker is in view, with no hand inside.
-    Idle,
-    /// A hand or elbow is inside the station, or was within the hold time.
-    Active,
-    /// There was no inference for too long.
-    Unknown,
-}
-
-impl Activity {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Absent, Self::Idle, Self::Active, Self::Unknown];
-
-    /// `active`, `idle`, `absent` or `unknown`, as in events.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Idle => "idle",
-            Self::Active => "active",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The state of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-/// Time in each state since the station's start, in JSON in seconds; the four sum to the time since that start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[allow(missing_docs)] // the names are descriptive
-pub struct Totals {
-    #[serde(with = "Seconds")]
-    pub active: Duration,
-    #[serde(with = "Seconds")]
-    pub idle: Duration,
-    #[serde(with = "Seconds")]
-    pub absent: Duration,
-    #[serde(with = "Seconds")]
-    pub unknown: Duration,
-}
-
-impl Totals {
-    /// Adds `time` to `activity`.
-    pub(crate) fn add(&mut self, activity: Activity, time: Duration) {
-        *match activity {
-            Activity::Active => &mut self.active,
-            Activity::Idle => &mut self.idle,
-            Activity::Absent => &mut self.absent,
-            Activity::Unknown => &mut self.unknown,
-        } += time;
-    }
 }
 
 /// A station's status at one frame.

@@ -30,56 +30,33 @@ impl Stations {
     /// # Errors
     /// The first error; syntax errors anywhere in the text come before others.
     pub fn parse(text: &str) -> Result<Self, StationFileError> {
-        let file = Reader { text };
-        // Some editors begin a file with a byte order mark.
-        let root: FileJson = file.object(text.trim_start_matches('\u{feff}').trim_start(), "")?;
-        let list = file.list(root.stations.get(), "stations", "a list of stations")?;
-        let mut names = HashMap::new();
-        let mut stations = Vec::with_capacity(list.len());
-        for (index, raw) in list.into_iter().enumerate() {
-            let field = format!("stations[{index}]");
-            let json: StationJson = file.object(raw.get(), &field)?;
-            let Some(raw_name) = json.name else {
-                return Err(file.error(raw.get(), &field, Problem::MissingName));
-            };
-            let name_field = format!("{field}.name");
-            let name = file.word(raw_name.get(), &name_field)?;
-            if let Some(first) = names.insert(name.clone(), index) {
-                return Err(file.error(raw_name.get(), &name_field, Problem::DuplicateName { name, first }));
-            }
-            let Some(raw_polygon) = json.polygon else {
-                return Err(file.error(raw.get(), &field, Problem::MissingPolygon));
-            };
-            let polygon = file.polygon(raw_polygon.get(), &format!("{field}.polygon"))?;
-            let vest = json
-                .vest
-                .map(|raw| file.vest(raw.get(), &format!("{field}.vest")))
-                .transpose()?;
-            stations.push(Arc::new(Station {
-                name: name.into(),
-                polygon,
-                vest,
-            }));
-        }
-        Ok(Self(stations))
+        let written = Reader { text }.stations()?;
+        Ok(Self(
+            written.into_iter().map(|(station, _)| Arc::new(station)).collect(),
+        ))
     }
-}
 
-impl Stations {
     /// The text of a station file that [`parse`](Self::parse) reads back as these stations, a station a line.
     pub fn to_json(&self) -> String {
-        let lines = self.iter().map(|station| {
-            let polygon: Vec<[f32; 2]> = station.polygon.iter().map(|point| [point.x, point.y]).collect();
-            let mut json = serde_json::json!({ "name": station.name, "polygon": polygon });
-            if let Some(vest) = &station.vest {
-                json["vest"] = serde_json::json!(vest);
-            }
-            format!("    {json}")
-        });
-        format!(
-            "{{\n  \"stations\": [\n{}\n  ]\n}}\n",
-            lines.collect::<Vec<_>>().join(",\n")
-        )
+        self.to_json_over("")
+    }
+
+    /// As [`to_json`](Self::to_json), where `written` is the text of the file until now: stations that it has, too, stay as
+    /// they are written there, with every decimal and space.
+    pub fn to_json_over(&self, written: &str) -> String {
+        let reader = Reader { text: written };
+        let written: HashMap<_, _> = reader
+            .stations()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(station, json)| (station.name.clone(), (station, json)))
+            .collect();
+        let line = |station: &Station| match written.get(&station.name) {
+            Some((same, json)) if same == station => (*json).to_owned(),
+            _ => station_to_json(station),
+        };
+        let lines: Vec<_> = self.iter().map(|station| format!("    {}", line(station))).collect();
+        format!("{{\n  \"stations\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
     }
 }
 
@@ -185,12 +162,64 @@ struct StationJson<'a> {
     polygon: Option<&'a RawValue>,
 }
 
+/// A station as JSON. A coordinate has as many decimals as it takes to read the same one.
+fn station_to_json(station: &Station) -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let points = station
+        .polygon
+        .iter()
+        .map(|point| format!("[{}, {}]", point.x, point.y));
+    let polygon = points.collect::<Vec<_>>().join(", ");
+    let vest = station
+        .vest
+        .as_deref()
+        .map(|vest| format!("\"vest\": {}, ", text(vest)));
+    let vest = vest.unwrap_or_default();
+    format!("{{\"name\": {}, {vest}\"polygon\": [{polygon}]}}", text(&station.name))
+}
+
 /// Reads fragments of one text. Fragments are borrowed from it, so that their offset is the place of an error.
 struct Reader<'a> {
     text: &'a str,
 }
 
 impl<'a> Reader<'a> {
+    /// The stations, each with its JSON.
+    fn stations(&self) -> Result<Vec<(Station, &'a str)>, StationFileError> {
+        // Some editors begin a file with a byte order mark.
+        let root: FileJson = self.object(self.text.trim_start_matches('\u{feff}').trim_start(), "")?;
+        let list = self.list(root.stations.get(), "stations", "a list of stations")?;
+        let mut names = HashMap::new();
+        let mut stations = Vec::with_capacity(list.len());
+        for (index, raw) in list.into_iter().enumerate() {
+            let field = format!("stations[{index}]");
+            let json: StationJson = self.object(raw.get(), &field)?;
+            let Some(raw_name) = json.name else {
+                return Err(self.error(raw.get(), &field, Problem::MissingName));
+            };
+            let name_field = format!("{field}.name");
+            let name = self.word(raw_name.get(), &name_field)?;
+            if let Some(first) = names.insert(name.clone(), index) {
+                return Err(self.error(raw_name.get(), &name_field, Problem::DuplicateName { name, first }));
+            }
+            let Some(raw_polygon) = json.polygon else {
+                return Err(self.error(raw.get(), &field, Problem::MissingPolygon));
+            };
+            let polygon = self.polygon(raw_polygon.get(), &format!("{field}.polygon"))?;
+            let vest = json
+                .vest
+                .map(|raw| self.vest(raw.get(), &format!("{field}.vest")))
+                .transpose()?;
+            let station = Station {
+                name: name.into(),
+                polygon,
+                vest,
+            };
+            stations.push((station, raw.get()));
+        }
+        Ok(stations)
+    }
+
     fn object<T: Deserialize<'a>>(&self, json: &'a str, field: &str) -> Result<T, StationFileError> {
         // serde would also accept a list of the fields in order
         if json.starts_with('{') || json.is_empty() {

@@ -7,10 +7,17 @@ use std::sync::{Mutex, PoisonError};
 
 use gst::prelude::*;
 
-/// Whether the stream of a sink pad is live, as upstream elements answer a LATENCY query. The answer is kept; while there is
-/// none, as before the source is negotiated, the query is repeated. No lock is held during a query.
+/// Whether the stream of a sink pad is live and how late its frames may be, as upstream elements answer a LATENCY query. The answer
+/// is kept; while there is none, as before the source is negotiated, the query is repeated. No lock is held during a query.
 #[derive(Debug, Default)]
-pub struct Liveness(Mutex<Option<bool>>);
+pub struct Liveness(Mutex<Option<Answer>>);
+
+/// An answer to a LATENCY query.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    is_live: bool,
+    latency: gst::ClockTime,
+}
 
 impl Liveness {
     /// Queries again; to be called when the caps or the segment of the stream change. The previous answer is kept if
@@ -18,7 +25,8 @@ impl Liveness {
     pub fn query(&self, sinkpad: &gst::Pad) -> Option<bool> {
         let mut latency = gst::query::Latency::new();
         if sinkpad.peer_query(&mut latency) {
-            self.set(Some(latency.result().0));
+            let (is_live, latency, _) = latency.result();
+            self.set(Some(Answer { is_live, latency }));
         }
         self.known()
     }
@@ -47,10 +55,22 @@ impl Liveness {
 
     /// The latest answer, without a query; `None` if upstream has not answered yet.
     pub fn known(&self) -> Option<bool> {
+        self.answer().map(|answer| answer.is_live)
+    }
+
+    /// The latency of a stream that is known to be live, by the latest answer: its frames arrive at most so much after their
+    /// running time.
+    pub fn latency(&self) -> Option<gst::ClockTime> {
+        self.answer()
+            .filter(|answer| answer.is_live)
+            .map(|answer| answer.latency)
+    }
+
+    fn answer(&self) -> Option<Answer> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, live: Option<bool>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = live;
+    fn set(&self, answer: Option<Answer>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 }

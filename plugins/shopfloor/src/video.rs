@@ -70,6 +70,20 @@ pub fn surface<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>)
     )
 }
 
+/// The size of a stored frame in pixels: that of the caps, unless the caps are those of a crop in a meta.
+pub fn stored_size(buffer: &gst::BufferRef, caps_size: (u32, u32)) -> (u32, u32) {
+    let is_cropped = buffer.meta::<gst_video::VideoCropMeta>().is_some();
+    let stored = buffer.meta::<gst_video::VideoMeta>().filter(|_| is_cropped);
+    stored.map_or(caps_size, |meta| (meta.width(), meta.height()))
+}
+
+/// Takes back what downstream has replied about crops in metas, so that elements upstream crop the pixels themselves.
+pub fn refuse_crop_metas(query: &mut gst::query::Allocation) {
+    while let Some(index) = query.find_allocation_meta::<gst_video::VideoCropMeta>() {
+        query.remove_nth_allocation_meta(index);
+    }
+}
+
 fn known_format(info: &gst_video::VideoInfo) -> Result<PixelFormat, ImageError> {
     let unknown = ImageError::Planes {
         format: info.format().to_str().as_str(),

@@ -26,7 +26,8 @@ pub struct ModelDescription {
     /// Whether the model may send any number of responses to a request (`model_transaction_policy { decoupled: true
     /// }`).
     pub decoupled: bool,
-    /// Number of executions that the server runs at the same time, over all instance groups; 1 for an ensemble.
+    /// Number of executions that the server runs at the same time, over all instance groups; 0 if the configuration has
+    /// none, as that of an ensemble.
     pub instances: u32,
     /// The largest preferred batch size of the dynamic batcher, in requests of one entry; 1 without one.
     pub preferred_batch: u32,
@@ -230,10 +231,10 @@ impl ModelDescription {
     }
 }
 
-/// The number of executions at a time, from the count and the number of GPUs of each instance group.
+/// The number of executions at a time, from the count and the number of GPUs of each instance group; 0 without one.
 pub(crate) fn instances(groups: impl Iterator<Item = (i64, usize)>) -> u32 {
     let all = groups.map(|(count, gpus)| u32::try_from(count).unwrap_or(0).saturating_mul(gpus.max(1) as u32));
-    all.fold(0, u32::saturating_add).max(1)
+    all.fold(0, u32::saturating_add)
 }
 
 /// The largest of the preferred batch sizes; 1 without one.

@@ -11,8 +11,8 @@ mod cpu_time;
 use cpu_time::CpuTime;
 use criterion::{Criterion, criterion_group, criterion_main};
 use vision::Rect;
-use vision::image::{Colorimetry, Image, PixelFormat, Plane};
-use vision::letterbox::{ChannelOrder, Element, Fit, Layout, Sampler, TensorFormat};
+use vision::image::{Colorimetry, Field, Image, PixelFormat, Plane};
+use vision::letterbox::{ChannelOrder, Element, Fit, Layout, Orientation, Presentation, Sampler, TensorFormat, View};
 
 /// RGB bytes without normalisation, 640×640, as a detector takes them.
 const BYTES: TensorFormat = TensorFormat {
@@ -68,6 +68,19 @@ fn bench(
     tensor: TensorFormat,
     region: Option<Rect>,
 ) {
+    bench_presented(c, name, format, size, tensor, region, Presentation::default());
+}
+
+/// The same of frames that are presented in another way.
+fn bench_presented(
+    c: &mut Criterion<CpuTime>,
+    name: &str,
+    format: PixelFormat,
+    size: (usize, usize),
+    tensor: TensorFormat,
+    region: Option<Rect>,
+    presentation: Presentation,
+) {
     let planes = planes(format, size);
     let views = planes.iter().map(|(data, stride)| Plane {
         data: data.as_slice(),
@@ -77,8 +90,9 @@ fn bench(
     let region = region.unwrap_or(Rect::new(0.0, 0.0, size.0 as f32, size.1 as f32));
     let mut sampler = Sampler::new(tensor).expect("the tensor is usable");
     let mut out = vec![0; tensor.bytes()];
+    let view = View::new(&image, presentation).expect("the crop is inside of the frame");
     c.bench_function(&format!("letterbox/{name}"), |b| {
-        b.iter(|| sampler.sample(&image, region, &mut out))
+        b.iter(|| sampler.sample(view, region, &mut out))
     });
 }
 
@@ -128,5 +142,34 @@ fn letterbox(c: &mut Criterion<CpuTime>) {
     bench(c, "150×420 of I420 to 64² FP32 NCHW", I420, FULL_HD, person, near);
 }
 
-criterion_group!(name = benches; config = cpu_time::criterion(); targets = letterbox);
+/// Frames that are stored in another way than they are seen.
+fn presented(c: &mut Criterion<CpuTime>) {
+    use PixelFormat::I420;
+    for (name, orientation) in [
+        ("turned by 90°", Orientation::ROTATE_90),
+        ("turned by 180°", Orientation::ROTATE_180),
+    ] {
+        let presentation = Presentation {
+            orientation,
+            ..Presentation::default()
+        };
+        let name = format!("1080p I420, {name}, to 640² UINT8 NHWC");
+        bench_presented(c, &name, I420, FULL_HD, BYTES, None, presentation);
+    }
+    let interlaced = Presentation {
+        field: Some(Field::Top),
+        ..Presentation::default()
+    };
+    bench_presented(
+        c,
+        "1080i I420 to 640² UINT8 NHWC",
+        I420,
+        FULL_HD,
+        BYTES,
+        None,
+        interlaced,
+    );
+}
+
+criterion_group!(name = benches; config = cpu_time::criterion(); targets = letterbox, presented);
 criterion_main!(benches);

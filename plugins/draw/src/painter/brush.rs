@@ -1,7 +1,9 @@
 //! What every part is drawn with: canvas, typeface and sizes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use unicode_segmentation::UnicodeSegmentation;
 use vision::Rect;
 
 use crate::text::Line;
@@ -77,11 +79,12 @@ pub(super) fn length(words: &[Words]) -> f32 {
     words.iter().map(|words| words.line.width).sum()
 }
 
-/// `text`, cut with an ellipsis to `max` characters.
-pub(super) fn shortened(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
-        None => text.into(),
+/// `text`, cut with an ellipsis to `max` characters, as a reader counts them.
+pub(super) fn shortened(text: &str, max: usize) -> Cow<'_, str> {
+    let mut ends = text.grapheme_indices(true).map(|(at, _)| at).skip(max - 1);
+    match (ends.next(), ends.next()) {
+        (Some(end), Some(_)) => Cow::Owned(format!("{}…", &text[..end])),
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -103,5 +106,6 @@ mod tests {
     fn long_names_end_in_an_ellipsis() {
         assert_eq!(shortened("bench", 5), "bench");
         assert_eq!(shortened("benches", 5), "benc…");
+        assert_eq!(shortened("मेज़ क्षेत्र", 2), "मे…", "no character is cut");
     }
 }

@@ -1,5 +1,7 @@
 //! People: box and skeleton in the vest's colour, and a name plate.
 
+use std::borrow::Cow;
+
 use people::{Person, VestScores};
 use vision::skeleton::SKELETON;
 use vision::{Keypoint, Point, Pose, Rect};
@@ -84,7 +86,7 @@ fn color_of(person: &Person, guesses: bool) -> Color {
 }
 
 /// The text on a person's plate; `None` without an identity.
-fn name_of(person: &Person, guesses: bool) -> Option<String> {
+pub(super) fn name_of(person: &Person, guesses: bool) -> Option<Cow<'_, str>> {
     let known = person.track.is_some() || (guesses && person.vest.is_some());
     known.then(|| shortened(vest_of(person, guesses).unwrap_or("visitor"), MAX_NAME))
 }
@@ -174,7 +176,7 @@ fn keypoint_radius(keypoint: Keypoint, line: f32) -> f32 {
 }
 
 /// A plate in the vest's colour above the box, or elsewhere if there is no room.
-fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: String) {
+fn label(brush: &mut Brush, plates: &mut Plates, person: &Person, name: Cow<str>) {
     let visible = person.bbox.intersection(&brush.frame());
     if visible.area() <= 0.0 {
         return;
@@ -240,6 +242,7 @@ mod tests {
             },
             guesses,
         )
+        .map(Cow::into_owned)
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl Plates {
         Some(plate)
     }
 
+    /// Occupies a place that was chosen before.
+    pub(super) fn occupy(&mut self, plate: Rect) {
+        self.taken.add(plate);
+    }
+
     /// The best place, and the share of it that other plates cover.
     fn best(&self, width: f32, height: f32, corners: &[Point]) -> (f32, Rect) {
         let mut best = (f32::INFINITY, (0.0, Rect::default()));

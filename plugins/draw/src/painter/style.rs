@@ -1,5 +1,19 @@
 //! What is drawn.
 
+/// What of the video is obscured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redaction {
+    /// Nothing.
+    #[default]
+    None,
+    /// Faces.
+    Faces,
+    /// People as a whole.
+    People,
+    /// The whole frame; only what is drawn can be seen.
+    Frame,
+}
+
 /// The parts of a scene to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Style {
@@ -11,8 +25,8 @@ pub struct Style {
     pub labels: bool,
     /// The stations' outlines.
     pub stations: bool,
-    /// Blurs faces.
-    pub redact: bool,
+    /// What of the video is obscured, before anything is drawn.
+    pub redact: Redaction,
 }
 
 impl Default for Style {
@@ -22,7 +36,7 @@ impl Default for Style {
             skeletons: true,
             labels: true,
             stations: true,
-            redact: false,
+            redact: Redaction::None,
         }
     }
 }

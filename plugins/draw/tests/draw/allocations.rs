@@ -2,10 +2,11 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
 use crate::frames::Frame;
 use crate::scenes::{bench, worker};
-use draw::{Painter, Style};
+use draw::{Painter, Redaction, Style};
 use people::{Activity, Scene};
 use vision::image::PixelFormat;
 
@@ -48,7 +49,7 @@ fn a_second_frame_needs_no_memory_of_a_frames_size() {
         ..Scene::default()
     };
     let style = Style {
-        redact: true,
+        redact: Redaction::Faces,
         ..Style::default()
     };
     for format in PixelFormat::ALL {
@@ -56,7 +57,7 @@ fn a_second_frame_needs_no_memory_of_a_frames_size() {
         let mut painter = Painter::new();
         let mut paint = || {
             LARGEST.set(0);
-            frame.with_surface(|surface| painter.paint(surface, &scene, &style));
+            frame.with_surface(|surface| painter.paint(surface, Duration::ZERO, Some(&scene), &style));
             LARGEST.get()
         };
         assert!(

@@ -3,5 +3,6 @@
 mod allocations;
 mod formats;
 mod frames;
+mod redaction;
 mod scenes;
 mod shapes;

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use crate::frames::{Frame, PADDING};
-use draw::{Painter, Style, color};
+use draw::{Painter, Redaction, Style, color};
 use people::{Activity, Inference, Person, Scene, SkipReason, Station, StationStatus, Totals, Track};
 use proptest::prelude::*;
 use vision::image::PixelFormat;
 use vision::{Keypoint, KeypointDetection, Point, Rect};
 
-const SIZE: (usize, usize) = (384, 288);
+pub const SIZE: (usize, usize) = (384, 288);
 const FLOOR: [u8; 3] = [90, 96, 88];
-const PLAIN: Style = Style {
+pub const PLAIN: Style = Style {
     boxes: false,
     skeletons: false,
     labels: false,
     stations: false,
-    redact: false,
+    redact: Redaction::None,
 };
 
 fn paint(scene: &Scene, style: &Style) -> Frame {
     let mut frame = Frame::simple(PixelFormat::Rgb, SIZE, FLOOR);
-    frame.with_surface(|surface| Painter::new().paint(surface, scene, style));
+    frame.with_surface(|surface| Painter::new().paint(surface, Duration::ZERO, Some(scene), style));
     frame
 }
 
@@ -69,13 +69,13 @@ pub fn worker(vest: &str) -> Person {
     }
 }
 
-fn coasting() -> Person {
+pub fn coasting() -> Person {
     let mut person = worker("red");
     person.track.as_mut().unwrap().frames_since_update = 4;
     person
 }
 
-fn scene(people: Vec<Person>) -> Scene {
+pub fn scene(people: Vec<Person>) -> Scene {
     Scene {
         people,
         ..Scene::default()
@@ -284,30 +284,62 @@ fn only_overload_and_failure_are_marked() {
 }
 
 #[test]
-fn redaction_flattens_faces_in_every_format() {
-    for format in PixelFormat::ALL {
-        for person in [
-            worker("red"),
-            coasting(),
-            Person {
-                pose: None,
-                ..worker("red")
-            },
-        ] {
-            let mut before = Frame::simple(format, SIZE, FLOOR);
-            before.scramble();
-            let mut after = before.clone();
-            let style = Style { redact: true, ..PLAIN };
-            after.with_surface(|surface| Painter::new().paint(surface, &scene(vec![person.clone()]), &style));
-            let roughness = |frame: &Frame| -> u32 {
-                (86..96)
-                    .flat_map(|y| (154..166).map(move |x| (x, y)))
-                    .map(|(x, y)| u32::from(frame.sample(0, x, y)[0].abs_diff(frame.sample(0, x + 1, y)[0])))
-                    .sum()
+fn a_painter_that_has_drawn_before_draws_the_same_bytes() {
+    let stations = |count: usize| -> Vec<StationStatus> {
+        let moved = |index: usize| {
+            let mut view = bench(Activity::ALL[index % 4]);
+            let shift = index as f32 * 0.07;
+            let corners = [(0.1, 0.1), (0.3, 0.1), (0.3, 0.25), (0.1, 0.25)];
+            let station = Station {
+                name: format!("bench {index}").into(),
+                polygon: corners.map(|(x, y)| Point::new(x + shift, y + shift)).into(),
+                vest: None,
             };
-            let (was, is) = (roughness(&before), roughness(&after));
-            assert!(is * 5 < was, "{format:?}: {was} became {is}");
-            assert_eq!(before.sample(0, 160, 200), after.sample(0, 160, 200));
+            view.station = station.into();
+            view
+        };
+        (0..count).map(moved).collect()
+    };
+    let plain = Scene {
+        people: vec![worker("red")],
+        stations: stations(6),
+        ..Scene::default()
+    };
+    let changed = |change: &dyn Fn(&mut Scene)| {
+        let mut scene = plain.clone();
+        change(&mut scene);
+        scene
+    };
+    let scenes = [
+        plain.clone(),
+        plain.clone(),
+        changed(&|scene| scene.stations[2].lasted += Duration::from_secs(1)),
+        changed(&|scene| scene.stations[2].lasted = Duration::from_secs(4000)),
+        changed(&|scene| scene.stations[0].activity = Activity::Active),
+        changed(&|scene| scene.stations[0].worker = Some("blue".into())),
+        changed(&|scene| scene.stations[1].totals.active = Duration::from_secs(77)),
+        changed(&|scene| scene.inference = Inference::Skipped(SkipReason::Failed)),
+        changed(&|scene| scene.inference = Inference::Skipped(SkipReason::Overload)),
+        changed(&|scene| scene.stations.swap(0, 5)),
+        changed(&|scene| scene.stations.truncate(2)),
+        changed(&|scene| scene.stations.clear()),
+        changed(&|scene| scene.stations = stations(9)),
+        plain.clone(),
+    ];
+    let mut painter = Painter::new();
+    for (format, size) in [
+        (PixelFormat::I420, SIZE),
+        (PixelFormat::Rgb, SIZE),
+        (PixelFormat::Nv12, (383, 287)),
+        (PixelFormat::I420, (640, 480)),
+    ] {
+        for (number, scene) in scenes.iter().enumerate() {
+            let mut frames = [0; 2].map(|_| Frame::simple(format, size, FLOOR));
+            let [kept, anew] = &mut frames;
+            let style = Style::default();
+            kept.with_surface(|surface| painter.paint(surface, Duration::ZERO, Some(scene), &style));
+            anew.with_surface(|surface| Painter::new().paint(surface, Duration::ZERO, Some(scene), &style));
+            assert!(kept == anew, "scene {number}, {format:?} {size:?}");
         }
     }
 }
@@ -373,12 +405,14 @@ proptest! {
         stations in prop::collection::vec(extreme_station(), 0..4),
         size in (1_usize..330, 1_usize..250),
         format in prop::sample::select(PixelFormat::ALL.to_vec()),
+        redact in prop::sample::select(vec![Redaction::None, Redaction::Faces, Redaction::People, Redaction::Frame]),
+        inference in prop::sample::select(vec![Inference::Done, Inference::Skipped(SkipReason::Failed)]),
     ) {
-        let scene = Scene { inference: Inference::Skipped(SkipReason::Failed), people, stations, ..Scene::default() };
-        let style = Style { redact: true, ..Style::default() };
+        let scene = Scene { inference, people, stations, ..Scene::default() };
+        let style = Style { redact, ..Style::default() };
         let mut frame = Frame::plain(format, size, 4, Default::default(), FLOOR);
         let padding_before = frame.planes.iter().flatten().filter(|b| **b == PADDING).count();
-        frame.with_surface(|surface| Painter::new().paint(surface, &scene, &style));
+        frame.with_surface(|surface| Painter::new().paint(surface, Duration::ZERO, Some(&scene), &style));
         prop_assert!(padding_before >= 4 * size.1);
         for (plane, stride) in frame.planes.iter().zip(&frame.strides) {
             prop_assert!(plane.chunks(*stride).all(|row| row[stride - 4..] == [PADDING; 4]));

@@ -74,7 +74,7 @@ struct Grant {
 pub struct Terms {
     /// The model.
     pub model: Arc<str>,
-    /// Number of places that the model's configuration suggests; used if this is the model's first client.
+    /// Number of places that the model's configuration suggests, 0 if it does not say; used if this is the model's first client.
     pub places: usize,
     /// Share of the model's places relative to other clients'.
     pub weight: u32,

@@ -14,6 +14,9 @@ const NEGLIGIBLE: f64 = 0.97;
 /// Maximum number of places, as a multiple of the configured one.
 const MOST: usize = 4;
 
+/// Maximum number of places where the server does not say how many requests the model works on at a time.
+const MOST_UNSTATED: usize = 16;
+
 /// Time before the first experiment, and between one that failed and the next, which doubles up to the second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
@@ -24,7 +27,7 @@ const PAUSE_AFTER_GAIN: Duration = Duration::from_secs(3);
 /// measurements with the present number.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// The number that the configuration suggests.
+    /// The number that the configuration suggests; 0 if it does not say.
     configured: usize,
     /// The present number, without the experiment.
     number: usize,
@@ -34,6 +37,8 @@ pub struct Places {
     pause: Duration,
     /// Whether the next experiment is with one place less.
     fewer_next: bool,
+    /// Completions since the last one at which others waited.
+    uncontended: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,12 +61,15 @@ struct Window {
 }
 
 impl Window {
+    /// Whether a completion is to be left out.
+    fn ignores(&mut self) -> bool {
+        let ignores = self.ignored > 0;
+        self.ignored = self.ignored.saturating_sub(1);
+        ignores
+    }
+
     /// The completions per second, once there are enough of them.
     fn add(&mut self, now: Instant) -> Option<f64> {
-        if self.ignored > 0 {
-            self.ignored -= 1;
-            return None;
-        }
         let Some(first) = self.first else {
             self.first = Some(now);
             return None;
@@ -74,24 +82,26 @@ impl Window {
 }
 
 impl Places {
-    /// Starts with the number that the configuration suggests.
+    /// Starts with the number that the configuration suggests; with one, and at once with experiments, if that is 0: the
+    /// server does not say.
     pub fn new(configured: usize) -> Self {
-        let number = configured.max(1);
+        let pause = if configured == 0 { Duration::ZERO } else { PAUSE.0 };
         Self {
-            configured: number,
-            number,
+            configured,
+            number: configured.max(1),
             phase: Phase::Present,
             window: Window::default(),
             next_experiment: None,
-            pause: PAUSE.0,
+            pause,
             fewer_next: false,
+            uncontended: 0,
         }
     }
 
     /// Starts again from another configuration, unless measurements have led away from the present one.
     pub fn configure(&mut self, configured: usize) {
-        let untouched = self.number == self.configured && self.phase == Phase::Present;
-        if untouched && configured.max(1) != self.configured {
+        let untouched = self.number == self.configured.max(1) && self.phase == Phase::Present;
+        if untouched && configured != self.configured {
             *self = Self::new(configured);
         }
     }
@@ -104,10 +114,20 @@ impl Places {
         }
     }
 
-    /// Records that a request ended. `contended`: others waited for its place, so the rate shows what the model can do.
+    /// Records that a request ended. `contended`: others waited for its place, so the rate shows what the model can do. Requests
+    /// that were sent together end together, and of these the first has what waited: so there is contention unless nobody has
+    /// waited at as many completions as there are places.
     pub fn completed(&mut self, now: Instant, contended: bool) {
         let next_experiment = *self.next_experiment.get_or_insert(now + self.pause);
-        if !contended {
+        if self.window.ignores() {
+            return;
+        }
+        self.uncontended = if contended {
+            0
+        } else {
+            self.uncontended.saturating_add(1)
+        };
+        if self.uncontended >= self.number() {
             self.enter(Phase::Present);
             return;
         }
@@ -146,7 +166,10 @@ impl Places {
 
     /// The number to try: one more and one less in turn, within the limits.
     fn candidate(&mut self) -> usize {
-        let max = self.configured.saturating_mul(MOST);
+        let max = match self.configured {
+            0 => MOST_UNSTATED,
+            configured => configured.saturating_mul(MOST),
+        };
         let fewer = (self.fewer_next && self.number > 1) || self.number >= max;
         self.fewer_next = !fewer;
         if fewer {
@@ -162,7 +185,7 @@ impl Places {
         let better = number != self.number && gain >= needed;
         self.pause = match better {
             true => PAUSE.0,
-            false => (self.pause * 2).min(PAUSE.1),
+            false => (self.pause * 2).clamp(PAUSE.0, PAUSE.1),
         };
         if better {
             self.fewer_next = number < self.number;
@@ -204,6 +227,27 @@ mod tests {
             play(&mut places, Instant::now(), 3600.0, true, instances(useful, 20.0));
             assert_eq!(places.number, useful, "from {configured}");
         }
+    }
+
+    #[test]
+    fn a_number_that_the_server_does_not_say_is_found_within_seconds() {
+        for (useful, seconds) in [(1, 60.0), (2, 10.0), (4, 30.0), (12, 120.0)] {
+            let mut places = Places::new(0);
+            play(&mut places, Instant::now(), seconds, true, instances(useful, 6.7));
+            assert_eq!(places.number, useful);
+        }
+    }
+
+    #[test]
+    fn a_second_place_is_found_useful_although_its_requests_end_with_the_first_ones() {
+        let (mut places, start) = (Places::new(0), Instant::now());
+        let mut now = start;
+        while now < start + Duration::from_secs(10) {
+            now += Duration::from_millis(150);
+            // One frame waits for the first place that is free.
+            (0..places.number().min(2)).for_each(|place| places.completed(now, place == 0));
+        }
+        assert_eq!(places.number, 2);
     }
 
     #[test]

@@ -14,6 +14,8 @@ type Work = Box<dyn FnOnce() + Send>;
 /// A few threads, started when there is work for them. They end when this is dropped, after the work that is queued.
 pub struct Workers {
     shared: Arc<Shared>,
+    /// Maximum number of threads.
+    max_threads: usize,
 }
 
 struct Shared {
@@ -40,7 +42,10 @@ struct Later {
 
 impl Default for Workers {
     fn default() -> Self {
+        // Asked once: the answer is read from files of the cgroup.
+        let processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
+            max_threads: processors.min(MAX_THREADS),
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 wake: Condvar::new(),
@@ -71,9 +76,8 @@ impl Workers {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let max = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
         let more = state.queue.len() > state.idle || state.threads == 0;
-        if more && state.threads < max {
+        if more && state.threads < self.max_threads {
             let shared = Arc::clone(&self.shared);
             let thread = thread::Builder::new().name("inference-send".into());
             // Without a thread the work waits for the others; without any, for the next attempt.
@@ -81,8 +85,11 @@ impl Workers {
                 state.threads += 1;
             }
         }
+        let some_wait = state.idle > 0;
         drop(state);
-        self.shared.wake.notify_one();
+        if some_wait {
+            self.shared.wake.notify_one();
+        }
     }
 }
 
@@ -108,7 +115,7 @@ impl Shared {
                 state.queue.extend(due);
             }
             if let Some(work) = state.queue.pop_front() {
-                if !state.queue.is_empty() {
+                if !state.queue.is_empty() && state.idle > 0 {
                     self.wake.notify_one();
                 }
                 drop(state);

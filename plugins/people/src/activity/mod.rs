@@ -25,8 +25,9 @@
 //! A frame whose people were not detected is evidence for no station. A frame whose people were detected is evidence for
 //! every unassigned station. For an assigned one it must also be known who the people are: each detected person's vest was
 //! classified in this frame, or the assigned worker's was. Otherwise one of them might be the worker, and only a hand inside
-//! is evidence: that of a person whose track is known to be the worker's. A station whose vest is not one of the vest
-//! model's labels, see [`names`](crate::names), has no evidence at all.
+//! is evidence: that of a person whose track is known to be the worker's. Nor is a frame evidence in which the worker is not, but
+//! somebody without a track who wears the vest: the tracker needs further frames to tell who that is. A station whose vest is not
+//! one of the vest model's labels, see [`names`](crate::names), has no evidence at all.
 //!
 //! # Time
 //!
@@ -34,8 +35,8 @@
 //! between two frames counts for the state at the first of them; totals always add up exactly to the time between the first
 //! and the latest frame.
 //!
-//! [`ActivityTracker::reset`], or a time before the latest frame, as after a flushing seek, ends a stream and begins a new
-//! one with all totals at zero.
+//! [`ActivityTracker::reset`] ends a stream; the next frame begins a new one with all totals at zero. A frame whose time is before
+//! the latest one counts as at the latest; [`crate::timeline`] has the times.
 
 mod area;
 mod options;
@@ -104,29 +105,50 @@ impl ActivityTracker {
         self.ended.extend(old.iter().flatten().filter_map(StationState::end));
     }
 
-    /// Ends the stream at its latest frame; the next frame begins a new one.
-    pub fn reset(&mut self) {
+    /// Ends the stream at its latest time, and returns the end of each station; the next frame begins a new one.
+    pub fn reset(&mut self) -> Vec<Event> {
         for state in &mut self.stations {
             self.ended.extend(state.end());
             *state = StationState::new(state.configured.clone());
         }
         self.resolve_vests();
         self.inference_period = None;
+        mem::take(&mut self.ended)
+    }
+
+    /// Takes note that the stream has come to `time` without a frame. Returns the changes to unknown since the latest time,
+    /// ordered by time.
+    pub fn advance(&mut self, time: Duration) -> Vec<Event> {
+        let unknown_after = self.unknown_after();
+        let advance = |state: &mut StationState| state.advance(time.max(state.latest?), unknown_after);
+        let mut changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
+        changes.sort_by_key(|event| event.time);
+        changes
+    }
+
+    /// The time after which the next station becomes unknown without another frame; `None` if all are unknown.
+    pub fn known_until(&self) -> Option<Duration> {
+        let unknown_after = self.unknown_after();
+        self.stations
+            .iter()
+            .filter_map(|state| state.known_until(unknown_after))
+            .min()
+    }
+
+    /// The sums of every station at the latest time, each an event [`EventKind::Heartbeat`](crate::event::EventKind::Heartbeat).
+    pub fn heartbeat(&self) -> Vec<Event> {
+        self.stations.iter().filter_map(StationState::heartbeat).collect()
     }
 
     /// Processes the frame at running time `time`, of `frame_size` (width, height) pixels. Fills in the scene's stations and
     /// returns the events since the previous frame, ordered by time, then by station.
-    ///
-    /// A `time` before the previous one begins a new stream, see [`reset`](Self::reset).
     pub fn update(&mut self, time: Duration, frame_size: (u32, u32), scene: &mut Scene) -> Vec<Event> {
-        let is_before = |state: &StationState| state.latest.is_some_and(|latest| time < latest);
-        if self.stations.iter().any(is_before) {
-            self.reset();
-        }
-        self.inference_period = scene.inference_period.or(self.inference_period);
+        let latest = self.stations.iter().filter_map(|state| state.latest).max();
+        let time = latest.map_or(time, |latest| latest.max(time));
         self.learn_labels(scene);
-        let unknown_after = self.unknown_after();
+        self.inference_period = scene.inference_period.or(self.inference_period);
         let frame = Frame::new(time, frame_size, scene, &self.options);
+        let unknown_after = self.unknown_after();
         let labels = self.labels.as_deref();
         let mut events = mem::take(&mut self.ended);
         let stations = &mut self.stations;
@@ -150,12 +172,10 @@ impl ActivityTracker {
     /// Ends the stream at running time `time` and returns the events since the latest frame; the last event of each station is
     /// its [`EventKind::End`](crate::event::EventKind::End). A `time` before the latest frame adds nothing to the totals.
     pub fn finish(&mut self, time: Duration) -> Vec<Event> {
-        let unknown_after = self.unknown_after();
-        let advance = |state: &mut StationState| state.advance(time.max(state.latest?), unknown_after);
-        let changes: Vec<_> = self.stations.iter_mut().filter_map(advance).collect();
-        let before = mem::take(&mut self.ended);
-        self.reset();
-        before.into_iter().chain(changes).chain(self.ended.drain(..)).collect()
+        let mut events = mem::take(&mut self.ended);
+        events.extend(self.advance(time));
+        events.extend(self.reset());
+        events
     }
 
     /// The stations whose vest is not one of the labels of the stream's vest model, and those labels; none before it has

@@ -10,7 +10,7 @@ use super::area::Area;
 use super::options::ActivityOptions;
 use crate::event::{Event, EventKind};
 use crate::names;
-use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName};
+use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName, VestScores};
 
 /// Least confidence at which a track is known to be a worker's in a frame without vests; that of a new worker by default
 /// (`TrackerOptions::min_confidence`).
@@ -42,7 +42,7 @@ impl<'a> Frame<'a> {
 
     /// Whether this frame shows what the worker does at a station in `area`, see [the module](super).
     fn is_evidence_for(&self, station: &Station, area: Area) -> bool {
-        if self.scene.inference != Inference::Done {
+        if self.scene.inference != Inference::Done || self.may_show_new_track_of(station) {
             return false;
         }
         self.all_classified
@@ -51,6 +51,27 @@ impl<'a> Frame<'a> {
                 self.scene.is_classified(worker)
                     || (is_identified(worker) && self.has_hand_inside(worker, station, area))
             })
+    }
+
+    /// Whether the worker of an assigned station is not in view, and somebody in that vest has no track yet: the next frames
+    /// tell whether that is the worker.
+    fn may_show_new_track_of(&self, station: &Station) -> bool {
+        let Some(vest) = &station.vest else {
+            return false;
+        };
+        let wears_it = |person: &Person| {
+            person
+                .vest
+                .as_ref()
+                .and_then(VestScores::best)
+                .is_some_and(|best| best.0 == vest)
+        };
+        self.counting(station).next().is_none()
+            && self
+                .scene
+                .people
+                .iter()
+                .any(|person| person.track.is_none() && wears_it(person))
     }
 
     /// The people who count at a station.
@@ -156,14 +177,20 @@ impl StationState {
             self.since = time;
             return Some(self.event(time, self.station.vest.clone(), EventKind::Start));
         };
-        let evidence = self.evidence.map(|evidence| evidence.saturating_add(unknown_after));
-        let known_until = evidence.unwrap_or(latest).max(latest);
-        let becomes_unknown = self.activity != Activity::Unknown && known_until < time;
+        let known_until = self.known_until(unknown_after).unwrap_or(time).max(latest);
+        let becomes_unknown = known_until < time;
         let change = if becomes_unknown { known_until } else { time };
         self.totals.add(self.activity, change - latest);
         let event = becomes_unknown.then(|| self.enter(Activity::Unknown, change)).flatten();
         self.totals.add(self.activity, time - change);
         event
+    }
+
+    /// The time after which the station is unknown without further evidence; `None` if it is.
+    pub fn known_until(&self, unknown_after: Duration) -> Option<Duration> {
+        let latest = self.latest.filter(|_| self.activity != Activity::Unknown)?;
+        let evidence = self.evidence.map(|evidence| evidence.saturating_add(unknown_after));
+        Some(evidence.unwrap_or(latest))
     }
 
     /// Handles a frame without evidence, after `advance` to its time: before the first evidence the station is unknown.
@@ -238,13 +265,18 @@ impl StationState {
 
     /// The end of the station's stream; `None` before the first frame.
     pub fn end(&self) -> Option<Event> {
+        self.sums(|state, lasted, totals| EventKind::End { state, lasted, totals })
+    }
+
+    /// The sums at the latest time; `None` before the first frame.
+    pub fn heartbeat(&self) -> Option<Event> {
+        self.sums(|state, lasted, totals| EventKind::Heartbeat { state, lasted, totals })
+    }
+
+    fn sums(&self, kind: impl FnOnce(Activity, Duration, Totals) -> EventKind) -> Option<Event> {
         let latest = self.latest?;
-        let totals = EventKind::End {
-            state: self.activity,
-            lasted: latest - self.since,
-            totals: self.totals,
-        };
-        Some(self.event(latest, self.worker.clone(), totals))
+        let kind = kind(self.activity, latest - self.since, self.totals);
+        Some(self.event(latest, self.worker.clone(), kind))
     }
 
     fn event(&self, time: Duration, worker: Option<VestName>, kind: EventKind) -> Event {

@@ -12,6 +12,7 @@
 
 mod belief;
 mod roster;
+mod timed;
 mod track;
 
 use std::sync::Arc;
@@ -25,14 +26,17 @@ use crate::names::{self, UnknownName};
 use crate::{Inference, Person, Scene, Track, VestName, VestScores, period};
 use vision::Rect;
 
+pub use timed::TimedTracker;
+
 /// The tracker's thresholds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackerOptions {
     /// Number of frames that a track outlasts its last detection: a person detected again by then, near enough or in the same
-    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track. `None`: 30 frames or three
-    /// inference periods, whichever is longer.
+    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track. `None`: 3 s or three inference
+    /// periods, whichever is longer, at any frame rate.
     pub max_age: Option<u32>,
-    /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once.
+    /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once. They must be
+    /// 50 ms apart on average, so that a high frame rate does not turn a flicker into a person.
     pub min_hits: u32,
     /// The vests of workers, [resolved](names::resolve) to the model's labels; people in other vests are visitors. `None`: all
     /// labels but `none`.
@@ -56,7 +60,7 @@ impl Default for TrackerOptions {
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     options: TrackerOptions,
-    frame: Option<Rect>,
+    format: Option<FrameFormat>,
     labels: Arc<[VestName]>,
     /// Indices of the labels of workers.
     workers: Vec<usize>,
@@ -68,13 +72,51 @@ pub struct Tracker {
     inference_period: Option<Duration>,
 }
 
-/// Number of frames for which a person without a detection is shown at the predicted place; longer if that is less than
-/// three inference periods.
-const MAX_COAST: u32 = 10;
+/// Time for which a person without a detection is shown at the predicted place; longer if that is less than three inference
+/// periods. Walking people are a body's length farther by then.
+const MAX_COAST: Duration = Duration::from_secs(1);
 
-/// Number of frames that a track outlasts its last detection, unless [`TrackerOptions::max_age`] is set or that is less
-/// than three inference periods.
-const MAX_AGE: u32 = 30;
+/// Time that a track outlasts its last detection, unless [`TrackerOptions::max_age`] is set or that is less than three inference
+/// periods.
+const MAX_AGE: Duration = Duration::from_secs(3);
+
+/// Number of frames a second at which both end all the same, for streams without any time.
+const MAX_RATE: u32 = 100;
+
+/// What of a video format decides where on a frame people are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameFormat {
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Width over height of a pixel, as a fraction.
+    pub pixel_aspect: (i32, i32),
+}
+
+impl FrameFormat {
+    /// Horizontal and vertical scale to a format of the same picture; `None` if its shape differs, so that it shows something else.
+    fn scale_to(&self, other: &Self) -> Option<(f64, f64)> {
+        let shape = |format: &Self| {
+            let (width, height) = (f64::from(format.width), f64::from(format.height));
+            width / height * f64::from(format.pixel_aspect.0) / f64::from(format.pixel_aspect.1)
+        };
+        let scale = (
+            f64::from(other.width) / f64::from(self.width),
+            f64::from(other.height) / f64::from(self.height),
+        );
+        let distortion = shape(other) / shape(self) - 1.0;
+        let is_sound = scale.0.is_normal() && scale.1.is_normal();
+        (is_sound && distortion.abs() < MAX_DISTORTION).then_some(scale)
+    }
+
+    fn bounds(&self) -> Rect {
+        Rect::new(0.0, 0.0, self.width as f32, self.height as f32)
+    }
+}
+
+/// Largest change of a picture's shape that is a rounding of its size.
+const MAX_DISTORTION: f64 = 0.01;
 
 /// The part of a predicted box that must be inside the frame. Detected boxes end at the frame's edges, so a box that has
 /// moved across one belongs to someone who has left.
@@ -95,9 +137,36 @@ impl Tracker {
         self.find_workers();
     }
 
-    /// Sets the size of the frames, in pixels. People predicted outside are not shown; without a size they are.
+    /// Sets the size of the frames, in square pixels. People predicted outside are not shown; without a size they are.
     pub fn set_frame_size(&mut self, width: u32, height: u32) {
-        self.frame = Some(Rect::new(0.0, 0.0, width as f32, height as f32));
+        self.set_format(FrameFormat {
+            width,
+            height,
+            pixel_aspect: (1, 1),
+        });
+    }
+
+    /// Sets the format of the frames. If the same picture comes in another size, tracks move with it; a picture of another shape
+    /// shows something else, so tracks end.
+    pub fn set_format(&mut self, format: FrameFormat) {
+        let Some(before) = self.format.replace(format).filter(|before| *before != format) else {
+            return;
+        };
+        match before.scale_to(&format) {
+            Some((x, y)) => self.tracks.iter_mut().for_each(|track| track.motion.resize(x, y)),
+            None => self.tracks.clear(),
+        }
+    }
+
+    /// Removes all tracks of people on frames that show something else from now on; time goes on.
+    pub fn reset_tracks(&mut self) {
+        self.tracks.clear();
+    }
+
+    /// Takes the state of an earlier moment; ids that were assigned since are not assigned again.
+    fn return_to(&mut self, before: Self) {
+        let last_id = self.last_id;
+        *self = Self { last_id, ..before };
     }
 
     /// Removes all tracks, as after a flush or a discontinuity; ids continue counting.
@@ -120,6 +189,7 @@ impl Tracker {
             track.motion.predict(elapsed);
             track.frames_since_update = track.frames_since_update.saturating_add(1);
             track.time_since_update = track.time_since_update.saturating_add(elapsed);
+            track.age = track.age.saturating_add(elapsed);
         }
         if let Some(Inference::Skipped(_)) = scene.vest_inference {
             scene.people.iter_mut().for_each(|person| person.vest = None);
@@ -225,7 +295,7 @@ impl Tracker {
     /// Assigns ids to tracks with enough detections.
     fn confirm(&mut self) {
         for track in &mut self.tracks {
-            if track.id.is_none() && track.hits >= self.options.min_hits {
+            if track.id.is_none() && track.is_confirmed(self.options.min_hits) {
                 self.last_id += 1;
                 track.id = Some(self.last_id);
             }
@@ -258,9 +328,9 @@ impl Tracker {
     fn is_shown_coasting(&self, track: &TrackState) -> bool {
         let bbox = track.motion.bbox();
         let is_undetected = track.frames_since_update > 0;
-        let is_recent = track.frames_since_update <= MAX_COAST || track.time_since_update <= self.horizon();
+        let is_recent = track.is_within(MAX_COAST.max(self.horizon()));
         let is_in_frame = |frame: Rect| frame.intersection(&bbox).area() >= LEAST_VISIBLE * bbox.area();
-        is_undetected && is_recent && is_sound(&bbox) && self.frame.is_none_or(is_in_frame)
+        is_undetected && is_recent && is_sound(&bbox) && self.format.is_none_or(|format| is_in_frame(format.bounds()))
     }
 
     /// The track as a part of the scene; `None` while it is tentative.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vision::Rect;
 
-use super::MAX_AGE;
 use super::belief::{Belief, Evidence};
+use super::{MAX_AGE, MAX_RATE};
 use crate::kalman::{BoxFilter, GATE};
 
 /// A person of the scene that can be tracked.
@@ -33,6 +33,8 @@ pub(super) struct TrackState {
     pub score: f32,
     /// Number of detections.
     pub hits: u32,
+    /// Running time since the first detection.
+    pub age: Duration,
     /// Frames since the last detection.
     pub frames_since_update: u32,
     /// Running time since the last detection.
@@ -50,6 +52,13 @@ const LOG_ANYWHERE: f64 = -1.57;
 /// 0.5 heights).
 const LOG_NEWCOMERS: f64 = -4.0;
 
+/// Least time between two detections that confirm a track, on average: half a frame at 10 fps, so that the jitter of a camera does
+/// not matter.
+const HIT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// So many times the hits confirm a track on a stream without any time.
+const MANY_HITS: u32 = 10;
+
 impl TrackState {
     /// A track that begins with a detection; `labels` is the number of vest labels.
     pub(super) fn new(detection: &Candidate, labels: usize) -> Self {
@@ -65,17 +74,32 @@ impl TrackState {
             worker: None,
             score: detection.score,
             hits: 1,
+            age: Duration::ZERO,
             frames_since_update: 0,
             time_since_update: Duration::ZERO,
             misses: 0,
         }
     }
 
-    /// Whether the track outlasts an inferred frame without a detection; `max_age` in frames, `None`: [`MAX_AGE`] frames and
-    /// at least the time `horizon`.
+    /// Whether the track has `min_hits` detections over the time that they take at a usual frame rate, or many more.
+    pub(super) fn is_confirmed(&self, min_hits: u32) -> bool {
+        let time = HIT_INTERVAL.saturating_mul(min_hits.saturating_sub(1));
+        self.hits >= min_hits && (self.age >= time || self.hits >= min_hits.saturating_mul(MANY_HITS))
+    }
+
+    /// Whether the track outlasts an inferred frame without a detection; `max_age` in frames, `None`: [`MAX_AGE`] and at least
+    /// the time `horizon`.
     pub(super) fn is_kept(&self, max_age: Option<u32>, horizon: Duration) -> bool {
-        self.frames_since_update <= max_age.unwrap_or(MAX_AGE)
-            || (max_age.is_none() && self.time_since_update <= horizon)
+        match max_age {
+            Some(frames) => self.frames_since_update <= frames,
+            None => self.is_within(MAX_AGE.max(horizon)),
+        }
+    }
+
+    /// Whether the last detection is at most `time` ago.
+    pub(super) fn is_within(&self, time: Duration) -> bool {
+        let most = time.as_secs_f64().ceil() * f64::from(MAX_RATE);
+        self.time_since_update <= time && f64::from(self.frames_since_update) <= most
     }
 
     /// The logarithm, in nats, of how much likelier the detection is this person than someone new; negative infinity beyond

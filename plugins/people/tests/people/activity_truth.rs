@@ -89,7 +89,7 @@ fn states_of_the_demo_match_its_ground_truth() {
     }
 
     expect![[r#"
-        {"schema":"shopfloor-activity/1","time":58.9,"station":"tool crib","worker":"orange","kind":"handover","from":"red","lasted":0.8}
+        {"schema":"shopfloor-activity/2","time":58.9,"station":"tool crib","worker":"orange","kind":"handover","from":"red","lasted":0.8}
     "#]].assert_eq(&handovers);
 
     let ends = tracker.finish(FRAME * truth.len() as u32);

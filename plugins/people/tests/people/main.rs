@@ -4,5 +4,6 @@ mod activity;
 mod activity_truth;
 mod sparse;
 mod stations;
+mod time;
 mod tracker;
 mod truth;

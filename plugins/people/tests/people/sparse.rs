@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use people::activity::{ActivityOptions, ActivityTracker};
 use people::tracker::{Tracker, TrackerOptions};
-use people::{Activity, Inference, Scene, SkipReason, StationStatus};
+use people::{Activity, Inference, Person, Scene, SkipReason, StationStatus, VestName};
 
 use crate::truth::{FRAME, SIZE, TruthFrame, TruthPerson, gapless, stations};
 
 /// The tracks and the stations at each frame.
 struct Run {
+    /// The vests of people who have no track yet.
+    newcomers: Vec<BTreeSet<VestName>>,
     tracks: Vec<BTreeSet<u64>>,
     /// The tracks that were detected in the latest inferred frame.
     detected: Vec<BTreeSet<u64>>,
@@ -23,6 +25,7 @@ fn run(truth: &[TruthFrame], period: Duration, options: &ActivityOptions, inferr
     let mut tracker = Tracker::new(TrackerOptions::default());
     let mut activity = ActivityTracker::new(stations(), options.clone());
     let (mut tracks, mut detected, mut states) = (vec![], vec![BTreeSet::new()], vec![]);
+    let mut newcomers = vec![];
     for (n, frame) in truth.iter().enumerate() {
         let mut scene = Scene {
             inference_period: Some(period),
@@ -37,6 +40,9 @@ fn run(truth: &[TruthFrame], period: Duration, options: &ActivityOptions, inferr
         let time = FRAME * n as u32;
         tracker.update(time, &mut scene);
         activity.update(time, SIZE, &mut scene);
+        let without_track = scene.people.iter().filter(|person| person.track.is_none());
+        let vest = |person: &Person| Some(person.vest.as_ref()?.best()?.0.clone());
+        newcomers.push(without_track.filter_map(vest).collect());
         let all = || scene.people.iter().filter_map(|person| person.track.as_ref());
         tracks.push(all().map(|track| track.id).collect());
         detected.push(match scene.inference {
@@ -50,6 +56,7 @@ fn run(truth: &[TruthFrame], period: Duration, options: &ActivityOptions, inferr
     }
     detected.remove(0);
     Run {
+        newcomers,
         tracks,
         detected,
         states,
@@ -134,9 +141,18 @@ fn a_set_unknown_after_is_kept_whatever_the_period() {
     for (n, states) in sparse.states.iter().enumerate().skip(12) {
         // at 1.0 s it is still known
         let expected = n % 12 > 10;
+        // The first frame of somebody who comes in does not say who it is.
+        let is_new = |status: &&StationStatus| {
+            status
+                .station
+                .vest
+                .as_ref()
+                .is_some_and(|vest| sparse.newcomers[n - n % 12].contains(vest))
+        };
         assert!(
             states
                 .iter()
+                .filter(|status| !is_new(status))
                 .all(|status| (status.activity == Activity::Unknown) == expected),
             "frame {n}"
         );
@@ -152,7 +168,7 @@ fn a_set_max_age_is_kept_whatever_the_period() {
             max_age,
             ..TrackerOptions::default()
         });
-        let mut show = |n: u32, people: &[people::Person]| {
+        let mut show = |n: u32, people: &[Person]| {
             let mut scene = Scene {
                 inference_period: Some(FRAME * 12),
                 people: people.to_vec(),

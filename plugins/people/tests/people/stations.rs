@@ -1,5 +1,7 @@
 //! Station files, valid and invalid, and points in their polygons.
 
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
 use people::Station;
 use people::station::check_polygon;
@@ -355,4 +357,39 @@ proptest! {
             prop_assert!(error.line >= 1 && error.column >= 1);
         }
     }
+}
+
+#[test]
+fn stations_that_did_not_change_stay_as_they_are_written() {
+    let written = r#"
+        { "stations":[
+          {"polygon": [[0.3958, 0.10], [4e-1,0.2], [0.123456789012, 1]],
+           "name":"K\u00fcche" , "vest": "red"}, {"name": "gone", "polygon": [[0, 0], [1, 0], [1, 1]]},
+          {"name": "moved", "polygon": [[0, 0], [1, 0], [1, 1]]} ]}"#;
+    let stations = Stations::parse(written).unwrap();
+    let mut moved = (*stations[2]).clone();
+    moved.polygon[0] = Point::new(0.3958, 0.1);
+    let drawn = Station {
+        name: "say \"new\"".into(),
+        polygon: moved.polygon.clone(),
+        vest: Some("blue".into()),
+    };
+    let changed: Stations = [stations[0].clone(), Arc::new(moved), Arc::new(drawn)]
+        .into_iter()
+        .collect();
+    let text = changed.to_json_over(written);
+    expect![[r#"
+        {
+          "stations": [
+            {"polygon": [[0.3958, 0.10], [4e-1,0.2], [0.123456789012, 1]],
+                   "name":"K\u00fcche" , "vest": "red"},
+            {"name": "moved", "polygon": [[0.3958, 0.1], [1, 0], [1, 1]]},
+            {"name": "say \"new\"", "vest": "blue", "polygon": [[0.3958, 0.1], [1, 0], [1, 1]]}
+          ]
+        }
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(Stations::parse(&text).unwrap(), changed);
+    assert_eq!(changed.to_json_over(&text), text, "written twice, nothing changes");
+    assert_eq!(Stations::parse(&changed.to_json_over("no JSON")).unwrap(), changed);
 }

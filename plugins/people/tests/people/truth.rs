@@ -91,8 +91,11 @@ impl TruthPerson {
     }
 }
 
+/// A path in the checkout, of which the crate that this is compiled into is a part.
 fn path(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let root = folders.find(|folder| folder.join("media").is_dir());
+    root.expect("a folder above has the media").join(relative)
 }
 
 /// All frames of the demo video.

@@ -3,31 +3,37 @@
 //! # Locks
 //!
 //! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
-//! a message is posted. `source` (where the stations come from) and `log` (the file of events) are no locks: one thread at a time
-//! takes the value, before it locks `settings`, reads or writes the file, and puts it back. So changes of the file, of
-//! `stations=` and by the mouse happen one after the other; the streaming thread does not wait for them.
+//! a message is posted. What is to be stated is put into the outbox under `state`, by the streaming thread or by the timer's, and is
+//! taken out and published by one thread at a time, whose turn it is, so that messages and lines are in order. `source` (where the stations come from)
+//! and `log` (the log of events) are no locks: one thread at a time takes the value, before it locks `settings`, works with it, and
+//! puts it back. So changes of the file, of `stations=` and by the mouse happen one after the other; the streaming thread does not
+//! wait for them. Files are read and written by threads of their own.
 
 use std::sync::{LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
-use people::activity::{ActivityOptions, ActivityTracker};
-use people::event::Event;
+use people::event::{ClockStep, LogLine, StepReason};
+use people::facts::Facts;
 use people::polygon_editor::PolygonEditor;
 use people::station_file::Stations;
 use people_meta::bus;
 
 use super::drawing;
 use super::log::Log;
+use super::outbox::Outbox;
 use super::settings::Settings;
 use super::stations::{NOT_SAVED, Notices, StationSource};
-use super::warnings::Warnings;
-use crate::exclusive::Exclusive;
+use super::time_of_day::time_of_day;
+use super::timer::Timer;
+use super::warnings::{self, Warnings};
+use crate::exclusive::{Exclusive, Turn};
 use crate::qos::Liveness;
+use crate::time::SegmentTime;
 use crate::wiring::{Role, Wiring};
 use crate::{time, video};
 
@@ -45,12 +51,17 @@ const NO_STATIONS: &str = "No stations, so no activity is stated: set stations= 
 #[derive(Default)]
 struct State {
     stations: Stations,
-    tracker: Option<ActivityTracker>,
+    /// `None` before the start.
+    facts: Option<Facts>,
+    outbox: Outbox,
+    segment: SegmentTime,
     editor: PolygonEditor,
     /// Width and height of the frames, in pixels.
     size: (u32, u32),
-    /// Running time at which the latest frame ends.
-    end: Duration,
+    /// The running time by the clock at which the pipeline was paused; `None` while it plays.
+    paused: Option<Duration>,
+    /// The time of day at which a recording begins.
+    start_time: Option<jiff::Timestamp>,
     /// Whether [`NO_STATIONS`] was posted.
     hinted: bool,
     warnings: Warnings,
@@ -74,7 +85,15 @@ pub struct ActivityZone {
         default = Settings::default().unknown_after,
         blurb = "Milliseconds without inference after which a station's state is unknown (0 = 2000, or three inference periods if that is longer)")]
     #[property(name = "events-location", type = Option<String>, get, set, member = events_location, mutable_ready,
-        blurb = "File of events, a line of JSON each, created or overwritten at the change from READY to PAUSED (NULL = none)")]
+        blurb = "File or pipe of events, a line of JSON each, opened at the change from READY to PAUSED (NULL = none)")]
+    #[property(name = "events-append", type = bool, get, set, member = events_append, mutable_ready,
+        default = Settings::default().events_append,
+        blurb = "Appending to what the file of events-location has; otherwise it is emptied at the start")]
+    #[property(name = "heartbeat-interval", type = u32, get, set = Self::set_heartbeat_interval, member = heartbeat_interval, mutable_playing,
+        default = Settings::default().heartbeat_interval,
+        blurb = "Milliseconds of running time between two reports of each station's sums (0 = none)")]
+    #[property(name = "start-time", type = Option<String>, get, set, member = start_time, mutable_ready,
+        blurb = "Time of day at which a recording begins, in RFC 3339 as 2026-11-26T06:00:00Z, for the events' utc (NULL = not known)")]
     #[property(name = "draw", type = bool, get, set = Self::set_draw, member = draw, mutable_playing,
         default = Settings::default().draw,
         blurb = "Editing of the stations with the mouse: left button sets a corner, middle button or backspace removes it, right button closes the polygon or removes the station under the pointer; the station file is rewritten, and created if it does not exist")]
@@ -82,8 +101,11 @@ pub struct ActivityZone {
     source: Exclusive<StationSource>,
     state: Mutex<State>,
     log: Exclusive<Option<Log>>,
+    /// Of the thread that publishes what is in the outbox.
+    publishing: Turn,
     live: Liveness,
     wiring: Wiring,
+    timer: Timer,
 }
 
 #[glib::object_subclass]
@@ -111,6 +133,25 @@ impl ElementImpl for ActivityZone {
         Some(&METADATA)
     }
 
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        let element = self.obj();
+        match transition {
+            gst::StateChange::PausedToPlaying => {
+                self.resume();
+                if let (Some(clock), Some(base)) = (element.clock(), element.base_time()) {
+                    self.timer.play(clock, base);
+                }
+            }
+            gst::StateChange::PlayingToPaused => {
+                self.timer.pause();
+                self.state.lock().unwrap().paused = time::running_time(&*element);
+            }
+            gst::StateChange::PausedToReady => self.timer.stop(),
+            _ => {}
+        }
+        self.parent_change_state(transition)
+    }
+
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(video::filter_templates);
         &TEMPLATES
@@ -129,18 +170,23 @@ impl BaseTransformImpl for ActivityZone {
             // The settings that act from the next start only are taken here, once.
             let settings = self.settings.lock().unwrap().clone();
             settings.options().map_err(refused)?;
+            let start_time = settings.start_time().map_err(refused)?;
             let (stations, mut notices) = source
-                .open(settings.stations.as_deref(), settings.draw, Instant::now())
+                .open(settings.stations.as_deref(), settings.draw)
                 .map_err(refused)?;
-            let log = settings.events_location.as_deref().map(Log::create).transpose()?;
+            let open_log = |location| Log::open(location, settings.events_append, &self.obj());
+            let log = settings.events_location.as_deref().map(open_log).transpose()?;
             *self.log.take() = log;
             {
                 // Others may have changed meanwhile.
                 let settings = self.settings.lock().unwrap();
                 let options = settings.options().map_err(refused)?;
+                let facts = Facts::new(stations.clone(), options, settings.heartbeat());
                 *self.state.lock().unwrap() = State {
-                    tracker: tracker(&stations, options),
+                    facts: Some(facts),
                     stations,
+                    outbox: Outbox::new(glib::uuid_string_random().as_str().into()),
+                    start_time,
                     ..State::default()
                 };
                 source.start();
@@ -153,38 +199,47 @@ impl BaseTransformImpl for ActivityZone {
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        let finished = self.finish();
+        self.finish();
         let mut source = self.source.take();
         *source = StationSource::default();
         *self.state.lock().unwrap() = State::default();
         drop(source);
-        *self.log.take() = None;
+        let log = self.log.take().take();
+        if let Some(log) = log {
+            log.close(&self.obj());
+        }
         self.live.reset();
         self.wiring.reset();
-        finished
+        Ok(())
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info =
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
-        self.state.lock().unwrap().size = (info.width(), info.height());
+        let mut state = self.state.lock().unwrap();
+        state.size = (info.width(), info.height());
+        if let Some(facts) = &mut state.facts {
+            facts.set_frame_interval(time::frame_interval(&info));
+        }
         Ok(())
+    }
+
+    /// Stations are fractions of the frame that upstream makes, whoever shows it: crops are not left to the sink.
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        let proposed = self.parent_propose_allocation(decide_query, query);
+        video::refuse_crop_metas(query);
+        proposed
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
-        if event.type_() == gst::EventType::Eos {
-            self.wiring.end(self.obj().upcast_ref(), Role::ActivityZone);
-        }
-        if time::starts_anew(&event) {
-            if let Some(tracker) = &mut self.state.lock().unwrap().tracker {
-                tracker.reset();
-            }
-        } else if event.type_() == gst::EventType::Eos
-            && let Err(why) = self.finish()
-        {
-            self.post_error_message(why);
-        }
+        self.follow(&event);
+        self.wiring
+            .sink_event(self.obj().upcast_ref(), Role::ActivityZone, &event);
         self.parent_sink_event(event)
     }
 
@@ -192,46 +247,52 @@ impl BaseTransformImpl for ActivityZone {
         if event.type_() == gst::EventType::Navigation && self.settings.lock().unwrap().draw {
             self.handle_navigation(&event);
         }
+        if event.type_() == gst::EventType::Latency {
+            self.live.query(self.obj().sink_pad());
+        }
         self.live.stops(self.obj().sink_pad(), &event) || self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let time = time::running_time(self.obj().upcast_ref(), buffer);
+        let arrival = self.clock();
         self.reload();
         let (draw, hold_time) = {
             let settings = self.settings.lock().unwrap();
             (settings.draw, Duration::from_millis(settings.hold_time.into()))
         };
-        let (events, warnings, hint, vests) = {
+        let (warnings, hint, vests) = {
             let mut state = self.state.lock().unwrap();
-            state.end = time + buffer.duration().map_or(Duration::ZERO, Duration::from);
             let State {
-                tracker,
+                facts: Some(facts),
+                outbox,
+                segment,
                 editor,
                 size,
                 hinted,
                 warnings,
+                stations,
+                start_time,
                 ..
-            } = &mut *state;
-            let hint = tracker.is_none() && !draw && !std::mem::replace(hinted, true);
-            let stated = people_meta::scene_mut(buffer, |scene| {
-                let stated = tracker.as_mut().map(|tracker| {
-                    let events = tracker.update(time, *size, scene);
-                    (events, warnings.of_frame(time, scene, tracker, hold_time))
-                });
+            } = &mut *state
+            else {
+                return Ok(gst::FlowSuccess::Ok);
+            };
+            let size = video::stored_size(buffer, *size);
+            let frame = segment.frame(buffer, arrival);
+            let recorded = start_time.zip(segment.position(buffer));
+            let time_of_day = time_of_day(buffer, recorded, arrival);
+            let hint = stations.is_empty() && !draw && !std::mem::replace(hinted, true);
+            let warnings = people_meta::scene_mut(buffer, |scene| {
+                outbox.put(facts.frame(frame, time_of_day, size, scene));
                 scene.stations.extend(drawing::preview(editor.corners()));
-                stated.unwrap_or_default()
+                warnings.of_frame(facts.time(), scene, facts.tracker(), hold_time)
             });
-            let (events, warnings) = stated.unwrap_or_default();
-            (
-                events,
-                warnings,
-                hint,
-                state.stations.iter().any(|station| station.vest.is_some()),
-            )
+            let vests = stations.iter().any(|station| station.vest.is_some());
+            (warnings.unwrap_or_default(), hint, vests)
         };
         self.wiring
             .frame(self.obj().upcast_ref(), Role::ActivityZone, vests, buffer);
+        self.set_timer();
         for warning in warnings {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }
@@ -244,19 +305,117 @@ impl BaseTransformImpl for ActivityZone {
                 ["{NO_STATIONS}"]
             );
         }
-        self.publish(&events).map_err(|why| {
-            self.post_error_message(why);
-            gst::FlowError::Error
-        })?;
+        self.publish();
         Ok(gst::FlowSuccess::Ok)
     }
 }
 
-fn tracker(stations: &Stations, options: ActivityOptions) -> Option<ActivityTracker> {
-    (!stations.is_empty()).then(|| ActivityTracker::new(stations.clone(), options))
-}
-
 impl ActivityZone {
+    /// Takes note of an event of the stream.
+    fn follow(&self, event: &gst::Event) {
+        {
+            let mut state = self.state.lock().unwrap();
+            let State {
+                facts: Some(facts),
+                outbox,
+                segment,
+                ..
+            } = &mut *state
+            else {
+                return;
+            };
+            if time::starts_anew(event, outbox.stream_id()) {
+                outbox.put(facts.reset());
+                segment.reset();
+            }
+            match event.view() {
+                gst::EventView::StreamStart(start) => outbox.set_stream_id(start.stream_id().into()),
+                gst::EventView::Segment(event) => segment.set(event.segment()),
+                _ => {}
+            }
+        }
+        match event.view() {
+            gst::EventView::Gap(gap) => self.pass_gap(gap),
+            gst::EventView::Eos(_) => {
+                self.finish();
+                if let Some(log) = &*self.log.take() {
+                    log.flush();
+                }
+            }
+            _ => {}
+        }
+        self.publish();
+    }
+
+    /// Takes note of a time without frames.
+    fn pass_gap(&self, gap: &gst::event::Gap) {
+        let (start, duration) = gap.get();
+        let arrival = self.clock();
+        let mut state = self.state.lock().unwrap();
+        let State {
+            facts: Some(facts),
+            outbox,
+            segment,
+            ..
+        } = &mut *state
+        else {
+            return;
+        };
+        if let Ok(start) = segment.timestamp(start) {
+            let duration = duration.map_or(Duration::ZERO, Duration::from);
+            outbox.put(facts.gap(start, duration, arrival));
+        }
+    }
+
+    /// The running time by the clock of a live pipeline.
+    fn clock(&self) -> Option<Duration> {
+        let is_live = self.live.known() == Some(true);
+        is_live.then(|| time::running_time(&*self.obj())).flatten()
+    }
+
+    /// States what has become true without a frame: called by the timer.
+    fn tick(&self) {
+        self.live.query(self.obj().sink_pad());
+        if let (Some(clock), Some(latency)) = (self.clock(), self.live.latency()) {
+            let mut state = self.state.lock().unwrap();
+            let State { facts, outbox, .. } = &mut *state;
+            outbox.put(
+                facts
+                    .as_mut()
+                    .map(|facts| facts.tick(clock, latency.into()))
+                    .unwrap_or_default(),
+            );
+        }
+        self.publish();
+        self.set_timer();
+    }
+
+    /// Sets the timer to when a state changes, or a heartbeat is due, without a further frame. Files have none: they stand still
+    /// while their server is away.
+    fn set_timer(&self) {
+        let latency = self.live.latency();
+        let due = latency.and_then(|latency| {
+            let state = self.state.lock().unwrap();
+            state.facts.as_ref()?.next_tick(latency.into())
+        });
+        let element = self.obj().downgrade();
+        self.timer.set(due, move || {
+            if let Some(element) = element.upgrade() {
+                element.imp().tick();
+            }
+        });
+    }
+
+    /// Takes note that the clock goes on.
+    fn resume(&self) {
+        let mut state = self.state.lock().unwrap();
+        if state.paused.take().is_some()
+            && let Some(facts) = &mut state.facts
+        {
+            facts.forget_time_of_day();
+        }
+    }
+
     /// Uses the stations of a file that has changed. If they are wrong, a warning is posted and the old ones stay.
     fn reload(&self) {
         let reloaded = {
@@ -264,7 +423,7 @@ impl ActivityZone {
             let Some(mut source) = self.source.try_take() else {
                 return;
             };
-            let changed = source.changed(Instant::now());
+            let changed = source.changed();
             changed.map(|stations| stations.map(|stations| self.use_stations(stations)))
         };
         if let Some(Err(why)) = reloaded {
@@ -274,12 +433,9 @@ impl ActivityZone {
 
     /// Follows `stations` from the next frame on; called with `source` taken.
     fn use_stations(&self, stations: Stations) {
-        let options = self.settings.lock().unwrap();
         let mut state = self.state.lock().unwrap();
-        match (&mut state.tracker, options.options()) {
-            (Some(tracker), _) => tracker.set_stations(stations.clone()),
-            (none, Ok(options)) => *none = tracker(&stations, options),
-            (None, Err(_)) => {}
+        if let Some(facts) = &mut state.facts {
+            facts.tracker_mut().set_stations(stations.clone());
         }
         state.stations = stations;
         state.warnings.stations_changed();
@@ -300,10 +456,8 @@ impl ActivityZone {
             };
             edited.map(|stations| {
                 let stations = stations?;
-                let json = stations.to_json();
-                self.use_stations(stations);
-                let saved = source.save(&json);
-                Some((json, saved))
+                self.use_stations(stations.clone());
+                Some(source.save(&stations))
             })
         };
         match edited {
@@ -350,9 +504,9 @@ impl ActivityZone {
             let mut settings = self.settings.lock().unwrap();
             change(&mut settings);
             let options = settings.options();
-            match (&mut self.state.lock().unwrap().tracker, options) {
-                (Some(tracker), Ok(options)) => {
-                    tracker.set_options(options);
+            match (&mut self.state.lock().unwrap().facts, options) {
+                (Some(facts), Ok(options)) => {
+                    facts.tracker_mut().set_options(options);
                     None
                 }
                 (None, _) => None,
@@ -375,13 +529,11 @@ impl ActivityZone {
             if !source.is_started() {
                 return;
             }
-            source
-                .open(stations.as_deref(), draw, Instant::now())
-                .map(|(stations, notices)| {
-                    self.use_stations(stations);
-                    let not_saved = draw && source.warn_not_saved();
-                    Notices { not_saved, ..notices }
-                })
+            source.open(stations.as_deref(), draw).map(|(stations, notices)| {
+                self.use_stations(stations);
+                let not_saved = draw && source.warn_not_saved();
+                Notices { not_saved, ..notices }
+            })
         };
         match opened {
             Ok(notices) => self.post_notices(notices),
@@ -417,27 +569,49 @@ impl ActivityZone {
         self.change(|settings| settings.unknown_after = unknown_after);
     }
 
-    /// Ends the stream, unless it has ended before.
-    fn finish(&self) -> Result<(), gst::ErrorMessage> {
-        let events = {
-            let mut state = self.state.lock().unwrap();
-            let end = state.end;
-            state.tracker.as_mut().map(|tracker| tracker.finish(end))
-        };
-        self.publish(&events.unwrap_or_default())
+    fn set_heartbeat_interval(&self, interval: u32) {
+        let mut settings = self.settings.lock().unwrap();
+        settings.heartbeat_interval = interval;
+        if let Some(facts) = &mut self.state.lock().unwrap().facts {
+            facts.set_heartbeat(settings.heartbeat());
+        }
     }
 
-    /// Posts the events and writes them to the log. A log that cannot be written is reported once.
-    fn publish(&self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
-        for event in events {
-            self.post(bus::to_structure(event));
+    /// Ends the stream, unless it has ended before.
+    fn finish(&self) {
+        let clock = self.clock();
+        {
+            let mut state = self.state.lock().unwrap();
+            // While it is paused nothing happens.
+            let clock = clock.map(|clock| state.paused.unwrap_or(clock));
+            let live = clock.zip(self.live.latency().map(Duration::from));
+            let State { facts, outbox, .. } = &mut *state;
+            outbox.put(facts.as_mut().map(|facts| facts.finish(live)).unwrap_or_default());
         }
-        let mut log = self.log.take();
-        let written = log.as_mut().map_or(Ok(()), |log| log.write(events));
-        if written.is_err() {
-            *log = None;
+        self.publish();
+    }
+
+    /// Posts what is in the outbox and writes it to the log: one line after the other, also if a message handler leads here.
+    fn publish(&self) {
+        let _turn = self.publishing.take();
+        let next = || self.state.lock().unwrap().outbox.next();
+        while let Some(line) = next() {
+            if let Some(log) = &*self.log.take() {
+                log.write(&line);
+            }
+            self.post(bus::to_structure(&line));
+            if let LogLine::Clock(record) = &line {
+                self.warn_of_clock(&record.step);
+            }
         }
-        written
+    }
+
+    fn warn_of_clock(&self, step: &ClockStep) {
+        // A gap is told by its states.
+        if step.reason != StepReason::Ahead {
+            let text = warnings::of_clock(step);
+            gst::element_imp_warning!(self, gst::CoreError::Clock, ("{text}"));
+        }
     }
 
     fn post(&self, structure: gst::Structure) {

@@ -1,52 +1,70 @@
-//! `events-location`: a file of the events at the stations, a line of JSON each; `docs/activity.schema.json` has its
-//! format.
+//! `events-location`: a log of the events at the stations, a line of JSON each; `docs/activity.schema.json` has its
+//! format. How it survives what happens to files is in `files::log`.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use people::event::{Event, LogRecord};
+use files::log::{LineLog, Notice, Options};
+use gst::glib;
+use gst::prelude::*;
+use people::event::LogLine;
 
 /// A log that is being written.
-#[derive(Debug)]
 pub struct Log {
-    path: PathBuf,
-    file: File,
+    lines: LineLog,
+    options: Options,
 }
 
 impl Log {
-    /// Creates the file; like filesink, it overwrites an existing one.
+    /// Opens the log; what happens to it later is posted as warnings of `element`. With `append`, what the file has is kept.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn create(location: &str) -> Result<Self, gst::ErrorMessage> {
-        let path = PathBuf::from(location);
-        let file = File::create(&path).map_err(|error| {
+    /// A path that is a mistake.
+    pub fn open(location: &str, append: bool, element: &super::ActivityZone) -> Result<Self, gst::ErrorMessage> {
+        let options = Options {
+            path: location.into(),
+            content: "the events",
+            truncate: !append,
+        };
+        let element: glib::WeakRef<_> = element.downgrade();
+        let notify = Arc::new(move |options: &Options, notice: Notice| {
+            if let Some(element) = element.upgrade() {
+                post(&element, options, &notice);
+            }
+        });
+        let lines = LineLog::open(options.clone(), notify).map_err(|error| {
             gst::error_msg!(
                 gst::ResourceError::OpenWrite,
-                ("cannot write the events to {location}: {error}; set events-location= to a file in a folder that exists and may be written to")
+                ("{error}; set events-location= to a file in a folder that exists and may be written to")
             )
         })?;
-        Ok(Self { path, file })
+        Ok(Self { lines, options })
     }
 
-    /// Each event is in the file when this returns, so readers that follow the file are up to date.
-    ///
-    /// # Errors
-    /// A file that cannot be written, for example on a full disk.
-    pub fn write(&mut self, events: &[Event]) -> Result<(), gst::ErrorMessage> {
-        let mut write = |event: &Event| {
-            let record = LogRecord::from(event.clone());
-            self.file.write_all((record.to_json() + "\n").as_bytes())
-        };
-        events.iter().try_for_each(&mut write).map_err(|error| {
-            gst::error_msg!(
-                gst::ResourceError::Write,
-                (
-                    "cannot write the events to {}: {error}; make room, or set events-location= to a file elsewhere",
-                    self.path.display()
-                )
-            )
-        })
+    /// Queues the line; a thread of the log's own writes it.
+    pub fn write(&self, line: &LogLine) {
+        self.lines.write(&line.to_json());
+    }
+
+    /// Waits until the file has each event, for a second at most.
+    pub fn flush(&self) {
+        self.lines.flush(LineLog::CLOSE_WAIT);
+    }
+
+    /// Writes what is queued, for a second at most; what could not be written is posted.
+    pub fn close(self, element: &super::ActivityZone) {
+        let lines = self.lines.close();
+        if lines > 0 {
+            post(element, &self.options, &Notice::Lost { lines });
+        }
+    }
+}
+
+fn post(element: &super::ActivityZone, options: &Options, notice: &Notice) {
+    let text = notice.describe(options);
+    if notice.is_good() {
+        // gst-launch-1.0 prints only the second text of an INFO
+        gst::element_info!(element, gst::ResourceError::Write, ("{text}"), ["{text}"]);
+    } else {
+        gst::element_warning!(element, gst::ResourceError::Write, ("{text}"));
     }
 }

@@ -12,14 +12,18 @@
 //! - `shopfloor-handover`: at an unassigned station, another worker took over while the station stayed active; `worker`
 //!   is the new one, `from` the previous one (strings, missing for people without a vest), `lasted` how long the previous
 //!   one worked
+//! - `shopfloor-heartbeat`: the sums so far, every `heartbeat-interval`; the fields are those of `shopfloor-activity` without
+//!   `previous`
+//! - `shopfloor-clock`: something is odd about the stream's time, once for each `reason` (string), with `step` (gint64, nanoseconds)
+//!   and without a station
 //! - `shopfloor-totals`: the stream, or the station, ended; the fields are those of `shopfloor-activity` without `previous`
 //!
-//! `people_meta::bus` reads and writes these messages. `events-location` names a file for the same events as lines of
-//! JSON, in the format of `docs/activity.schema.json`.
+//! `people_meta::bus` reads and writes these messages. `events-location` names a file or pipe for the same events as
+//! lines of JSON, in the format of `docs/activity.schema.json`.
 //!
 //! With `draw=true` the stations are edited with the mouse: the left button sets a corner, the middle button or backspace
 //! removes it, the right button closes the polygon or removes the station under the pointer. The station file is
-//! rewritten, and created if it does not exist; each change is posted as an element message `shopfloor-stations` with
+//! replaced, and created if it does not exist; each change is posted as an element message `shopfloor-stations` with
 //! the file's text in `stations`.
 //!
 //! # Example pipeline
@@ -34,8 +38,11 @@
 mod drawing;
 mod imp;
 mod log;
+mod outbox;
 mod settings;
 mod stations;
+mod time_of_day;
+mod timer;
 mod warnings;
 
 use gst::glib;

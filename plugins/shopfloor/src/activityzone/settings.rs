@@ -16,6 +16,9 @@ pub struct Settings {
     /// 0: automatic.
     pub unknown_after: u32,
     pub events_location: Option<String>,
+    pub heartbeat_interval: u32,
+    pub start_time: Option<String>,
+    pub events_append: bool,
     pub draw: bool,
 }
 
@@ -30,12 +33,35 @@ impl Default for Settings {
             hold_time: options.hold_time.as_millis() as u32,
             unknown_after: options.unknown_after.map_or(0, |time| time.as_millis() as u32),
             events_location: None,
+            heartbeat_interval: 10_000,
+            start_time: None,
+            events_append: true,
             draw: false,
         }
     }
 }
 
 impl Settings {
+    /// The time between two heartbeats; zero for none.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_interval.into())
+    }
+
+    /// The time of day at which the recording begins.
+    ///
+    /// # Errors
+    /// A text that is not in RFC 3339.
+    pub fn start_time(&self) -> Result<Option<jiff::Timestamp>, String> {
+        let parse = |text: &str| {
+            text.parse().map_err(|error| {
+                format!(
+                    "start-time: expected a time of day in RFC 3339 such as 2026-11-26T06:00:00Z, got '{text}': {error}"
+                )
+            })
+        };
+        self.start_time.as_deref().map(parse).transpose()
+    }
+
     /// The options of the tracker.
     ///
     /// # Errors

@@ -1,14 +1,15 @@
 //! Where the stations come from: a JSON file that is read again when it changes, or JSON in the property itself.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
+use files::text;
+use files::watch::{OpenError, Opened, Watched};
 use people::station_file::Stations;
 
-/// How often the file's modification time is checked.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How long a save waits for the disk.
+const SAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// A warning for `draw=true` without a file to save to.
 pub const NOT_SAVED: &str = "Drawn stations are not saved: stations= is not a file. Set stations= to the path of a JSON \
@@ -16,7 +17,7 @@ pub const NOT_SAVED: &str = "Drawn stations are not saved: stations= is not a fi
                              shopfloor-stations";
 
 /// Where the stations come from, between start and stop.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct StationSource {
     started: bool,
     source: Option<Source>,
@@ -38,19 +39,13 @@ impl StationSource {
     ///
     /// # Errors
     /// As `Source::open`; the stations stay those from before.
-    pub fn open(&mut self, stations: Option<&str>, draw: bool, now: Instant) -> Result<(Stations, Notices), String> {
-        let (source, stations, created) = match stations {
-            None => (None, Stations::default(), None),
-            Some(stations) if draw => {
-                let (source, stations, created) = Source::open_or_create(stations, now)?;
-                (Some(source), stations, created)
-            }
-            Some(stations) => {
-                let (source, stations) = Source::open(stations, now)?;
-                (Some(source), stations, None)
-            }
+    pub fn open(&mut self, stations: Option<&str>, draw: bool) -> Result<(Stations, Notices), String> {
+        let Some(stations) = stations else {
+            self.source = None;
+            return Ok(Default::default());
         };
-        self.source = source;
+        let (source, stations, created) = Source::open(stations, draw)?;
+        self.source = Some(source);
         let notices = Notices {
             created,
             ..Notices::default()
@@ -74,62 +69,65 @@ impl StationSource {
         self.started
     }
 
-    /// `Source::changed` of the present source.
-    pub fn changed(&mut self, now: Instant) -> Option<Result<Stations, String>> {
-        self.source.as_mut()?.changed(now)
+    /// The stations again, if their file has changed, or what is wrong with it. Does not wait for the disk.
+    pub fn changed(&mut self) -> Option<Result<Stations, String>> {
+        self.source.as_mut()?.changed()
     }
 
-    /// `Source::save` of the present source; without one there is nothing to write.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub fn save(&mut self, json: &str) -> Result<(), String> {
-        self.source.as_mut().map_or(Ok(()), |source| source.save(json))
+    /// Writes the stations into their file, if they are from one. Returns the text of the file, and whether it was written.
+    pub fn save(&mut self, stations: &Stations) -> (String, Result<(), String>) {
+        match &mut self.source {
+            Some(source) => source.save(stations),
+            None => (stations.to_json(), Ok(())),
+        }
     }
 }
 
 /// A file of stations, or stations in a text.
-#[derive(Debug)]
 struct Source {
-    file: Option<(PathBuf, Option<SystemTime>)>,
-    checked: Instant,
+    /// The JSON that the stations were read from, or written as, last.
+    text: String,
+    file: Option<File>,
+}
+
+struct File {
+    path: PathBuf,
+    watched: Watched<Written>,
+}
+
+/// Stations and their JSON.
+struct Written {
+    stations: Stations,
+    text: String,
 }
 
 impl Source {
-    /// Reads `stations`, a path or, beginning with a bracket, JSON.
+    /// Reads `stations`, a path or, beginning with a bracket, JSON. With `draw`, a file that does not exist is created,
+    /// without stations; then its path is returned, too.
     ///
     /// # Errors
-    /// A file that cannot be read, or wrong JSON: what is wrong, where, and what to do.
-    fn open(stations: &str, now: Instant) -> Result<(Self, Stations), String> {
+    /// A file that cannot be read or created, or wrong JSON: what is wrong, where, and what to do.
+    fn open(stations: &str, draw: bool) -> Result<(Self, Stations, Option<PathBuf>), String> {
         if stations.trim_start().starts_with(['{', '[']) {
             let parsed = Stations::parse(stations).map_err(|error| format!("stations: {error}"))?;
             let inline = Self {
+                text: stations.to_owned(),
                 file: None,
-                checked: now,
             };
-            return Ok((inline, parsed));
+            return Ok((inline, parsed, None));
         }
         let path = PathBuf::from(stations);
-        let modified = modified(&path);
-        let parsed = read(&path)?;
-        let file = Self {
-            file: Some((path, modified)),
-            checked: now,
+        let initial = draw.then(|| Stations::default().to_json().into_bytes());
+        let opened = Watched::open(&path, initial, Box::new(parse)).map_err(|error| describe(&path, &error))?;
+        let Opened { file, value, created } = opened;
+        let source = Self {
+            text: value.text,
+            file: Some(File {
+                path: path.clone(),
+                watched: file,
+            }),
         };
-        Ok((file, parsed))
-    }
-
-    /// As [`open`](Self::open), but a file that does not exist is created, without stations. Also returns the path of
-    /// the new file, if there is one.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open); or a file that cannot be created.
-    fn open_or_create(stations: &str, now: Instant) -> Result<(Self, Stations, Option<PathBuf>), String> {
-        let path = PathBuf::from(stations);
-        let is_json = stations.trim_start().starts_with(['{', '[']);
-        let created = !is_json && create(&path)?;
-        let (source, stations) = Self::open(stations, now)?;
-        Ok((source, stations, created.then_some(path)))
+        Ok((source, value.stations, created.then_some(path)))
     }
 
     /// Whether [`save`](Self::save) writes a file.
@@ -137,129 +135,86 @@ impl Source {
         self.file.is_some()
     }
 
-    /// The stations again, if their file has changed. If the file was removed, nothing changes.
-    fn changed(&mut self, now: Instant) -> Option<Result<Stations, String>> {
-        let (path, known) = self.file.as_mut()?;
-        if now.saturating_duration_since(self.checked) < PERIOD {
-            return None;
-        }
-        self.checked = now;
-        let current = modified(path).filter(|current| Some(*current) != *known)?;
-        *known = Some(current);
-        Some(read(path))
+    fn changed(&mut self) -> Option<Result<Stations, String>> {
+        let File { path, watched } = self.file.as_ref()?;
+        let news = watched.news()?;
+        Some(match news {
+            Ok(Written { stations, text }) => {
+                self.text = text;
+                Ok(stations)
+            }
+            Err(why) => Err(format!("station file {}: {why}", path.display())),
+        })
     }
 
-    /// Writes the stations into their file, if they are from one; it is not read again because of this.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    fn save(&mut self, text: &str) -> Result<(), String> {
-        let Some((path, known)) = self.file.as_mut() else {
-            return Ok(());
+    fn save(&mut self, stations: &Stations) -> (String, Result<(), String>) {
+        let text = stations.to_json_over(&self.text);
+        self.text.clone_from(&text);
+        let Some(File { path, watched }) = &self.file else {
+            return (text, Ok(()));
         };
-        fs::write(&path, text).map_err(|error| {
+        let saved = watched.save(text.clone().into_bytes(), SAVE_WAIT).map_err(|error| {
             format!(
                 "cannot write the station file {}: {error}; the drawn stations are used until the element stops, and are \
                  in the message shopfloor-stations",
                 path.display()
             )
-        })?;
-        *known = modified(path);
-        Ok(())
+        });
+        (text, saved)
     }
 }
 
-/// Creates a station file without stations; `false` if the file exists.
-fn create(path: &Path) -> Result<bool, String> {
-    let created = fs::File::create_new(path).and_then(|_| fs::write(path, Stations::default().to_json()));
-    match created {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(format!(
-            "cannot create the station file {}: {error}; set stations= to a file in a folder that exists and is writable",
-            path.display()
-        )),
-    }
+fn parse(content: &[u8]) -> Result<Written, String> {
+    let text = text::decode(content).map_err(|error| error.to_string())?;
+    let stations = Stations::parse(&text).map_err(|error| error.to_string())?;
+    Ok(Written { stations, text })
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
-}
-
-fn read(path: &Path) -> Result<Stations, String> {
+fn describe(path: &Path, error: &OpenError) -> String {
     let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| {
-        let draw = if error.kind() == ErrorKind::NotFound {
-            ", or set draw=true to begin a new one"
-        } else {
-            ""
-        };
-        format!("cannot read the station file {shown}: {error}; name an existing JSON file, or write JSON{draw}")
-    })?;
-    Stations::parse(&text).map_err(|error| format!("station file {shown}: {error}"))
+    match error {
+        OpenError::Content(why) => format!("station file {shown}: {why}"),
+        OpenError::Create(error) => format!(
+            "cannot create the station file {shown}: {error}; set stations= to a file in a folder that exists and is writable"
+        ),
+        OpenError::Read(error) => {
+            let draw = if error.kind() == ErrorKind::NotFound {
+                ", or set draw=true to begin a new one"
+            } else {
+                ""
+            };
+            format!("cannot read the station file {shown}: {error}; name an existing JSON file, or write JSON{draw}")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const ONE: &str = r#"{"stations": [{"name": "bench", "polygon": [[0, 0], [1, 0], [1, 1]]}]}"#;
-    const NONE: &str = r#"{"stations": []}"#;
 
-    fn at(seconds: u64, start: Instant) -> Instant {
-        start + Duration::from_secs(seconds)
+    /// Whether it has a file, and the number of stations.
+    fn open(stations: &str, draw: bool) -> Result<(bool, usize, Option<PathBuf>), String> {
+        let (source, stations, created) = Source::open(stations, draw)?;
+        Ok((source.is_file(), stations.len(), created))
     }
 
     #[test]
-    fn inline_json_never_changes() {
-        let start = Instant::now();
-        let (mut source, stations) = Source::open(ONE, start).unwrap();
-        assert_eq!(stations.iter().count(), 1);
-        assert!(source.changed(at(10, start)).is_none());
-    }
-
-    #[test]
-    fn a_file_is_read_again_when_it_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stations.json");
-        let write = |text: &str, age: u64| {
-            fs::write(&path, text).unwrap();
-            let file = fs::File::options().write(true).open(&path).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(age))
-                .unwrap();
-        };
-        let start = Instant::now();
-        write(ONE, 1);
-        let (mut source, stations) = Source::open(path.to_str().unwrap(), start).unwrap();
-        assert_eq!(stations.iter().count(), 1);
-        assert!(source.changed(at(2, start)).is_none());
-        write(NONE, 2);
-        assert!(source.changed(at(2, start)).is_none(), "checked a moment ago");
-        assert_eq!(source.changed(at(4, start)).unwrap().unwrap().iter().count(), 0);
-        write("{", 3);
-        let error = source.changed(at(6, start)).unwrap().unwrap_err();
-        assert!(error.contains("stations.json") && error.contains("line 1"), "{error}");
-        fs::remove_file(&path).unwrap();
-        assert!(source.changed(at(8, start)).is_none());
-    }
-
-    #[test]
-    fn a_missing_file_is_named() {
-        let error = Source::open("/no/such/kitchen.json", Instant::now()).unwrap_err();
-        assert!(error.contains("/no/such/kitchen.json"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_file_is_created_without_stations() {
+    fn a_missing_file_is_named_or_created() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kitchen.json");
-        let open = || Source::open_or_create(path.to_str().unwrap(), Instant::now()).unwrap();
-        let (source, stations, created) = open();
-        assert!(source.is_file() && stations.is_empty());
-        assert_eq!(created, Some(path.clone()));
-        assert!(Source::open(path.to_str().unwrap(), Instant::now()).is_ok());
-        let (_, _, created) = open();
-        assert_eq!(created, None);
+        let stations = path.to_str().unwrap();
+        let error = open(stations, false).unwrap_err();
+        assert!(error.contains(stations) && error.contains("draw=true"), "{error}");
+        assert_eq!(open(stations, true), Ok((true, 0, Some(path.clone()))));
+        assert_eq!(open(stations, true), Ok((true, 0, None)));
+        let error = open("/no/such/kitchen.json", true).unwrap_err();
+        assert!(
+            error.contains("/no/such/kitchen.json") && error.contains("folder"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -267,18 +222,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kitchen.json");
         fs::write(&path, ONE).unwrap();
-        for (stations, is_file) in [(path.to_str().unwrap(), true), (ONE, false)] {
-            let (source, stations, created) = Source::open_or_create(stations, Instant::now()).unwrap();
-            assert_eq!((source.is_file(), stations.len(), created), (is_file, 1, None));
+        for draw in [false, true] {
+            assert_eq!(open(path.to_str().unwrap(), draw), Ok((true, 1, None)));
+            assert_eq!(open(ONE, draw), Ok((false, 1, None)));
         }
     }
 
     #[test]
-    fn a_missing_folder_is_an_error() {
-        let error = Source::open_or_create("/no/such/kitchen.json", Instant::now()).unwrap_err();
-        assert!(
-            error.contains("/no/such/kitchen.json") && error.contains("folder"),
-            "{error}"
-        );
+    fn encodings_of_editors_are_read_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kitchen.json");
+        let named = ONE.replace("bench", "Küche");
+        let utf16: Vec<u8> = named.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let latin1: Vec<u8> = named.chars().map(|c| c as u8).collect();
+        for (bytes, expected) in [
+            ([b"\xFF\xFE".as_slice(), &utf16].concat(), Ok(())),
+            ([b"\xEF\xBB\xBF", named.as_bytes()].concat(), Ok(())),
+            (latin1, Err("UTF-8")),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            match (Source::open(path.to_str().unwrap(), false), expected) {
+                (Ok((_, stations, _)), Ok(())) => assert_eq!(&*stations[0].name, "Küche"),
+                (Err(error), Err(fact)) => assert!(error.contains(fact) && error.contains("kitchen"), "{error}"),
+                (opened, _) => panic!("{expected:?}: {:?}", opened.map(|_| ()).err()),
+            }
+        }
     }
 }

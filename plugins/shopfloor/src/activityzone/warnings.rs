@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use people::activity::ActivityTracker;
+use people::event::{ClockStep, StepReason};
 use people::period::SlowInference;
 use people::{Scene, names};
 
@@ -62,4 +63,27 @@ fn slow_inference(period: Duration, hold_time: Duration) -> String {
         period.as_millis(),
         hold_time.as_millis()
     )
+}
+
+/// What is odd about the stream's time, and what it means for the facts.
+pub fn of_clock(step: &ClockStep) -> String {
+    let (at, by) = (step.time.as_secs_f64(), step.step.as_secs_f64());
+    let what = match step.reason {
+        StepReason::NoTimestamp => "Frames have no timestamp that can be used: they are timed by their duration, the frame rate or the \
+                                    pipeline's clock. Put videorate before tritoninfer if the source has a constant rate"
+            .to_owned(),
+        StepReason::OutsideSegment => {
+            "A frame's timestamp is outside its segment: it is timed as a frame without a timestamp".to_owned()
+        }
+        StepReason::Backward => format!("A frame's timestamp is {by:.3} s off the one before: time stands still until it is passed"),
+        StepReason::Glitch => format!("A single frame's timestamp is {by:.3} s off the one before: the frame is left out"),
+        StepReason::Ahead => format!("Timestamps went ahead by {by:.3} s: the time between is unknown"),
+        StepReason::NewClock => {
+            format!("Timestamps went {by:.3} s off the ones before and stay there: all stations begin anew")
+        }
+        StepReason::HostClock => format!("The clock of this computer was set by {by:.3} s: utc follows it from now on"),
+        StepReason::CameraClock => format!("The clock of the camera was set by {by:.3} s: utc follows it from now on"),
+        StepReason::Other => "The stream's time is odd".to_owned(),
+    };
+    format!("{what}. At {at:.3} s of the stream; further frames of this kind are not reported")
 }

@@ -1,20 +1,30 @@
 //! The filter inside the bin, which draws. What is drawn is in [`draw::Painter`].
 //!
 //! Locks: `style`, which the bin's properties write, and `painter` are never held together; the style is copied once per
-//! buffer.
+//! buffer, and `clock` is locked for moments. `names` is taken by the streaming thread without a lock, since it may wait for fonts.
 
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
-use draw::{Painter, Style};
+use draw::{Painter, Redaction, Style};
 use gst::glib;
-use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
+use people::Scene;
+use people::event::StepReason;
 
+use super::CAT;
+use super::fonts::{NameShaper, UnreadableScripts};
+use crate::exclusive::Exclusive;
+use crate::qos::Liveness;
+use crate::time::{self, SegmentTime};
 use crate::video;
 use crate::wiring::{Role, Wiring};
+
+/// The longest time that a stream which is not live waits for the system's fonts.
+const FONTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The filter; only the bin creates it.
 #[derive(Default)]
@@ -23,7 +33,56 @@ pub struct OverlayCore {
     pub(super) style: Arc<Mutex<Style>>,
     /// `None` until the first frame is drawn on.
     painter: Mutex<Option<Painter>>,
+    names: Exclusive<Names>,
+    clock: Mutex<Clock>,
+    live: Liveness,
     wiring: Wiring,
+}
+
+/// The time of the frames.
+#[derive(Default)]
+struct Clock {
+    segment: SegmentTime,
+    stream_id: Option<String>,
+    /// Time between frames by the caps.
+    interval: Option<Duration>,
+    /// Time of the latest frame.
+    latest: Duration,
+}
+
+impl Clock {
+    /// Whether what was seen before is not what is seen from now on.
+    fn follow(&mut self, event: &gst::Event) -> bool {
+        let anew = time::starts_anew(event, self.stream_id.as_deref());
+        if anew {
+            self.segment.reset();
+        }
+        match event.view() {
+            gst::EventView::StreamStart(start) => self.stream_id = Some(start.stream_id().to_owned()),
+            gst::EventView::Segment(event) => self.segment.set(event.segment()),
+            _ => {}
+        }
+        anew
+    }
+
+    /// The time of a frame; `None` if it cannot be told.
+    fn time(&mut self, buffer: &gst::BufferRef) -> Option<Duration> {
+        let frame = self.segment.frame(buffer, None);
+        let time = match frame.timestamp {
+            Ok(time) => Some(time),
+            Err(StepReason::NoTimestamp) => Some(self.latest + frame.duration.or(self.interval)?),
+            Err(_) => None,
+        };
+        self.latest = time.unwrap_or(self.latest);
+        time
+    }
+}
+
+/// The names of other scripts.
+#[derive(Default)]
+struct Names {
+    shaper: NameShaper,
+    reported: UnreadableScripts,
 }
 
 #[glib::object_subclass]
@@ -51,15 +110,29 @@ impl BaseTransformImpl for OverlayCore {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.painter.lock().unwrap() = None;
+        *self.names.take() = Names::default();
+        *self.clock.lock().unwrap() = Clock::default();
+        self.live.reset();
         self.wiring.reset();
         Ok(())
     }
 
+    /// What is known about people is in pixels of the previous caps.
+    fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = gst_video::VideoInfo::from_caps(incaps).ok();
+        self.clock.lock().unwrap().interval = info.as_ref().and_then(time::frame_interval);
+        self.forget();
+        self.parent_set_caps(incaps, outcaps)
+    }
+
     fn sink_event(&self, event: gst::Event) -> bool {
-        if event.type_() == gst::EventType::Eos
-            && let Some(bin) = self.bin()
-        {
-            self.wiring.end(&bin, Role::Overlay);
+        self.live.sink_event(self.obj().sink_pad(), &event);
+        let anew = self.clock.lock().unwrap().follow(&event);
+        if anew {
+            self.forget();
+        }
+        if let Some(bin) = self.bin() {
+            self.wiring.sink_event(&bin, Role::Overlay, &event);
         }
         self.parent_sink_event(event)
     }
@@ -73,10 +146,17 @@ impl VideoFilterImpl for OverlayCore {
         if let Some(bin) = self.bin() {
             self.wiring.frame(&bin, Role::Overlay, false, frame.buffer());
         }
-        let Some(scene) = people_meta::scene(frame.buffer()) else {
-            return Ok(gst::FlowSuccess::Ok);
-        };
         let style = self.style.lock().unwrap().clone();
+        let scene = people_meta::scene(frame.buffer());
+        if scene.is_none() && style.redact == Redaction::None {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        if let Some(scene) = &scene {
+            self.shape_names(scene, &style);
+        }
+        let time = self.clock.lock().unwrap().time(frame.buffer());
+        // How old an inference is cannot be told without the frame's time.
+        let scene = scene.filter(|_| time.is_some() || style.redact == Redaction::None);
         let mut surface = video::surface(frame).map_err(|error| {
             gst::element_imp_error!(
                 self,
@@ -85,11 +165,12 @@ impl VideoFilterImpl for OverlayCore {
             );
             gst::FlowError::NotNegotiated
         })?;
-        self.painter
-            .lock()
-            .unwrap()
-            .get_or_insert_with(Painter::new)
-            .paint(&mut surface, &scene, &style);
+        self.painter.lock().unwrap().get_or_insert_with(Painter::new).paint(
+            &mut surface,
+            time.unwrap_or_default(),
+            scene.as_deref(),
+            &style,
+        );
         Ok(gst::FlowSuccess::Ok)
     }
 }
@@ -98,5 +179,38 @@ impl OverlayCore {
     /// The element that posts its messages.
     fn bin(&self) -> Option<gst::Element> {
         self.obj().parent().and_downcast()
+    }
+
+    fn with_painter<R>(&self, work: impl FnOnce(&mut Painter) -> R) -> R {
+        work(self.painter.lock().unwrap().get_or_insert_with(Painter::new))
+    }
+
+    /// Gets glyphs of names that the bundled typeface cannot draw. A live stream does not wait for them: it shows the characters'
+    /// codes meanwhile.
+    fn shape_names(&self, scene: &Scene, style: &Style) {
+        let unshaped = self.with_painter(|painter| painter.unshaped(scene, style));
+        let mut names = self.names.take();
+        let mut wait = Duration::ZERO;
+        if !unshaped.is_empty() {
+            if let Err(error) = names.shaper.send(unshaped) {
+                gst::warning!(CAT, imp = self, "no thread that reads fonts: {error}");
+            }
+            if self.live.get(self.obj().sink_pad()) != Some(true) {
+                wait = FONTS_TIMEOUT;
+            }
+        }
+        for (name, shaped) in names.shaper.receive(wait) {
+            for warning in names.reported.warnings(&name, shaped.unreadable()) {
+                gst::element_imp_warning!(self, gst::ResourceError::NotFound, ("{warning}"));
+            }
+            self.with_painter(|painter| painter.add_shaped(name, shaped));
+        }
+    }
+
+    /// The stream begins anew.
+    fn forget(&self) {
+        if let Some(painter) = &mut *self.painter.lock().unwrap() {
+            painter.reset();
+        }
     }
 }

@@ -10,16 +10,9 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::OverlayCore;
+use super::redact::Redact;
+use super::{CAT, OverlayCore};
 use crate::video;
-
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new(
-        "overlay",
-        gst::DebugColorFlags::empty(),
-        Some("Drawing of people and stations"),
-    )
-});
 
 /// The element.
 #[derive(glib::Properties)]
@@ -33,8 +26,8 @@ pub struct Overlay {
         blurb = "Names of people, names and times of stations")]
     #[property(name = "stations", type = bool, get, set, member = stations, mutable_playing, default = Style::default().stations,
         blurb = "Outlines of the stations, coloured by their states")]
-    #[property(name = "redact", type = bool, get, set, member = redact, mutable_playing, default = Style::default().redact,
-        blurb = "Blurring of faces")]
+    #[property(name = "redact", type = Redact, get = Self::redact, set = Self::set_redact, mutable_playing,
+        builder(Redact::None).blurb("What of the video is obscured"))]
     /// The settings, shared with the core.
     style: Arc<Mutex<Style>>,
     core: OverlayCore,
@@ -101,6 +94,14 @@ impl ElementImpl for Overlay {
 impl BinImpl for Overlay {}
 
 impl Overlay {
+    fn redact(&self) -> Redact {
+        self.style.lock().unwrap().redact.into()
+    }
+
+    fn set_redact(&self, redact: Redact) {
+        self.style.lock().unwrap().redact = redact.into();
+    }
+
     fn assemble(&self) {
         let obj = self.obj();
         obj.add(&self.core).expect("a new bin accepts its core");

@@ -1,22 +1,34 @@
 //! `overlay`: draws people, skeletons, names, stations and their states on the frame, in place.
 //!
 //! A bin of a filter that draws and a `videoconvert` for sinks that do not take the stream's format. Frames without a scene
-//! pass unchanged.
+//! pass unchanged, or obscured if `redact` is set.
 //!
 //! # Example pipeline
 //!
 //! ```sh
 //! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer ! queue ! vesttrack \
-//!     ! activityzone stations=pipelines/stations/demo.json ! overlay redact=true ! autovideosink
+//!     ! activityzone stations=pipelines/stations/demo.json ! overlay redact=faces ! autovideosink
 //! ```
 //!
 //! See also: `vesttrack`, `activityzone`. Since: 0.1.
 
 mod core;
+mod fonts;
 mod imp;
+mod redact;
+
+use std::sync::LazyLock;
 
 use gst::glib;
 use gst::prelude::*;
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "overlay",
+        gst::DebugColorFlags::empty(),
+        Some("Drawing of people and stations"),
+    )
+});
 
 glib::wrapper! {
     /// The element `overlay`.

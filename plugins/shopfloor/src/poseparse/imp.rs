@@ -117,9 +117,7 @@ impl BaseTransformImpl for PoseParse {
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
-        if event.type_() == gst::EventType::Eos {
-            self.wiring.end(self.obj().upcast_ref(), Role::PoseParse);
-        }
+        self.wiring.sink_event(self.obj().upcast_ref(), Role::PoseParse, &event);
         self.parent_sink_event(event)
     }
 
@@ -147,6 +145,7 @@ impl BaseTransformImpl for PoseParse {
             Scene {
                 inference: Inference::Done,
                 inference_period: outputs.iter().find_map(|output| output.inference_period),
+                orientation: outputs[0].letterbox.orientation(),
                 people,
                 ..Scene::default()
             },

@@ -12,10 +12,11 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::VestName;
-use people::tracker::{Tracker, TrackerOptions};
+use people::tracker::{FrameFormat, TimedTracker, TrackerOptions};
 
 use super::warnings::Warnings;
 use crate::qos::Liveness;
+use crate::time::SegmentTime;
 use crate::wiring::{Role, Wiring};
 use crate::{stats, time, video};
 
@@ -67,16 +68,34 @@ impl Settings {
 
 #[derive(Default)]
 struct State {
-    tracker: Tracker,
+    tracker: TimedTracker,
+    segment: SegmentTime,
+    stream_id: Option<String>,
+    /// The tag image-orientation.
+    orientation: Option<String>,
     /// The settings that the tracker works with.
     applied: Settings,
     frames: u64,
     size: (u32, u32),
+    /// Width to height of a pixel.
+    pixel_aspect: (i32, i32),
     people_now: u32,
     workers_seen: BTreeSet<VestName>,
     warnings: Warnings,
     #[cfg(feature = "analytics")]
     analytics: people_meta::Analytics,
+}
+
+impl State {
+    /// Whether the tags turn the picture against what they said before.
+    fn turned(&mut self, tags: &gst::TagListRef) -> bool {
+        let Some(orientation) = tags.get::<gst::tags::ImageOrientation>() else {
+            return false;
+        };
+        let orientation = orientation.get();
+        let before = self.orientation.replace(orientation.to_owned());
+        before.as_deref().unwrap_or("rotate-0") != orientation
+    }
 }
 
 /// The element.
@@ -85,7 +104,7 @@ struct State {
 pub struct VestTrack {
     #[property(name = "max-age", type = u32, get, set, member = max_age, mutable_playing,
         default = Settings::default().max_age,
-        blurb = "Number of frames for which the track of an undetected person is kept (0 = 30, or three inference periods if that is longer)")]
+        blurb = "Number of frames for which the track of an undetected person is kept (0 = 3 s, or three inference periods if that is longer)")]
     #[property(name = "min-hits", type = u32, get, set, member = min_hits, mutable_playing,
         default = Settings::default().min_hits,
         blurb = "Number of consecutive inferred frames with a detection that a person needs for a track (0 and 1 = the first)")]
@@ -162,7 +181,7 @@ impl BaseTransformImpl for VestTrack {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let applied = self.settings.lock().unwrap().clone();
         *self.state.lock().unwrap() = State {
-            tracker: Tracker::new(applied.options()),
+            tracker: TimedTracker::new(applied.options()),
             applied,
             ..State::default()
         };
@@ -180,18 +199,15 @@ impl BaseTransformImpl for VestTrack {
             gst_video::VideoInfo::from_caps(incaps).map_err(|error| gst::loggable_error!(CAT, "{incaps}: {error}"))?;
         let mut state = self.state.lock().unwrap();
         state.size = (info.width(), info.height());
-        state.tracker.set_frame_size(info.width(), info.height());
+        state.pixel_aspect = (info.par().numer(), info.par().denom());
+        state.tracker.timeline_mut().set_interval(time::frame_interval(&info));
         Ok(())
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
-        if time::starts_anew(&event) {
-            self.state.lock().unwrap().tracker.reset();
-        }
-        if event.type_() == gst::EventType::Eos {
-            self.wiring.end(self.obj().upcast_ref(), Role::VestTrack);
-        }
+        self.follow(&event);
+        self.wiring.sink_event(self.obj().upcast_ref(), Role::VestTrack, &event);
         self.parent_sink_event(event)
     }
 
@@ -200,18 +216,25 @@ impl BaseTransformImpl for VestTrack {
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let time = time::running_time(self.obj().upcast_ref(), buffer);
+        let arrival = self.live.latency().and_then(|_| time::running_time(&*self.obj()));
         let settings = self.settings.lock().unwrap().clone();
         let mut guard = self.state.lock().unwrap();
         let state = &mut *guard;
+        let size = video::stored_size(buffer, state.size);
+        let frame = state.segment.frame(buffer, arrival);
         let tracker = &mut state.tracker;
+        tracker.set_format(FrameFormat {
+            width: size.0,
+            height: size.1,
+            pixel_aspect: state.pixel_aspect,
+        });
         if settings != state.applied {
             tracker.set_options(settings.options());
             state.applied = settings;
             state.warnings.options_changed();
         }
         let tracked = people_meta::scene_mut(buffer, |scene| {
-            tracker.update(time, scene);
+            tracker.update(frame, scene);
             state.people_now = scene.people.len() as u32;
             for worker in scene.people.iter().filter_map(people::Person::worker) {
                 if !state.workers_seen.contains(worker) {
@@ -227,13 +250,13 @@ impl BaseTransformImpl for VestTrack {
                 gst::warning!(CAT, imp = self, "the frame's inference is not exported: {error}");
             }
             #[cfg(feature = "analytics")]
-            if let Err(error) = state.analytics.attach(buffer, state.size) {
+            if let Err(error) = state.analytics.attach(buffer, size) {
                 gst::warning!(CAT, imp = self, "GstAnalytics metas are incomplete: {error}");
             }
             #[cfg(not(feature = "analytics"))]
-            people_meta::set_rois(buffer, state.size);
+            people_meta::set_rois(buffer, size);
         }
-        let warning = state.warnings.of_frame(&state.tracker);
+        let warning = state.warnings.of_frame(state.tracker.tracker());
         drop(guard);
         self.wiring
             .frame(self.obj().upcast_ref(), Role::VestTrack, false, buffer);
@@ -244,7 +267,24 @@ impl BaseTransformImpl for VestTrack {
     }
 }
 
+/// What of the format decides where on a frame people are.
 impl VestTrack {
+    /// Takes note of an event of the stream.
+    fn follow(&self, event: &gst::Event) {
+        let mut state = self.state.lock().unwrap();
+        if time::starts_anew(event, state.stream_id.as_deref()) {
+            state.tracker.reset();
+            state.segment.reset();
+        }
+        match event.view() {
+            gst::EventView::StreamStart(start) => state.stream_id = Some(start.stream_id().to_owned()),
+            gst::EventView::Segment(event) => state.segment.set(event.segment()),
+            // The same places of the room are at other pixels from now on.
+            gst::EventView::Tag(event) if state.turned(event.tag()) => state.tracker.reset_tracks(),
+            _ => {}
+        }
+    }
+
     fn stats(&self) -> gst::Structure {
         let state = self.state.lock().unwrap();
         let seen: Vec<&str> = state.workers_seen.iter().map(|worker| &**worker).collect();

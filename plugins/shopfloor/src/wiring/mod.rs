@@ -45,8 +45,11 @@ impl Wiring {
         }
     }
 
-    /// The stream has ended: reports what was missing until then, however short it was.
-    pub fn end(&self, element: &gst::Element, role: Role) {
+    /// At the end of the stream, reports what was missing until then, however short it was.
+    pub fn sink_event(&self, element: &gst::Element, role: Role, event: &gst::Event) {
+        if event.type_() != gst::EventType::Eos {
+            return;
+        }
         let missing = self.lock().end();
         if let Some(sign) = missing.filter(|_| !self.settled.swap(true, Ordering::Relaxed)) {
             report(element, role, &sign);

@@ -25,9 +25,9 @@ pub enum Role {
 impl Role {
     /// The role of an element; `None` if it is not this plugin's.
     pub fn of(element: &gst::Element) -> Option<Self> {
-        let factory = element.factory()?;
-        match &*factory.name() {
-            "tritoninfer" => {
+        // By the type, since a class that was registered twice, as by two applications in a process, points to a freed factory.
+        match element.type_().name() {
+            "GstShopfloorTritonInfer" => {
                 let region = element.property_value("inference-region");
                 let on_people =
                     glib::EnumValue::from_value(&region).is_some_and(|(_, region)| region.nick() == "people");
@@ -37,10 +37,10 @@ impl Role {
                     Self::Inference
                 })
             }
-            "poseparse" => Some(Self::PoseParse),
-            "vesttrack" => Some(Self::VestTrack),
-            "activityzone" => Some(Self::ActivityZone),
-            "overlay" => Some(Self::Overlay),
+            "GstShopfloorPoseParse" => Some(Self::PoseParse),
+            "GstShopfloorVestTrack" => Some(Self::VestTrack),
+            "GstShopfloorActivityZone" => Some(Self::ActivityZone),
+            "GstShopfloorOverlay" => Some(Self::Overlay),
             _ => None,
         }
     }
@@ -69,7 +69,7 @@ pub struct Neighbours {
     pub upstream: Vec<Role>,
     /// Those of this plugin that its frames reach, the nearest first.
     pub downstream: Vec<Role>,
-    /// The factories of the other elements up to the nearest `tritoninfer` upstream, or up to the sources.
+    /// The names of the other elements up to the nearest `tritoninfer` upstream, or up to the sources.
     pub between: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ impl Neighbours {
         Self {
             between: before
                 .filter(|element| Role::of(element).is_none())
-                .filter_map(|element| Some(element.factory()?.name().to_string()))
+                .map(|element| element.name().to_string())
                 .collect(),
             upstream: upstream.iter().filter_map(Role::of).collect(),
             downstream: walk(element, gst::PadDirection::Src)

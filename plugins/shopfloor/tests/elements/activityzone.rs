@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::common::{FRAME, frame, frame_of, harness, init, person, structures, texts};
@@ -28,6 +27,12 @@ fn worker(wrist: Point) -> Person {
         track: Some(track),
         ..person(80.0, "red", wrist)
     }
+}
+
+/// The stream is a file's, which tells time by its frames alone.
+fn as_file(harness: &mut gst_check::Harness) {
+    harness.set_live(false);
+    harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
 }
 
 fn zone(stations: &str, more: &str) -> String {
@@ -316,64 +321,87 @@ fn property_writes_of_two_threads_are_all_kept() {
     });
 }
 
-/// The log is a pipe that is full, so writing to it waits for its reader.
-#[test]
-fn a_slow_log_does_not_block_properties() {
-    const NONBLOCK: i32 = 0o4000; // O_NONBLOCK
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pipe");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let mut options = std::fs::File::options();
-    let mut pipe = options
-        .read(true)
-        .write(true)
-        .custom_flags(NONBLOCK)
-        .open(&path)
-        .unwrap();
-    let (mut harness, _bus) = harness(&zone(BENCH, &format!("events-location={}", path.display())));
-    while pipe.write(&[b' '; 512]).is_ok() {}
-    let element = harness.element().unwrap();
-    let (started, is_started) = channel();
-    let pushed = std::thread::spawn(move || {
-        started.send(()).unwrap();
-        harness.push(frame_of(0, vec![worker(INSIDE)])).unwrap();
-        harness
-    });
-    is_started.recv().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    let (done, is_done) = channel();
-    let setter = std::thread::spawn(move || {
-        element.set_property("hold-time", 7_u32);
-        element.set_property("stations", BENCH.replace("bench", "press"));
-        done.send(()).unwrap();
-    });
-    let unblocked = is_done.recv_timeout(Duration::from_secs(20));
-    assert!(!pushed.is_finished(), "the log was not full, so nothing is shown");
-    // once the pipe is read, the frame continues
-    let mut text = vec![0; 4096];
-    while !pushed.is_finished() {
-        let _ = pipe.read(&mut text);
-    }
-    setter.join().unwrap();
-    unblocked.expect("a property write waits for the log");
-    let harness = pushed.join().unwrap();
-    let drain = std::thread::spawn(move || {
-        drop(harness);
-    });
-    while !drain.is_finished() {
-        let _ = pipe.read(&mut text);
+/// Waits until `condition`, which another thread brings about.
+#[track_caller]
+fn wait_until(condition: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not happen");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// The lines of a log: time, kind and state.
+fn make_fifo(path: &std::path::Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+const NONBLOCK: i32 = 0o4000; // O_NONBLOCK
+
+/// The log is a pipe that is full: nothing waits for its reader.
+#[test]
+fn a_log_that_nobody_reads_holds_neither_frames_nor_properties_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_fifo(&path);
+    let mut options = std::fs::File::options();
+    options.read(true).write(true).custom_flags(NONBLOCK);
+    let mut pipe = options.open(&path).unwrap();
+    while pipe.write(&[b' '; 512]).is_ok() {}
+    let (mut harness, bus) = harness(&zone(BENCH, &format!("events-location={}", path.display())));
+    harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
+    let element = harness.element().unwrap();
+    element.set_property("stations", BENCH.replace("bench", "press"));
+    harness.push_and_pull(frame_of(1, vec![worker(INSIDE)])).unwrap();
+    element.set_state(gst::State::Null).unwrap();
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("lines of the events could not be written"),
+        "{warnings:?}"
+    );
+}
+
+/// A pipe gets a reader late, loses it, and gets another.
+#[test]
+fn a_log_may_be_a_pipe_whose_readers_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_fifo(&path);
+    let (mut harness, bus) = harness(&zone(BENCH, &format!("events-location={}", path.display())));
+    let read = |count: usize| {
+        let mut pipe = std::fs::File::options()
+            .read(true)
+            .custom_flags(NONBLOCK)
+            .open(&path)
+            .unwrap();
+        let mut text = Vec::new();
+        while text.iter().filter(|byte| **byte == b'\n').count() < count {
+            let mut buffer = [0; 4096];
+            match pipe.read(&mut buffer) {
+                Ok(count) => text.extend_from_slice(&buffer[..count]),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        String::from_utf8(text).unwrap()
+    };
+    as_file(&mut harness);
+    harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
+    assert!(read(2).contains("\"start\""));
+    for n in [30, 31] {
+        harness.push_and_pull(frame_of(n, vec![worker(OUTSIDE)])).unwrap();
+    }
+    assert!(read(3).contains("\"unknown\""));
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert!(
+        !warnings.is_empty() && warnings.iter().all(|text| text.contains("no reader")),
+        "{warnings:?}"
+    );
+}
+
+/// The whole lines of a log: time, kind and state.
 fn log_lines(path: &std::path::Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
+    let text = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let short = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         format!("{} {} {}", line["time"], line["kind"], line["state"]).replace('"', "")
@@ -385,29 +413,31 @@ fn log_lines(path: &std::path::Path) -> Vec<String> {
 fn events_are_in_the_log_when_they_happen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("activity.jsonl");
-    std::fs::write(&path, "an old one").unwrap();
     let log = format!("hold-time=0 events-location={}", path.display());
     let (mut harness, bus) = harness(&zone(BENCH, &log));
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     harness.push_and_pull(frame_of(0, vec![worker(INSIDE)])).unwrap();
     let begun = ["0.0 start null", "0.0 change active"];
-    assert_eq!(log_lines(&path), begun);
-    // three seconds without frames
-    harness.push_and_pull(frame_of(30, vec![worker(OUTSIDE)])).unwrap();
-    let gap = ["2.0 change unknown", "3.0 change idle"];
-    assert_eq!(log_lines(&path), [begun, gap].concat());
+    wait_until(|| log_lines(&path) == begun);
+    // three seconds without frames, of a file
+    as_file(&mut harness);
+    for n in [30, 31] {
+        harness.push_and_pull(frame_of(n, vec![worker(OUTSIDE)])).unwrap();
+    }
+    let gap = ["0.0 clock null", "2.0 change unknown", "3.0 change idle"];
+    wait_until(|| log_lines(&path) == [&begun[..], &gap].concat());
     harness.push_event(gst::event::Eos::new());
-    assert_eq!(log_lines(&path)[4..], ["3.1 totals idle"]);
+    assert_eq!(log_lines(&path)[5..], ["3.2 totals idle"]);
     drop(harness);
-    assert_eq!(log_lines(&path).len(), 5, "a stream has one end");
+    assert_eq!(log_lines(&path).len(), 6, "a stream has one end");
     let messages: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
     let names = messages
         .iter()
         .filter_map(|message| Some(message.structure()?.name().to_string()));
     let names: Vec<_> = names.filter(|name| name.starts_with("shopfloor-")).collect();
     let activity = "shopfloor-activity";
+    let names = names.into_iter().filter(|name| name != "shopfloor-clock");
     assert_eq!(
-        names,
+        names.collect::<Vec<_>>(),
         ["shopfloor-start", activity, activity, activity, "shopfloor-totals"]
     );
 }
@@ -464,17 +494,114 @@ fn a_log_that_cannot_be_opened_stops_the_start() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_one_error() {
+fn a_log_that_cannot_be_written_is_one_warning_and_frames_go_on() {
     let (mut harness, bus) = harness(&zone(BENCH, "events-location=/dev/full"));
-    assert_eq!(
-        harness.push(frame_of(0, vec![worker(INSIDE)])),
-        Err(gst::FlowError::Error)
-    );
-    let errors = texts(&bus, gst::MessageType::Error);
-    assert!(errors.len() == 1 && errors[0].contains("/dev/full"), "{errors:?}");
-    // later events are posted, and the missing log is not reported again
+    for n in 0..3 {
+        harness.push_and_pull(frame_of(n, vec![worker(INSIDE)])).unwrap();
+    }
     harness.push_event(gst::event::Eos::new());
-    assert!(texts(&bus, gst::MessageType::Error).is_empty());
+    harness.element().unwrap().set_state(gst::State::Null).unwrap();
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    let facts = [
+        "cannot write the events to /dev/full",
+        "3 lines of the events could not be written",
+    ];
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, fact) in warnings.iter().zip(facts) {
+        assert!(warning.contains(fact), "{warning}");
+    }
+}
+
+#[test]
+fn a_start_appends_to_the_log_or_empties_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("activity.jsonl");
+    std::fs::write(&path, "{\"a torn\": 1}").unwrap();
+    let play = |more: &str| {
+        let log = format!("{more} events-location={}", path.display());
+        let (mut harness, _bus) = harness(&zone(BENCH, &log));
+        harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
+        harness.element().unwrap().set_state(gst::State::Null).unwrap();
+        log_lines(&path).len()
+    };
+    assert_eq!(play(""), 1 + 3);
+    assert_eq!(play(""), 1 + 6);
+    assert_eq!(play("events-append=false"), 3);
+}
+
+/// A station file is replaced by a pipe without a writer, as by a disk that does not respond, and by another file.
+#[test]
+fn a_station_file_that_does_not_respond_holds_no_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("stations.json"), BENCH).unwrap();
+    let (mut harness, bus) = harness(&zone(at("stations.json").to_str().unwrap(), ""));
+    as_file(&mut harness);
+    make_fifo(&at("pipe"));
+    std::fs::rename(at("pipe"), at("stations.json")).unwrap();
+    let mut pushed = 0;
+    let mut push = || {
+        pushed += 1;
+        let buffer = harness.push_and_pull(frame_of(pushed, vec![worker(INSIDE)])).unwrap();
+        people_meta::scene(&buffer).unwrap().stations[0]
+            .station
+            .name
+            .to_string()
+    };
+    let warnings = loop {
+        assert_eq!(push(), "bench");
+        let warnings = texts(&bus, gst::MessageType::Warning);
+        if !warnings.is_empty() {
+            break warnings;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(
+        warnings[0].contains("stations.json") && warnings[0].contains("stays in force"),
+        "{warnings:?}"
+    );
+    std::fs::write(at("new"), BENCH.replace("bench", "press")).unwrap();
+    std::fs::rename(at("new"), at("stations.json")).unwrap();
+    while push() != "press" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_station_file_that_is_a_pipe_without_a_writer_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_fifo(&path);
+    let error = refusal(&[("stations", path.to_str().unwrap())]);
+    assert!(
+        error.contains("pipe") && error.contains("nothing was written"),
+        "{error}"
+    );
+}
+
+/// The stations come from a pipe, which cannot be replaced.
+#[test]
+fn drawn_stations_that_cannot_be_saved_are_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_fifo(&path);
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, BENCH).unwrap()
+    });
+    let (mut harness, bus) = harness(&zone(path.to_str().unwrap(), "draw=true"));
+    writer.join().unwrap();
+    harness.push_and_pull(frame_of(0, vec![worker(OUTSIDE)])).unwrap();
+    for (button, x, y) in [(1, 0.0, 0.0), (1, 160.0, 0.0), (1, 160.0, 240.0), (3, 0.0, 0.0)] {
+        click(&mut harness, button, x, y);
+    }
+    let warnings = texts(&bus, gst::MessageType::Warning);
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("not a regular file"),
+        "{warnings:?}"
+    );
+    let buffer = harness.push_and_pull(frame_of(1, vec![worker(OUTSIDE)])).unwrap();
+    assert_eq!(people_meta::scene(&buffer).unwrap().stations.len(), 2);
 }
 
 #[test]

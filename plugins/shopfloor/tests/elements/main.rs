@@ -9,4 +9,6 @@ mod pool;
 mod poseparse;
 mod qos;
 mod stages;
+mod time;
 mod vesttrack;
+mod wiring;

@@ -4,7 +4,7 @@ use crate::common::{frame, harness, texts};
 use people::{Inference, Scene, SkipReason};
 use vision::Rect;
 use vision::decode::PoseLayout;
-use vision::letterbox::Letterbox;
+use vision::letterbox::{Fit, Letterbox, Orientation, Presentation};
 use vision::{ModelOutput, OutputTensor};
 
 const ROW: usize = 57;
@@ -24,6 +24,7 @@ fn tensors(values: &[f32], columns: usize) -> ModelOutput {
     ModelOutput {
         model: "pose".into(),
         letterbox: Letterbox {
+            transposed: false,
             scale_x: 2.0,
             scale_y: 2.0,
             offset_x: 0.0,
@@ -67,6 +68,25 @@ fn people_are_filtered_by_score_and_overlap_and_in_frame_pixels() {
     assert_eq!(people, [(Rect::new(40.0, 25.0, 60.0, 75.0), 0.9)]);
     let wrist = scene.people[0].pose.unwrap()[9].point;
     assert_eq!((wrist.x, wrist.y), (50.0, 50.0));
+}
+
+#[test]
+fn people_of_turned_frames_are_in_pixels_of_the_stored_frame() {
+    let region = Rect::new(0.0, 0.0, 560.0, 640.0);
+    let presentation = Presentation {
+        orientation: Orientation::ROTATE_90,
+        ..Presentation::default()
+    };
+    let output = ModelOutput {
+        letterbox: Letterbox::fit_presented(region, &presentation, 640, 560, Fit::Letterbox).unwrap(),
+        ..tensors(&rows(&PEOPLE[..1]), ROW)
+    };
+    let scene = parsed("poseparse", output);
+    assert_eq!(scene.orientation, Orientation::ROTATE_90);
+    // upright, it is from (80, 90) to (120, 190); the stored x is the upright y, the stored y runs from right to left
+    assert_eq!(scene.people[0].bbox, Rect::new(90.0, 520.0, 190.0, 560.0));
+    let wrist = scene.people[0].pose.unwrap()[9].point;
+    assert_eq!((wrist.x, wrist.y), (140.0, 540.0));
 }
 
 #[test]

@@ -21,6 +21,25 @@ pub type Plane<'a> = FramePlane<&'a [u8]>;
 /// A plane to write.
 pub type PlaneMut<'a> = FramePlane<&'a mut [u8]>;
 
+/// One of the two fields of an interlaced frame, whose lines alternate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The lines 0, 2, 4, ….
+    Top,
+    /// The lines 1, 3, 5, ….
+    Bottom,
+}
+
+impl Field {
+    /// The frame's line that is the field's first one.
+    pub const fn first_line(self) -> usize {
+        match self {
+            Self::Top => 0,
+            Self::Bottom => 1,
+        }
+    }
+}
+
 /// A view of a raw frame over borrowed bytes `B`. Every row of every plane is known to be there.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<B> {
@@ -166,6 +185,53 @@ impl<'a> Frame<&'a [u8]> {
     /// If the frame does not have that plane or row.
     pub fn row(&self, plane: usize, row: usize) -> &'a [u8] {
         &self.planes[plane].data[self.row_range(plane, row)]
+    }
+}
+
+impl Frame<&[u8]> {
+    /// The lines of one field of an interlaced frame, as an image of their own, in which every second chroma line is of the
+    /// field as well. A frame of too few lines to have the field stays as it is.
+    pub fn field(&self, field: Field) -> Self {
+        let first = field.first_line();
+        let lines = |plane| self.plane_size(plane).1.saturating_sub(first).div_ceil(2);
+        // a frame whose height is not a multiple of four may lack the field's last chroma line
+        let chroma = (self.planes() > 1).then(|| 2 * lines(1));
+        let height = chroma.map_or(lines(0), |chroma| lines(0).min(chroma));
+        if height == 0 {
+            return *self;
+        }
+        let planes = self.planes.map(|plane| FramePlane {
+            data: plane.data.get(first * plane.stride..).unwrap_or_default(),
+            stride: 2 * plane.stride,
+        });
+        Self {
+            height,
+            planes,
+            ..*self
+        }
+    }
+
+    /// The pixels in the given columns and rows that the image has, and the column and row of the first of them: it is one
+    /// less than asked for where chroma is shared by two pixels. `None` if there are none.
+    pub fn window(&self, left: usize, top: usize, width: usize, height: usize) -> Option<(Self, [usize; 2])> {
+        let shared = if self.planes() > 1 { 2 } else { 1 };
+        let right = left.saturating_add(width).min(self.width);
+        let bottom = top.saturating_add(height).min(self.height);
+        let (left, top) = (left / shared * shared, top / shared * shared);
+        if width == 0 || height == 0 || left >= right || top >= bottom {
+            return None;
+        }
+        let mut window = Self {
+            width: right - left,
+            height: bottom - top,
+            ..*self
+        };
+        for (index, plane) in window.planes.iter_mut().enumerate().take(self.planes()) {
+            let shared = if index == 0 { 1 } else { shared };
+            let start = top / shared * plane.stride + left / shared * self.format.pixel_stride(index);
+            plane.data = &plane.data[start..];
+        }
+        Some((window, [left, top]))
     }
 }
 

@@ -8,4 +8,4 @@ mod frame;
 
 pub use colorimetry::{ColorMatrix, ColorRange, Colorimetry, RgbFromYuv};
 pub use format::PixelFormat;
-pub use frame::{Frame, FramePlane, Image, ImageError, ImageMut, Plane, PlaneMut};
+pub use frame::{Field, Frame, FramePlane, Image, ImageError, ImageMut, Plane, PlaneMut};

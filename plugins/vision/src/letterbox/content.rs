@@ -4,19 +4,18 @@ use fearless_simd::Level;
 
 use super::columns::{Columns, WINDOW};
 use super::kernels;
-use super::placement::Placement;
 use super::taps::Taps;
 use crate::Rect;
 use crate::image::{Image, PixelFormat};
 
-/// The content of a letterbox.
+/// The content of a letterbox, in the orientation in which it is stored.
 ///
 /// Filters and buffers are kept: they are computed anew, in the same memory, when another region or a frame of another format
 /// or size comes along, so that sampling does not allocate once the buffers have grown.
 #[derive(Default)]
 pub(super) struct Content {
-    /// Format and size of the frames and the region that the filters are prepared for.
-    prepared: Option<(PixelFormat, [usize; 2], Rect)>,
+    /// What the filters are prepared for.
+    prepared: Option<Prepared>,
     /// The first plane's.
     pixels: Filter,
     /// That of the planes of chroma, which have one size.
@@ -26,6 +25,17 @@ pub(super) struct Content {
     yuv: [Vec<u8>; 3],
 }
 
+/// What filters depend on.
+#[derive(Clone, Copy, PartialEq)]
+struct Prepared {
+    format: PixelFormat,
+    /// Width and height of the image.
+    image: (usize, usize),
+    region: Rect,
+    /// Columns and rows of the content.
+    size: (usize, usize),
+}
+
 /// Samples that are blended together: 64 bytes of the widest SIMD.
 const RUN: usize = 64;
 
@@ -33,23 +43,26 @@ const RUN: usize = 64;
 const NEUTRAL: u8 = 128;
 
 impl Content {
-    /// Prepares for `region` of frames like `image`, at `placement`, which must depend on nothing but the region. Returns
-    /// whether anything changed.
-    pub fn prepare(&mut self, image: &Image<'_>, region: Rect, placement: &Placement) -> bool {
-        let wanted = (image.format(), [image.width(), image.height()], region);
+    /// Prepares for `region` of frames like `image`, in pixels of the image, as content of `size` (columns and rows).
+    pub fn prepare(&mut self, image: &Image<'_>, region: Rect, size: (usize, usize)) {
+        let wanted = Prepared {
+            format: image.format(),
+            image: (image.width(), image.height()),
+            region,
+            size,
+        };
         if self.prepared == Some(wanted) {
-            return false;
+            return;
         }
-        self.pixels.prepare(image, 0, region, placement);
+        self.pixels.prepare(image, 0, region, size);
         if image.planes() > 1 {
-            self.chroma.prepare(image, 1, region, placement);
+            self.chroma.prepare(image, 1, region, size);
         }
         for row in &mut self.yuv {
             row.clear();
-            row.resize(placement.columns.len(), NEUTRAL);
+            row.resize(size.0, NEUTRAL);
         }
         self.prepared = Some(wanted);
-        true
     }
 
     /// Row `y` of the content of an image that was prepared for: its R, G and B.
@@ -96,7 +109,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn prepare(&mut self, image: &Image<'_>, plane: usize, region: Rect, placement: &Placement) {
+    fn prepare(&mut self, image: &Image<'_>, plane: usize, region: Rect, size: (usize, usize)) {
         let subsampling = if plane == 0 { 1.0 } else { 2.0 };
         let (columns, rows) = image.plane_size(plane);
         let axis = |taps: &mut Taps, from: f32, to: f32, outputs: usize, samples: usize| {
@@ -104,8 +117,8 @@ impl Filter {
             let step = (f64::from(to) - f64::from(from)) / subsampling / outputs as f64;
             taps.set(start, step, outputs, samples);
         };
-        axis(&mut self.x, region.left, region.right, placement.columns.len(), columns);
-        axis(&mut self.y, region.top, region.bottom, placement.rows.len(), rows);
+        axis(&mut self.x, region.left, region.right, size.0, columns);
+        axis(&mut self.y, region.top, region.bottom, size.1, rows);
         self.columns.set(&self.x);
     }
 }

@@ -22,6 +22,11 @@ impl Elements {
         Self { level, format, bytes }
     }
 
+    /// Whether the elements are the pixels' bytes.
+    pub fn are_pixels(&self) -> bool {
+        self.format.element == Element::U8 && self.bytes.is_none()
+    }
+
     /// Writes row `y` of the tensor `out`, given its R, G and B.
     pub fn write(&self, [r, g, b]: [&[u8]; 3], y: usize, out: &mut [u8]) {
         let channels = match self.format.order {

@@ -30,25 +30,36 @@ pub(super) fn blend_rows<'a>(level: Level, mut rows: impl Iterator<Item = (&'a [
 
 #[inline(always)]
 fn add_rows<S: Simd>(_: S, rows: &[(&[u8], u16)], is_first: bool, sums: &mut [i16]) {
-    match rows {
-        [a] => add([*a], is_first, sums),
-        [a, b] => add([*a, *b], is_first, sums),
-        [a, b, c] => add([*a, *b, *c], is_first, sums),
-        [a, b, c, d, ..] => add([*a, *b, *c, *d], is_first, sums),
-        [] => {}
+    if is_first {
+        sums.fill(BIAS as i16);
     }
-}
-
-#[inline(always)]
-fn add<const N: usize>(rows: [(&[u8], u16); N], is_first: bool, sums: &mut [i16]) {
-    let rows = rows.map(|(row, weight)| (&row[..sums.len()], weight));
-    for (i, sum) in sums.iter_mut().enumerate() {
-        let mut total = if is_first { BIAS } else { *sum as u16 };
-        // a loop: what `array::map` calls for four rows is not inlined, and so not vectorised
-        for (row, weight) in rows {
-            total = total.wrapping_add(u16::from(row[i]).wrapping_mul(weight));
+    // Zipped slices and one expression for each number of rows: the compiler vectorises these loops in every build, which it
+    // does not do for a loop over the rows.
+    let times = |sample: &u8, weight: u16| u16::from(*sample).wrapping_mul(weight);
+    let add = |sum: &mut i16, product: u16| *sum = (*sum as u16).wrapping_add(product) as i16;
+    match *rows {
+        [(a, wa)] => {
+            for (sum, a) in sums.iter_mut().zip(a) {
+                add(sum, times(a, wa));
+            }
         }
-        *sum = total as i16;
+        [(a, wa), (b, wb)] => {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                add(sum, times(a, wa).wrapping_add(times(b, wb)));
+            }
+        }
+        [(a, wa), (b, wb), (c, wc)] => {
+            for (((sum, a), b), c) in sums.iter_mut().zip(a).zip(b).zip(c) {
+                add(sum, times(a, wa).wrapping_add(times(b, wb)).wrapping_add(times(c, wc)));
+            }
+        }
+        [(a, wa), (b, wb), (c, wc), (d, wd), ..] => {
+            for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                let two = times(a, wa).wrapping_add(times(b, wb));
+                add(sum, two.wrapping_add(times(c, wc)).wrapping_add(times(d, wd)));
+            }
+        }
+        [] => {}
     }
 }
 

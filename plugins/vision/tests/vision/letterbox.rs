@@ -39,6 +39,7 @@ fn the_content_is_centred_with_the_frames_aspect() {
     for (region, (width, height), [scale_x, scale_y, offset_x, offset_y]) in table {
         let got = Letterbox::fit(region, width, height, Fit::Letterbox).unwrap();
         let want = Letterbox {
+            transposed: false,
             scale_x,
             scale_y,
             offset_x,

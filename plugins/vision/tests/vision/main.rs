@@ -9,4 +9,5 @@ mod frames;
 mod image;
 mod letterbox;
 mod nms;
+mod presentation;
 mod sampler;

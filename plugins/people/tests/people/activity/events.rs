@@ -128,9 +128,21 @@ fn a_gap_in_the_stream_is_unknown_after_the_limit() {
 }
 
 #[test]
-fn an_earlier_time_begins_a_new_stream() {
+fn an_earlier_time_is_the_latest() {
     let mut tracker = tracker(RED);
     play(&mut tracker, Duration::from_secs(20), "rRRR");
+    let (events, views) = play(&mut tracker, Duration::from_secs(5), ".r");
+    assert_eq!((states(&views), events), ("AA".to_owned(), vec![]));
+    assert_eq!(sum(&views[1].totals), FRAME * 3);
+}
+
+#[test]
+fn a_reset_begins_a_new_stream() {
+    let mut tracker = tracker(RED);
+    play(&mut tracker, Duration::from_secs(20), "rRRR");
+    let ended = tracker.reset();
+    let view = &tracker.views()[0];
+    assert_eq!((view.activity, sum(&view.totals)), (Activity::Absent, Duration::ZERO));
     let (events, views) = play(&mut tracker, Duration::from_secs(5), ".r");
     assert_eq!(states(&views), ".i");
     expect![[r#"
@@ -138,11 +150,8 @@ fn an_earlier_time_begins_a_new_stream() {
         5 bench begins
         5.1 bench absent→idle after 0.1
     "#]]
-    .assert_eq(&events.iter().map(line).collect::<String>());
+    .assert_eq(&ended.iter().chain(&events).map(line).collect::<String>());
     assert_eq!((sum(&views[1].totals), views[1].totals.absent), (FRAME, FRAME));
-    tracker.reset();
-    let view = &tracker.views()[0];
-    assert_eq!((view.activity, sum(&view.totals)), (Activity::Absent, Duration::ZERO));
 }
 
 #[test]

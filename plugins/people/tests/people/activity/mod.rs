@@ -2,6 +2,6 @@
 
 mod events;
 mod names;
-mod sequence;
+pub mod sequence;
 mod stages;
 mod states;

@@ -134,6 +134,7 @@ pub fn line(event: &Event) -> String {
             let name = |worker: &Option<VestName>| worker.as_deref().unwrap_or("nobody").to_owned();
             format!("{} after {} by {}", name(&event.worker), seconds(*lasted), name(from))
         }
+        EventKind::Heartbeat { state, .. } => format!("{} still", state.name()),
         EventKind::End { state, lasted, totals } => {
             let times = [totals.active, totals.idle, totals.absent, totals.unknown].map(seconds);
             let lasted = seconds(*lasted);

@@ -177,3 +177,60 @@ fn people_predicted_outside_the_frame_are_not_shown() {
         assert_eq!(!last.is_empty(), shown);
     }
 }
+
+#[test]
+fn ages_are_the_same_at_any_frame_rate_and_interval() {
+    for (fps, every) in [(5, 1), (10, 1), (30, 1), (30, 3), (60, 6), (10, 2)] {
+        let what = format!("{fps} fps, one in {every}");
+        let mut scenario = Scenario {
+            fps,
+            ..Scenario::new(options())
+        };
+        // shows somebody for a time in milliseconds; returns for how long anybody was on the frames
+        let mut show = |people: &[people::Person], milliseconds: u32| {
+            let frames = fps * milliseconds / 1000;
+            let shown = (0..frames).filter(|_| {
+                let inferred = scenario.frame.is_multiple_of(every);
+                let (inference, people) = if inferred {
+                    (Inference::Done, people.to_vec())
+                } else {
+                    (SKIPPED, vec![])
+                };
+                let people = scenario.play(inference, people);
+                people.iter().any(|person| person.track.is_some())
+            });
+            let shown = shown.count() as u32 * 1000 / fps;
+            (shown, scenario.tracker.clone())
+        };
+        let id = |tracker: &people::tracker::Tracker, at: u32| {
+            let mut tracker = tracker.clone();
+            let mut scene = Scene {
+                people: vec![seen(100.0, "none")],
+                ..Scene::default()
+            };
+            tracker.update(Duration::from_millis(at.into()), &mut scene);
+            scene.people[0].track.as_ref().map(|track| track.id)
+        };
+        let visitor = [seen(100.0, "none")];
+        show(&visitor, 2_000);
+        let (shown, tracker) = show(&[], 2_600);
+        assert!((800..=1_000).contains(&shown), "{what}: predicted for {shown} ms");
+        assert_eq!(id(&tracker, 4_600), Some(1), "{what}");
+        let (_, tracker) = show(&[], 1_000);
+        assert_eq!(id(&tracker, 5_600), None, "{what}: too late for the old track");
+    }
+}
+
+#[test]
+fn a_flicker_is_no_person_at_any_frame_rate() {
+    for fps in [30, 60, 120] {
+        let mut scenario = Scenario {
+            fps,
+            ..Scenario::new(options())
+        };
+        let people = scenario.hold(2, &[seen(100.0, "red")]);
+        assert_eq!(roll(&people), "-", "{fps} fps");
+        let people = scenario.hold(fps / 15, &[seen(100.0, "red")]);
+        assert_eq!(roll(&people), "1 red", "{fps} fps");
+    }
+}

@@ -152,7 +152,7 @@ proptest! {
             tracker.update(Duration::from_millis(millis), &mut scene);
             let tracks: Vec<_> = scene.people.iter().filter_map(|person| person.track.as_ref()).collect();
             for (index, track) in tracks.iter().enumerate() {
-                prop_assert!(track.id > 0 && (0.0..=1.0).contains(&track.confidence) && track.frames_since_update <= 10);
+                prop_assert!(track.id > 0 && (0.0..=1.0).contains(&track.confidence) && track.frames_since_update <= 100);
                 for other in &tracks[..index] {
                     prop_assert!(track.id != other.id);
                     prop_assert!(track.worker.is_none() || track.worker != other.worker);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use inference::{Error, RegionOutputs, Session, Task, scene};
 use people::{Inference, Person, Scene, SkipReason, VestName, VestScores};
 use vision::decode::DecodeError;
+use vision::letterbox::Orientation;
 
 use crate::tritoninfer::settings::InferenceRegion;
 
@@ -42,8 +43,8 @@ pub fn decode(session: &Session, region: InferenceRegion, outputs: RegionOutputs
     }
 }
 
-/// Attaches a response to its frame. `period`: the time between inferred frames.
-pub fn attach(buffer: &mut gst::BufferRef, decoded: Decoded, period: Option<Duration>) {
+/// Attaches a response to its frame. `period`: the time between inferred frames; `orientation`: that of the frame.
+pub fn attach(buffer: &mut gst::BufferRef, decoded: Decoded, period: Option<Duration>, orientation: Orientation) {
     match decoded {
         Decoded::Vests(vests, labels) => {
             // The people are in the order of the request, since the buffer has not left this element.
@@ -61,6 +62,7 @@ pub fn attach(buffer: &mut gst::BufferRef, decoded: Decoded, period: Option<Dura
                 vest_inference: Some(Inference::Done),
                 vest_labels: Some(labels),
                 inference_period: period,
+                orientation,
                 people,
                 ..Scene::default()
             };
@@ -82,6 +84,7 @@ pub fn mark_skipped(
     region: InferenceRegion,
     reason: SkipReason,
     period: Option<Duration>,
+    orientation: Orientation,
 ) {
     let skipped = Inference::Skipped(reason);
     if region == InferenceRegion::People {
@@ -93,6 +96,7 @@ pub fn mark_skipped(
         let scene = Scene {
             inference: skipped,
             inference_period: period,
+            orientation,
             ..Scene::default()
         };
         people_meta::set_scene(buffer, scene);

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use gst::glib;
 use gst::prelude::*;
 use inference::failure::{Action, Attempt, OnFailure};
 use inference::reorder::{Outcome, Ticket};
@@ -14,13 +13,16 @@ use inference::scheduler::{Client, Place};
 use inference::{Error, RegionOutputs, Timings};
 use people::SkipReason;
 use triton::FailureKind;
+use vision::letterbox::View;
 
 use super::CAT;
 use super::attach;
 use super::connection::Connection;
 use super::frame_queue::FrameQueue;
+use super::loans::{Loan, Loans};
 use super::open_model::OpenModel;
 use super::policy;
+use super::presentation;
 use super::report::Reporter;
 use super::server_times::ServerTimes;
 use crate::qos::Liveness;
@@ -30,12 +32,15 @@ use crate::video;
 /// Time between looks whether a server that does not respond is available again; costs no network access.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Time that a change to NULL waits for messages that are being posted.
+const POSTED_WITHIN: Duration = Duration::from_millis(100);
+
 /// The element's frames, requests and their outcomes.
 pub struct Dispatcher {
     /// Reads the model's contract again, in the background.
     reread: fn(&Arc<Self>, &Arc<OpenModel>),
-    /// The core, once it exists.
-    element: glib::WeakRef<gst::Element>,
+    /// The core, once it exists, as other threads than the streaming thread have it.
+    loans: Loans,
     /// The properties, which are those of the bin.
     properties: Arc<Mutex<Settings>>,
     /// The properties when the element left NULL: those that may change in READY only are taken from here.
@@ -64,7 +69,7 @@ impl Dispatcher {
     pub fn new(reread: fn(&Arc<Self>, &Arc<OpenModel>)) -> Self {
         Self {
             reread,
-            element: glib::WeakRef::new(),
+            loans: Loans::default(),
             properties: Arc::default(),
             opened_with: Mutex::default(),
             queue: FrameQueue::default(),
@@ -83,12 +88,19 @@ impl Dispatcher {
 
     /// Sets the element that messages come from.
     pub fn set_element(&self, element: &gst::Element) {
-        self.element.set(Some(element));
+        self.loans.set(element);
     }
 
     /// The element, while it exists.
-    pub fn element(&self) -> Option<gst::Element> {
-        self.element.upgrade()
+    pub fn element(&self) -> Option<Loan> {
+        self.loans.lend()
+    }
+
+    /// Waits for messages that other threads are posting, but not for long.
+    pub fn wait_for_messages(&self) {
+        if !self.loans.wait_for_others(POSTED_WITHIN) {
+            gst::debug!(CAT, "a message that another thread posts is not handled yet");
+        }
     }
 
     /// The properties, shared with the bin.
@@ -169,7 +181,7 @@ impl Dispatcher {
     fn post_latency(&self) {
         if let Some(element) = self.element() {
             // An error means that there is no bus.
-            let _ = element.post_message(gst::message::Latency::builder().src(&element).build());
+            let _ = element.post_message(gst::message::Latency::builder().src(&*element).build());
         }
     }
 
@@ -235,9 +247,11 @@ impl Dispatcher {
             .map_err(|error| error.to_string())
             .and_then(|mapped| {
                 let image = video::image(&mapped).map_err(|error| error.to_string())?;
+                let presentation = presentation::of_frame(&mapped, &frame.info, frame.orientation);
+                let view = View::new(&image, presentation).map_err(|error| error.to_string())?;
                 let submit = |sampler: &mut _| {
                     open.session
-                        .submit(sampler, &image, &frame.regions, options, Some(place), callback)
+                        .submit(sampler, view, &frame.regions, options, Some(place), callback)
                 };
                 let submitted = open.with_sampler(submit).and_then(|submitted| submitted);
                 submitted.map_err(|error| error.to_string())

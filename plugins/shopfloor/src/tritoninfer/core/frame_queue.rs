@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use inference::reorder::{Item, Next, Outcome, ReorderQueue, Ticket};
 use people::SkipReason;
 use vision::Rect;
+use vision::letterbox::Orientation;
 
 use super::attach::Decoded;
 
@@ -19,7 +20,9 @@ pub struct Frame {
     pub buffer: gst::Buffer,
     /// The format of its stream, which may have changed since.
     pub info: Arc<gst_video::VideoInfo>,
-    /// The regions to infer on, in frame pixels.
+    /// How its pixels are turned to be upright.
+    pub orientation: Orientation,
+    /// The regions to infer on, in pixels of the stored frame.
     pub regions: Arc<[Rect]>,
     pub arrived: Instant,
     /// Number of inferences that the frame has had in earlier elements.

@@ -15,6 +15,7 @@ use super::CAT;
 use super::attach::Decoded;
 use super::dispatcher::Dispatcher;
 use super::frame_queue::{Frame, SLACK};
+use super::presentation::{self, OrientationTags};
 use super::queries::{self, Downstream};
 use super::stream::{self, StreamFormat};
 use super::{opening, report, stats};
@@ -30,6 +31,8 @@ pub struct TritonInferCore {
     pool: Mutex<Option<ServerPool>>,
     /// Taken out by the streaming thread while in use.
     format: Exclusive<Option<StreamFormat>>,
+    /// Of the present stream; likewise.
+    orientation: Exclusive<OrientationTags>,
     /// What downstream has answered to the latest ALLOCATION query.
     downstream: Mutex<Downstream>,
     /// Measures the time between inferred frames; used by the source pad's task.
@@ -78,6 +81,7 @@ impl ObjectSubclass for TritonInferCore {
             dispatcher: Arc::new(Dispatcher::new(opening::reread)),
             pool: Mutex::default(),
             format: Exclusive::default(),
+            orientation: Exclusive::default(),
             downstream: Mutex::default(),
             period: Mutex::default(),
             sinkpad,
@@ -118,9 +122,13 @@ impl ElementImpl for TritonInferCore {
         match transition {
             gst::StateChange::PausedToReady => {
                 *self.format.take() = None;
+                *self.orientation.take() = OrientationTags::default();
                 self.dispatcher.liveness.reset();
             }
-            gst::StateChange::ReadyToNull => self.dispatcher.connection.close(),
+            gst::StateChange::ReadyToNull => {
+                self.dispatcher.connection.close();
+                self.dispatcher.wait_for_messages();
+            }
             _ => {}
         }
         Ok(success)
@@ -198,11 +206,17 @@ impl TritonInferCore {
         };
         // Asked again while upstream does not answer, as before it is linked completely.
         self.dispatcher.liveness.get(&self.sinkpad);
-        stream::enter(&self.dispatcher, self.obj().upcast_ref(), format, buffer)
+        let orientation = self.orientation.take().orientation();
+        stream::enter(&self.dispatcher, self.obj().upcast_ref(), format, orientation, buffer)
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         gst::log!(CAT, obj = pad, "{event:?}");
+        match event.view() {
+            gst::EventView::StreamStart(_) => *self.orientation.take() = OrientationTags::default(),
+            gst::EventView::Tag(tags) => self.orientation.take().update(tags.tag()),
+            _ => {}
+        }
         match event.view() {
             gst::EventView::FlushStart(_) => {
                 let events = self.dispatcher.queue.close();
@@ -251,6 +265,14 @@ impl TritonInferCore {
                 return false;
             }
         };
+        if !presentation::is_supported(&info) {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::WrongType,
+                ("tritoninfer reads frames whose fields alternate by line; got {caps}. Put deinterlace before it.")
+            );
+            return false;
+        }
         // Queried without the lock, since the query passes through other elements.
         self.dispatcher.liveness.query(&self.sinkpad);
         let mut format = self.format.take();

@@ -6,7 +6,7 @@
 //!
 //! Locks, none held across a push, a post or a call of the server, and none taken under another: `pool`, `downstream` and
 //! `period` (in `imp`, where one thread at a time takes `format`); `settings`, `interval` and `timings` (in `dispatcher`); the
-//! state of `connection`; the health (in `report`); the samplers (in `open_model`); the queue's own.
+//! state of `connection`; the health (in `report`); the samplers (in `open_model`); the borrowers (in `loans`); the queue's own.
 
 mod attach;
 mod background;
@@ -14,9 +14,11 @@ mod connection;
 mod dispatcher;
 mod frame_queue;
 mod imp;
+mod loans;
 mod open_model;
 mod opening;
 mod policy;
+mod presentation;
 mod queries;
 mod regions;
 mod report;

@@ -94,7 +94,7 @@ impl OpenModel {
 const PEOPLE: usize = 4;
 
 /// Number of requests that the model works on at a time according to its configuration: instances × preferred batch size;
-/// of an ensemble, those of its slowest step, which the others wait for.
+/// of an ensemble, those of its slowest step, which the others wait for. 0 if the server does not say.
 fn useful_places(server: &Server, description: &ModelDescription, region: InferenceRegion) -> usize {
     let entries = match region {
         InferenceRegion::FullFrame => 1,
@@ -110,7 +110,7 @@ fn useful_places(server: &Server, description: &ModelDescription, region: Infere
         // A step gets the people of a frame, too. Before the first inference all times are 0; then the step with the most
         // instances is the likeliest.
         Some((
-            time / step.instances,
+            time / step.instances.max(1),
             step.instances,
             places(&step, PEOPLE.max(entries)),
         ))

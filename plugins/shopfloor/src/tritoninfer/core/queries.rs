@@ -19,11 +19,14 @@ impl Downstream {
     }
 
     /// Answers a query from what is known: the size of a buffer, the number of them, and whether they may have a layout of
-    /// their own. Downstream's pool itself is left out, since it may be in use.
+    /// their own and crops. Downstream's pool itself is left out, since it may be in use.
     pub fn answer(&self, query: &mut gst::query::Allocation, held: u32) {
         let known = self.answer.as_ref().filter(|answer| answer.get().0 == query.get().0);
         if known.is_some_and(|answer| answer.find_allocation_meta::<gst_video::VideoMeta>().is_some()) {
             query.add_allocation_meta::<gst_video::VideoMeta>(None);
+        }
+        if known.is_some_and(|answer| answer.find_allocation_meta::<gst_video::VideoCropMeta>().is_some()) {
+            query.add_allocation_meta::<gst_video::VideoCropMeta>(None);
         }
         let pool = known.and_then(|answer| answer.allocation_pools().next());
         let (size, min) = pool.map_or((0, 0), |(_, size, min, _)| (size, min));
@@ -33,7 +36,7 @@ impl Downstream {
 }
 
 /// Adds the number of buffers that the element holds to the pools that downstream has answered, which would otherwise run
-/// out of buffers, and takes back what the element does not support.
+/// out of buffers. The metas that downstream accepts stay: the frames are passed on as they are, and crops are sampled.
 pub fn complete(query: &mut gst::query::Allocation, held: u32) {
     let pools: Vec<_> = query.allocation_pools().collect();
     if pools.is_empty() {
@@ -42,10 +45,6 @@ pub fn complete(query: &mut gst::query::Allocation, held: u32) {
     for (index, (pool, size, min, max)) in (0..).zip(pools) {
         let max = if max == 0 { 0 } else { max.saturating_add(held) };
         query.set_nth_allocation_pool(index, pool.as_ref(), size, min.saturating_add(held), max);
-    }
-    // Regions are sampled from the whole frame, so a crop in a meta would be ignored.
-    while let Some(index) = query.find_allocation_meta::<gst_video::VideoCropMeta>() {
-        query.remove_nth_allocation_meta(index);
     }
 }
 

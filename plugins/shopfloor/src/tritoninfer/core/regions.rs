@@ -3,6 +3,7 @@
 use inference::{Contract, Error, Task};
 use vision::Rect;
 
+use super::presentation;
 use crate::tritoninfer::settings::InferenceRegion;
 
 /// Checks that the model's task supports the regions.
@@ -15,10 +16,11 @@ pub fn check_task(contract: &Contract, region: InferenceRegion) -> Result<(), Er
     Ok(())
 }
 
-/// The regions of a frame, in frame pixels; `None` if the buffer has no scene and `region` requires one.
-pub fn select(buffer: &gst::BufferRef, width: u32, height: u32, region: InferenceRegion) -> Option<Vec<Rect>> {
+/// The regions of a frame, in pixels of the stored frame; `None` if the buffer has no scene and `region` requires one. The
+/// full frame is the part that is seen.
+pub fn select(buffer: &gst::BufferRef, info: &gst_video::VideoInfo, region: InferenceRegion) -> Option<Vec<Rect>> {
     match region {
-        InferenceRegion::FullFrame => Some(vec![Rect::new(0.0, 0.0, width as f32, height as f32)]),
+        InferenceRegion::FullFrame => Some(vec![presentation::seen(buffer, info)]),
         InferenceRegion::People => {
             let scene = people_meta::scene(buffer)?;
             Some(scene.people.iter().map(|person| person.bbox).collect())

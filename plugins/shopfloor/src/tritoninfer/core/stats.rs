@@ -104,7 +104,7 @@ pub fn post_at_intervals(dispatcher: &Arc<Dispatcher>, open: &Arc<OpenModel>) {
         if let (Some(open), Some(element)) = (open_weak.upgrade(), dispatcher.element()) {
             let stats = structure(&dispatcher);
             // An error means that there is no bus.
-            let _ = element.post_message(gst::message::Element::builder(stats).src(&element).build());
+            let _ = element.post_message(gst::message::Element::builder(stats).src(&*element).build());
             post_at_intervals(&dispatcher, &open);
         }
     });

@@ -6,6 +6,7 @@ use std::time::Instant;
 use inference::Period;
 use inference::reorder::Outcome;
 use people::{Inference, SkipReason};
+use vision::letterbox::Orientation;
 
 use super::attach::{self, Decoded};
 use super::dispatcher::Dispatcher;
@@ -27,7 +28,7 @@ pub struct StreamFormat {
     pub interval: Period,
 }
 
-/// A frame arrives: it enters the queue, with a request if it needs one and can be sent.
+/// A frame arrives: it enters the queue, with a request if it needs one and can be sent. `orientation` is that of the stream.
 ///
 /// # Errors
 /// The flow return for upstream.
@@ -35,6 +36,7 @@ pub fn enter(
     dispatcher: &Arc<Dispatcher>,
     element: &gst::Element,
     format: &mut StreamFormat,
+    orientation: Orientation,
     buffer: gst::Buffer,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
     let settings = dispatcher.settings();
@@ -53,6 +55,7 @@ pub fn enter(
     let mut frame = Frame {
         buffer: unless_pool_is_short(buffer, queue.frames()),
         info: format.info.clone(),
+        orientation,
         regions: Arc::default(),
         arrived: Instant::now(),
         stage: 0,
@@ -62,8 +65,7 @@ pub fn enter(
         queue.push_ready(frame, Outcome::Skipped(SkipReason::Interval));
         return Ok(gst::FlowSuccess::Ok);
     }
-    let (width, height) = (format.info.width(), format.info.height());
-    match regions::select(&frame.buffer, width, height, settings.inference_region) {
+    match regions::select(&frame.buffer, &format.info, settings.inference_region) {
         None => {
             dispatcher.reporter.no_people(element, &frame.buffer);
             queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
@@ -130,11 +132,11 @@ pub fn finish(dispatcher: &Dispatcher, period: &mut Period, frame: Frame, outcom
                 period.add(time.into());
             }
             dispatcher.timings().inferred();
-            attach::attach(buffer.make_mut(), decoded, period.get());
+            attach::attach(buffer.make_mut(), decoded, period.get(), frame.orientation);
         }
         Outcome::Skipped(reason) => {
             dispatcher.timings().skipped(reason);
-            attach::mark_skipped(buffer.make_mut(), region, reason, period.get());
+            attach::mark_skipped(buffer.make_mut(), region, reason, period.get(), frame.orientation);
         }
     }
     buffer

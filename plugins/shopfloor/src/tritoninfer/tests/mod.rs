@@ -5,4 +5,5 @@ mod file;
 mod input;
 mod live;
 mod order;
+mod presentation;
 mod script;

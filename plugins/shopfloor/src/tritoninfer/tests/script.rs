@@ -33,6 +33,8 @@ struct State {
 pub struct PendingRequest {
     /// The first byte of each region's image.
     pub firsts: Vec<u8>,
+    /// Each region's image: 16×16 pixels of R, G, B.
+    pub images: Vec<Vec<u8>>,
     /// The request's limits.
     pub timeout: Option<Duration>,
     pub probe_after: Option<Duration>,
@@ -135,13 +137,14 @@ impl Script {
     fn receive(&self, request: Request, callback: ResponseCallback) {
         let input = &request.inputs[0];
         let batch = input.shape[0] as usize;
-        let firsts = input
+        let images: Vec<_> = input
             .data
             .chunks(input.data.len() / batch)
-            .map(|image| image[0])
+            .map(<[u8]>::to_vec)
             .collect();
         let pending = PendingRequest {
-            firsts,
+            firsts: images.iter().map(|image| image[0]).collect(),
+            images,
             timeout: request.timeout,
             probe_after: request.probe_after,
             batch,

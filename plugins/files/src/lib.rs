@@ -1,0 +1,15 @@
+//! Files on the disks of a shop floor: they are rotated, replaced, full, or on a server that does not respond.
+//!
+//! - [`log::LineLog`]: a log of whole lines that never blocks its writer
+//! - [`replace::replace`]: a file's new content, or its old one, never a part of either
+//! - [`watch::Watched`]: a file that is read again when it changes, on a thread of its own
+//! - [`text::decode`]: text as editors save it
+
+#![forbid(unsafe_code)]
+
+mod identity;
+pub mod log;
+mod read;
+pub mod replace;
+pub mod text;
+pub mod watch;
