@@ -168,7 +168,12 @@ fn a_camera_is_shown_with_its_workers() {
             "panicked",
             "WARNING: from element /GstPipeline:pipeline0/GstShopfloor",
         ];
-        assert!(!wrong.iter().any(|word| log.contains(word)), "{line}: {log}");
+        // Nor does a busy machine infer in time.
+        let mut lines = log.lines().filter(|line| !line.contains("A frame is inferred every"));
+        assert!(
+            !lines.any(|line| wrong.iter().any(|word| line.contains(word))),
+            "{line}: {log}"
+        );
     }
 }
 

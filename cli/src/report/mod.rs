@@ -259,8 +259,15 @@ fn nothing(book: &Book, zone: &Zone) -> String {
     }
 }
 
+/// Replaces a file whole, so that nobody reads a part of it; a pipe or a terminal is written to.
 fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+    let written = if is_special {
+        std::fs::write(path, text).map_err(anyhow::Error::from)
+    } else {
+        files::replace::replace(path, text.as_bytes()).map_err(anyhow::Error::from)
+    };
+    written.with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}", path.display());
     Ok(())
 }

@@ -180,8 +180,8 @@ fn help_of_each_subcommand_has_an_example() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
         let output = command.args([subcommand, "--help"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let example = format!("Example:\n  shopfloor {subcommand} ");
-        assert!(text.contains(&example), "{text}");
+        let example = ["Example", "Examples"].map(|title| format!("{title}:\n  shopfloor {subcommand} "));
+        assert!(example.iter().any(|example| text.contains(example)), "{text}");
     }
 }
 

@@ -19,6 +19,9 @@ static TRUTH: LazyLock<Vec<TrueStation>> = LazyLock::new(stations::choose);
 /// Of so many frames, one is changed.
 const OF: usize = 33;
 
+/// The least F1 and share of edges, and the greatest errors of seconds: of one station, and of all together.
+const GATES: [f64; 4] = [0.95, 0.85, 0.06, 0.03];
+
 /// What a disturbance may cost.
 const COST: f64 = 0.01;
 
@@ -33,13 +36,14 @@ fn play(frames: &[Frame]) -> Score {
     score::score(&stated, &TRUTH)
 }
 
-/// Changes one of [`OF`] frames, at irregular distances, the first and the last ones excepted.
+/// Changes one of [`OF`] frames, at irregular distances, never two in a row, the first and the last ones excepted.
 fn disturb(mut change: impl FnMut(usize, &Frame) -> Vec<Frame>) -> Vec<Frame> {
-    let (frames, mut random) = (frames(), 1_u32);
+    let (frames, mut random, mut latest) = (frames(), 1_u32, 0);
     let last = frames.len() - 1;
     let changed = frames.iter().enumerate().flat_map(|(n, frame)| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        if (random >> 16) as usize % OF == 0 && n > 0 && n < last {
+        if (random >> 16) as usize % OF == 0 && n > latest + 1 && n < last {
+            latest = n;
             change(n, frame)
         } else {
             vec![frame.clone()]
@@ -50,20 +54,25 @@ fn disturb(mut change: impl FnMut(usize, &Frame) -> Vec<Frame>) -> Vec<Frame> {
     changed
 }
 
+/// Whether a score meets the gates, or misses them by no more than `by`.
+fn meets(score: &Score, by: f64) -> bool {
+    let [f1, edges, worst, sum] = GATES;
+    score.f1 >= f1 - by
+        && score.edges >= edges - by
+        && score.worst_seconds <= worst + by
+        && score.seconds_in_sum <= sum + by
+}
+
 #[test]
 fn facts_are_true() {
     let score = play(&frames());
     println!("{score:#?}");
-    assert!(score.f1 >= 0.95, "{score:#?}");
-    assert!(score.worst_seconds <= 0.06, "{score:#?}");
-    assert!(score.seconds_in_sum <= 0.03, "{score:#?}");
-    assert!(score.edges >= 0.85, "{score:#?}");
+    assert!(meets(&score, 0.0), "{score:#?}");
 }
 
 #[test]
 fn facts_stay_true_when_frames_are_disturbed() {
     const MS: u64 = 1_000_000;
-    let undisturbed = play(&frames());
     let moved = |by: i64| {
         move |_: usize, frame: &Frame| {
             let time = frame.time.map(|time| time.saturating_add_signed(by * MS as i64));
@@ -91,14 +100,9 @@ fn facts_stay_true_when_frames_are_disturbed() {
     for (name, frames) in disturbances {
         let score = play(&frames);
         println!("{name}: {score:?}");
-        let holds = score.f1 >= undisturbed.f1 - COST
-            && score.worst_seconds <= undisturbed.worst_seconds + COST
-            && score.seconds_in_sum <= undisturbed.seconds_in_sum + COST
-            && score.edges >= undisturbed.edges - COST
-            && score.streams == 1;
-        if !holds {
+        if !meets(&score, COST) || score.streams != 1 {
             wrong.push(format!("{name}: {score:?}"));
         }
     }
-    assert!(wrong.is_empty(), "undisturbed: {undisturbed:?}\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -20,6 +20,9 @@ use crate::tritoninfer::settings::{FrameSettings, Settings};
 /// Time between attempts to open a model, or to read its contract: it doubles up to the second value.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// Number of attempts after which a failure is reported although it is not known yet whether the stream waits: about 0.7 s.
+const DECIDED_AFTER: usize = 3;
+
 /// Time after which the server's statistics tell which step of an ensemble is the slowest.
 const MEASURED_AFTER: Duration = Duration::from_secs(3);
 
@@ -82,7 +85,7 @@ struct Opening {
 impl Opening {
     /// Attempts to open the model until it is open, cannot be used, or is no longer needed.
     fn retry(&self, endpoint: &Endpoint) {
-        for delay in delays() {
+        for (attempts, delay) in delays().enumerate() {
             let Err(error) = self.attempt(endpoint) else {
                 return;
             };
@@ -97,7 +100,9 @@ impl Opening {
                 dispatcher.queue.fail(gst::FlowError::Error);
                 return;
             }
-            if dispatcher.reporter.failed(&error, policy) {
+            // What becomes of frames is stated, too, and known once there are caps.
+            let is_decided = attempts >= DECIDED_AFTER || dispatcher.liveness.known().is_some();
+            if is_decided && dispatcher.reporter.failed(&error, policy) {
                 dispatcher.reporter.post(&element);
             }
             drop((dispatcher, element)); // they are not kept alive by a server that is away
