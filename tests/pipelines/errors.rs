@@ -22,6 +22,9 @@ const SECRET: &str = "hunter2";
 
 const SOURCE: &str = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48";
 
+/// The first frames of the demo video, which have people.
+const PEOPLE: &str = "filesrc location=media/vests.mp4 ! qtdemux ! h264parse ! avdec_h264 ! identity eos-after=6";
+
 /// How a message ends its line's stream, or does not.
 #[derive(Clone, Copy, PartialEq)]
 enum Severity {
@@ -60,6 +63,15 @@ impl Case {
             environment: Vec::new(),
             severity: Severity::Error,
             facts: facts.iter().map(|&fact| fact.to_owned()).collect(),
+        }
+    }
+
+    /// A warning of a line on the demo video.
+    fn on_people(id: &'static str, line: &str, facts: &[&str]) -> Self {
+        let case = Self::error(id, line, facts).severity(Severity::Warning);
+        Self {
+            line: format!("{PEOPLE} ! {line} ! fakesink"),
+            ..case
         }
     }
 
@@ -260,6 +272,153 @@ fn stations(broken: &Broken) -> Vec<Case> {
     ]
 }
 
+/// Elements that are missing or in the wrong place: each line plays, and would find nobody, or visitors only.
+fn wiring(broken: &Broken) -> Vec<Case> {
+    let stations = |name: &str, vest: &str| {
+        let text = format!(
+            "{{\"stations\": [{{\"name\": \"bench\", \"vest\": \"{vest}\", \"polygon\": [[0, 0], [1, 0], [1, 1]]}}]}}"
+        );
+        format!(
+            "activityzone stations={}",
+            broken.file(&format!("wiring/{name}.json"), &text)
+        )
+    };
+    let (red, misspelt) = (stations("red", "Red"), stations("bleu", "bleu"));
+    let warning = |id, line: &str, facts: &[&str]| Case::error(id, line, facts).severity(Severity::Warning);
+    let repository = unlabelled_repository(broken);
+    let pose = "tritoninfer model=movenet_multipose";
+    let vest = "inference-region=people";
+    vec![
+        warning(
+            "no-tritoninfer",
+            "vesttrack",
+            &["vesttrack", "no tritoninfer is upstream"],
+        ),
+        warning(
+            "no-tritoninfer",
+            "queue ! vesttrack ! queue ! overlay",
+            &["vesttrack", "no tritoninfer is upstream"],
+        ),
+        warning(
+            "before-tritoninfer",
+            &format!("overlay ! {pose} ! poseparse"),
+            &["overlay is before tritoninfer"],
+        ),
+        warning(
+            "people-lost",
+            &format!("{pose} ! poseparse ! videocrop left=2 ! vesttrack ! overlay"),
+            &["videocrop", "vesttrack"],
+        ),
+        warning(
+            "no-poseparse",
+            &format!("{pose} ! vesttrack ! {red} ! overlay"),
+            &["'movenet_multipose'", "poseparse"],
+        ),
+        warning(
+            "no-poseparse",
+            &format!("{pose} ! overlay"),
+            &["'movenet_multipose'", "poseparse"],
+        ),
+        warning(
+            "no-people",
+            &format!("{pose} ! tritoninfer model=vest_resnet18 {vest} ! vesttrack ! {red}"),
+            &["inference-region=people", "poseparse", "movenet_multipose"],
+        ),
+        Case::on_people(
+            "no-vesttrack",
+            &format!("tritoninfer ! {red} ! overlay"),
+            &["Put vesttrack before activityzone"],
+        ),
+        Case::on_people(
+            "no-vesttrack",
+            &format!("tritoninfer ! {red} ! vesttrack ! overlay"),
+            &["Move activityzone behind"],
+        ),
+        Case::on_people(
+            "no-vest-model",
+            &format!("{pose} ! poseparse ! vesttrack ! {red} ! overlay"),
+            &["vest_resnet18", "stations="],
+        ),
+        Case::on_people(
+            "no-labels",
+            &format!(
+                "{pose} {repository} ! poseparse ! tritoninfer model=plain {repository} {vest} ! vesttrack ! {red} ! overlay"
+            ),
+            &["'plain'", "shopfloor.labels", "visitor"],
+        ),
+        Case::on_people(
+            "overlay-early",
+            &format!("tritoninfer ! overlay ! vesttrack ! {red}"),
+            &["overlay is before activityzone"],
+        ),
+        Case::on_people(
+            "unknown-vest",
+            &format!("tritoninfer ! vesttrack ! {misspelt} ! overlay"),
+            &["'bleu' (did you mean 'blue'?)", "red", "stations="],
+        ),
+        Case::on_people(
+            "unknown-vest",
+            "tritoninfer ! vesttrack vests=Red,bleu ! overlay",
+            &["'bleu' (did you mean 'blue'?)", "red", "vests="],
+        ),
+        // Nobody is in it: the labels are known all the same.
+        warning(
+            "unknown-vest",
+            &format!("tritoninfer ! vesttrack ! {misspelt}"),
+            &["'bleu' (did you mean 'blue'?)"],
+        ),
+    ]
+}
+
+/// The properties of a repository whose classifier has no labels.
+fn unlabelled_repository(broken: &Broken) -> String {
+    let models = root().join("model_repository");
+    let config = |model: &str| fs::read_to_string(models.join(model).join("config.pbtxt")).unwrap();
+    let plain: Vec<String> = config("vest_resnet18")
+        .replace("vest_resnet18", "plain")
+        .lines()
+        .filter(|line| !line.contains("shopfloor.task") && !line.contains("shopfloor.labels"))
+        .map(|line| line.replace("label_filename: \"labels.txt\" ", ""))
+        .collect();
+    for (name, model, config) in [
+        ("plain", "vest_resnet18", plain.join("\n")),
+        ("movenet_multipose", "movenet_multipose", config("movenet_multipose")),
+    ] {
+        broken.file(&format!("unlabelled/{name}/config.pbtxt"), &config);
+        broken.folder(&format!("unlabelled/{name}/1"));
+        let weights = models.join(model).join("1/model.onnx");
+        fs::copy(weights, broken.path(&format!("unlabelled/{name}/1/model.onnx"))).unwrap();
+    }
+    format!("model-repository={}", broken.path("unlabelled"))
+}
+
+/// Files straight into `tritoninfer`.
+fn files(broken: &Broken) -> Vec<Case> {
+    let wave = broken.file("sound.wav", "RIFF\u{24}\0\0\0WAVEfmt \u{10}\0\0\0\u{1}\0\u{1}\0");
+    let case = |source: &str, facts: &[&str]| Case {
+        line: format!("{source} ! tritoninfer ! fakesink"),
+        ..Case::error("not-video", "", facts)
+    };
+    vec![
+        case(
+            "filesrc location=media/vests.mp4",
+            &["video/quicktime", "put decodebin before tritoninfer"],
+        ),
+        case(
+            "filesrc location=media/vests.mp4 ! typefind",
+            &["video/quicktime", "put decodebin before tritoninfer"],
+        ),
+        case(
+            "filesrc location=docs/demo.png",
+            &["image/png", "put decodebin before tritoninfer"],
+        ),
+        case(
+            &format!("filesrc location={wave} ! typefind"),
+            &["audio/x-wav", "video stream"],
+        ),
+    ]
+}
+
 const SERVER_LOST: &str = "server-lost";
 const SERVER_HELD: &str = "server-held";
 
@@ -349,6 +508,8 @@ fn messages_have_the_facts_and_a_row_in_the_table() {
         repositories(&broken),
         libraries(&broken),
         stations(&broken),
+        wiring(&broken),
+        files(&broken),
     ]
     .into_iter()
     .flatten()

@@ -38,9 +38,11 @@ const REMEDY: &str = "put decodebin before tritoninfer, as in … ! decodebin ! 
 
 /// Why the stream of a first buffer without caps cannot be inferred: names the type that its content has.
 pub fn without_caps(element: &gst::Element, buffer: &gst::BufferRef) -> String {
-    // The type finder does not take empty buffers.
-    let found = (buffer.size() > 0).then(|| gst_base::type_find_helper_for_buffer(Some(element), buffer).ok());
-    let caps = found.flatten().map(|(caps, _)| caps);
+    let bytes = buffer.map_readable().ok();
+    // The type finder does not take empty data.
+    let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty());
+    let found = bytes.and_then(|bytes| gst_base::type_find_helper_for_data(Some(element), bytes).ok());
+    let caps = found.map(|(caps, _)| caps);
     let name = caps
         .as_ref()
         .and_then(|caps| caps.structure(0))
