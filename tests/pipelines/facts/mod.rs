@@ -42,7 +42,7 @@ fn disturb(mut change: impl FnMut(usize, &Frame) -> Vec<Frame>) -> Vec<Frame> {
     let last = frames.len() - 1;
     let changed = frames.iter().enumerate().flat_map(|(n, frame)| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        if (random >> 16) as usize % OF == 0 && n > latest + 1 && n < last {
+        if ((random >> 16) as usize).is_multiple_of(OF) && n > latest + 1 && n < last {
             latest = n;
             change(n, frame)
         } else {
