@@ -1,6 +1,7 @@
 //! The element `tritoninfer`, a bin: properties, ghost pads, states. Elements before its core are in
 //! [`super::input_chain`]; frames are processed in the core ([`super::core`]).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::glib;
@@ -217,21 +218,26 @@ impl TritonInfer {
             .map(|server| triton::redact(server).into_owned())
     }
 
-    /// Posts why a stream that is not video is refused. GStreamer refuses such caps before the pad's event function is
+    /// Posts why a stream that is not video is refused, once. GStreamer refuses such caps before the pad's event function is
     /// called, but after its probes, and upstream then reports only that it stopped.
     fn name_foreign_streams(&self) {
         let element = self.obj().downgrade();
+        // Upstream sends caps again that were refused.
+        let named = AtomicBool::new(false);
         self.sinkpad
             .add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-                if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view())
-                    && media::is_foreign(caps.caps())
-                    && let Some(element) = element.upgrade()
-                {
-                    gst::element_error!(
-                        element,
-                        gst::StreamError::WrongType,
-                        ("{}", media::refusal(caps.caps()))
-                    );
+                match info.event().map(|event| event.view()) {
+                    Some(gst::EventView::StreamStart(_)) => named.store(false, Ordering::Relaxed),
+                    Some(gst::EventView::Caps(caps)) if media::is_foreign(caps.caps()) => {
+                        if let Some(element) = element.upgrade().filter(|_| !named.swap(true, Ordering::Relaxed)) {
+                            gst::element_error!(
+                                element,
+                                gst::StreamError::WrongType,
+                                ("{}", media::refusal(caps.caps()))
+                            );
+                        }
+                    }
+                    _ => {}
                 }
                 gst::PadProbeReturn::Ok
             });

@@ -15,7 +15,7 @@ pub fn message(role: Role, sign: &Sign, near: &Neighbours) -> Option<String> {
     match sign {
         Sign::Inconclusive => None,
         Sign::Wired => misplaced(role, near),
-        Sign::Nothing if is_reported_upstream(near) => None,
+        Sign::Nothing if is_reported_upstream(near) && !may_be_lost(near) => None,
         Sign::Nothing => Some(without_people(role, near)),
         Sign::Undecoded { .. } if is_reported_upstream(near) => None,
         Sign::Undecoded { model } => Some(format!(
@@ -41,6 +41,11 @@ pub fn message(role: Role, sign: &Sign, near: &Neighbours) -> Option<String> {
 /// Whether an element upstream has no people either, and reports that.
 fn is_reported_upstream(near: &Neighbours) -> bool {
     near.upstream.iter().any(|&role| role != Role::Inference)
+}
+
+/// Whether the nearest element of this plugin upstream may have people that do not arrive.
+fn may_be_lost(near: &Neighbours) -> bool {
+    near.upstream.iter().any(|role| role.infers()) && !near.between.is_empty()
 }
 
 fn without_people(role: Role, near: &Neighbours) -> String {
@@ -113,19 +118,25 @@ mod tests {
     use super::*;
     use Role::{ActivityZone, Inference, Overlay, PeopleInference, PoseParse, VestTrack};
 
-    /// The message of the element in brackets of a line; `identity` stands for any other element.
-    fn report(line: &[Role], at: usize, sign: &Sign) -> String {
+    /// The message of an element of a line, by its index.
+    fn report(line: &[Role], at: usize, sign: &Sign, between: &[&str]) -> String {
         let near = Neighbours {
             upstream: line[..at].iter().rev().copied().collect(),
             downstream: line[at + 1..].to_vec(),
-            between: vec!["videocrop".to_owned()],
+            between: between.iter().map(|&name| name.to_owned()).collect(),
         };
         message(line[at], sign, &near).unwrap_or_default()
     }
 
     #[track_caller]
     fn check(line: &[Role], at: usize, sign: &Sign, facts: &[&str]) {
-        let text = report(line, at, sign);
+        check_behind(&[], line, at, sign, facts);
+    }
+
+    /// With other elements before the one that reports.
+    #[track_caller]
+    fn check_behind(between: &[&str], line: &[Role], at: usize, sign: &Sign, facts: &[&str]) {
+        let text = report(line, at, sign, between);
         assert_eq!(text.is_empty(), facts.is_empty(), "{text}");
         assert!(facts.iter().all(|fact| text.contains(fact)), "{facts:?}: {text}");
     }
@@ -147,7 +158,13 @@ mod tests {
             &["no tritoninfer is upstream", "poseparse"],
         );
         check(&[PoseParse, VestTrack], 1, nothing, &[]);
-        check(&[Inference, Overlay], 1, nothing, &["videocrop", "before tritoninfer"]);
+        let lost = &["videocrop", "before tritoninfer"];
+        let crop = &["videocrop"];
+        check_behind(crop, &[Inference, Overlay], 1, nothing, lost);
+        check_behind(crop, &[Inference, PoseParse, VestTrack, Overlay], 2, nothing, lost);
+        check_behind(crop, &[Inference, PoseParse, VestTrack, Overlay], 3, nothing, lost);
+        check(&[Inference, PoseParse, VestTrack, Overlay], 3, nothing, &[]);
+        check_behind(crop, &[VestTrack, Overlay], 1, nothing, &[]);
         check(
             &[Overlay, Inference, VestTrack],
             0,

@@ -62,6 +62,22 @@ impl Role {
     }
 }
 
+/// Elements that pass a frame with all that is known about it.
+const KEEPS_METAS: [&str; 12] = [
+    "capsfilter",
+    "identity",
+    "input-selector",
+    "multiqueue",
+    "output-selector",
+    "queue",
+    "queue2",
+    "tee",
+    "valve",
+    "videoconvert",
+    "videorate",
+    "videoscale",
+];
+
 /// The elements near one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbours {
@@ -69,7 +85,8 @@ pub struct Neighbours {
     pub upstream: Vec<Role>,
     /// Those of this plugin that its frames reach, the nearest first.
     pub downstream: Vec<Role>,
-    /// The names of the other elements up to the nearest `tritoninfer` upstream, or up to the sources.
+    /// The factories of elements up to the nearest one of this plugin upstream, or up to the sources, that may remove what is
+    /// known about a frame.
     pub between: Vec<String>,
 }
 
@@ -77,12 +94,11 @@ impl Neighbours {
     /// The neighbours of an element, through bins, queues and tees, as it is linked now.
     pub fn of(element: &gst::Element) -> Self {
         let upstream = walk(element, gst::PadDirection::Sink);
-        let infers = |element: &&gst::Element| Role::of(element).is_some_and(Role::infers);
-        let before = upstream.iter().take_while(|element| !infers(element));
+        let before = upstream.iter().take_while(|element| Role::of(element).is_none());
         Self {
             between: before
-                .filter(|element| Role::of(element).is_none())
-                .map(|element| element.name().to_string())
+                .filter_map(|element| Some(element.factory()?.name().to_string()))
+                .filter(|factory| !KEEPS_METAS.contains(&factory.as_str()))
                 .collect(),
             upstream: upstream.iter().filter_map(Role::of).collect(),
             downstream: walk(element, gst::PadDirection::Src)
