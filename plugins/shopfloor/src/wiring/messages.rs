@@ -58,7 +58,7 @@ fn without_people(role: Role, near: &Neighbours) -> String {
         }
         format!(
             "The frames at {name} have no people, although tritoninfer is upstream: an element between them removes the \
-             people of a frame, as videocrop, videoflip and compositor do. Between them: {}. Put it before tritoninfer",
+             people of a frame, as videocrop and compositor do. Between them: {}. Put it before tritoninfer",
             if between.is_empty() {
                 "none".to_owned()
             } else {

@@ -202,7 +202,8 @@ impl TritonInferCore {
                 gst::CoreError::Negotiation,
                 ("{}", media::without_caps(self.obj().upcast_ref(), &buffer))
             );
-            return Err(gst::FlowError::NotNegotiated);
+            // Not NotNegotiated, after which a source may try once more, with a pool of empty buffers.
+            return Err(gst::FlowError::Error);
         };
         // Asked again while upstream does not answer, as before it is linked completely.
         self.dispatcher.liveness.get(&self.sinkpad);
