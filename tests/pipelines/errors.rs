@@ -272,101 +272,119 @@ fn stations(broken: &Broken) -> Vec<Case> {
     ]
 }
 
-/// Elements that are missing or in the wrong place: each line plays, and would find nobody, or visitors only.
-fn wiring(broken: &Broken) -> Vec<Case> {
-    let stations = |name: &str, vest: &str| {
-        let text = format!(
-            "{{\"stations\": [{{\"name\": \"bench\", \"vest\": \"{vest}\", \"polygon\": [[0, 0], [1, 0], [1, 1]]}}]}}"
-        );
-        format!(
-            "activityzone stations={}",
-            broken.file(&format!("wiring/{name}.json"), &text)
-        )
-    };
-    let (red, misspelt) = (stations("red", "Red"), stations("bleu", "bleu"));
-    let warning = |id, line: &str, facts: &[&str]| Case::error(id, line, facts).severity(Severity::Warning);
-    let repository = unlabelled_repository(broken);
-    let pose = "tritoninfer model=movenet_multipose";
-    let vest = "inference-region=people";
+const POSE: &str = "tritoninfer model=movenet_multipose";
+const VEST: &str = "inference-region=people";
+
+/// An `activityzone` with one station of a worker.
+fn zone(broken: &Broken, vest: &str) -> String {
+    let polygon = "[[0, 0], [1, 0], [1, 1]]";
+    let text = format!(r#"{{"stations": [{{"name": "bench", "vest": "{vest}", "polygon": {polygon}}}]}}"#);
+    let file = broken.file(&format!("wiring/{vest}.json"), &text);
+    format!("activityzone stations={file}")
+}
+
+/// Lines in which nobody is found.
+fn lines_without_people(broken: &Broken) -> Vec<Case> {
+    let red = zone(broken, "Red");
+    let case = |id, line: &str, facts: &[&str]| Case::error(id, line, facts).severity(Severity::Warning);
+    let decoded = format!("{POSE} ! poseparse");
     vec![
-        warning(
+        case(
             "no-tritoninfer",
             "vesttrack",
             &["vesttrack", "no tritoninfer is upstream"],
         ),
-        warning(
+        case(
             "no-tritoninfer",
             "queue ! vesttrack ! queue ! overlay",
             &["vesttrack", "no tritoninfer is upstream"],
         ),
-        warning(
+        case(
             "before-tritoninfer",
-            &format!("overlay ! {pose} ! poseparse"),
+            &format!("overlay ! {decoded}"),
             &["overlay is before tritoninfer"],
         ),
-        warning(
+        case(
             "people-lost",
-            &format!("{pose} ! poseparse ! videocrop left=2 ! vesttrack ! overlay"),
+            &format!("{decoded} ! videocrop left=2 ! vesttrack ! overlay"),
             &["videocrop", "vesttrack"],
         ),
-        warning(
+        case(
             "no-poseparse",
-            &format!("{pose} ! vesttrack ! {red} ! overlay"),
+            &format!("{POSE} ! vesttrack ! {red} ! overlay"),
             &["'movenet_multipose'", "poseparse"],
         ),
-        warning(
+        case(
             "no-poseparse",
-            &format!("{pose} ! overlay"),
+            &format!("{POSE} ! overlay"),
             &["'movenet_multipose'", "poseparse"],
         ),
-        warning(
+        case(
             "no-people",
-            &format!("{pose} ! tritoninfer model=vest_resnet18 {vest} ! vesttrack ! {red}"),
+            &format!("{POSE} ! tritoninfer model=vest_resnet18 {VEST} ! vesttrack ! {red}"),
             &["inference-region=people", "poseparse", "movenet_multipose"],
         ),
-        Case::on_people(
+    ]
+}
+
+/// Lines in which nobody is a worker.
+fn lines_without_workers(broken: &Broken) -> Vec<Case> {
+    let red = zone(broken, "Red");
+    let repository = unlabelled_repository(broken);
+    let decoded = format!("{POSE} {repository} ! poseparse");
+    let plain = format!("tritoninfer model=plain {repository} {VEST}");
+    let case = Case::on_people;
+    vec![
+        case(
             "no-vesttrack",
             &format!("tritoninfer ! {red} ! overlay"),
             &["Put vesttrack before activityzone"],
         ),
-        Case::on_people(
+        case(
             "no-vesttrack",
             &format!("tritoninfer ! {red} ! vesttrack ! overlay"),
             &["Move activityzone behind"],
         ),
-        Case::on_people(
+        case(
             "no-vest-model",
-            &format!("{pose} ! poseparse ! vesttrack ! {red} ! overlay"),
+            &format!("{decoded} ! vesttrack ! {red} ! overlay"),
             &["vest_resnet18", "stations="],
         ),
-        Case::on_people(
+        case(
             "no-labels",
-            &format!(
-                "{pose} {repository} ! poseparse ! tritoninfer model=plain {repository} {vest} ! vesttrack ! {red} ! overlay"
-            ),
+            &format!("{decoded} ! {plain} ! vesttrack ! {red} ! overlay"),
             &["'plain'", "shopfloor.labels", "visitor"],
         ),
-        Case::on_people(
+        case(
             "overlay-early",
             &format!("tritoninfer ! overlay ! vesttrack ! {red}"),
             &["overlay is before activityzone"],
         ),
+    ]
+}
+
+/// Vests that the model has no label for.
+fn vests(broken: &Broken) -> Vec<Case> {
+    let misspelt = zone(broken, "bleu");
+    let nearest = "'bleu' (did you mean 'blue'?)";
+    let empty = Case::error(
+        "unknown-vest",
+        &format!("tritoninfer ! vesttrack ! {misspelt}"),
+        &[nearest],
+    );
+    vec![
         Case::on_people(
             "unknown-vest",
             &format!("tritoninfer ! vesttrack ! {misspelt} ! overlay"),
-            &["'bleu' (did you mean 'blue'?)", "red", "stations="],
+            &[nearest, "red", "stations="],
         ),
         Case::on_people(
             "unknown-vest",
             "tritoninfer ! vesttrack vests=Red,bleu ! overlay",
-            &["'bleu' (did you mean 'blue'?)", "red", "vests="],
+            &[nearest, "red", "vests="],
         ),
         // Nobody is in it: the labels are known all the same.
-        warning(
-            "unknown-vest",
-            &format!("tritoninfer ! vesttrack ! {misspelt}"),
-            &["'bleu' (did you mean 'blue'?)"],
-        ),
+        empty.severity(Severity::Warning),
     ]
 }
 
@@ -508,7 +526,9 @@ fn messages_have_the_facts_and_a_row_in_the_table() {
         repositories(&broken),
         libraries(&broken),
         stations(&broken),
-        wiring(&broken),
+        lines_without_people(&broken),
+        lines_without_workers(&broken),
+        vests(&broken),
         files(&broken),
     ]
     .into_iter()
