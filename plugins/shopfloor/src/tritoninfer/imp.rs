@@ -9,7 +9,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::core::{CAT, TritonInferCore};
-use super::input_chain::{self, InputChain};
+use super::input_chain::InputChain;
 use super::media;
 use super::settings::{InferenceRegion, OnError, OnOverload, Settings, Transport};
 use crate::{stats, video};
@@ -154,7 +154,7 @@ impl ElementImpl for TritonInfer {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let mut input = gst_video::VideoCapsBuilder::new().build();
-            input.merge(input_chain::encoded());
+            input.merge(media::encoded());
             vec![
                 video::template(gst::PadDirection::Sink, &input),
                 video::template(gst::PadDirection::Src, &video::caps()),

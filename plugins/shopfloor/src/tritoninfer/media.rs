@@ -1,13 +1,25 @@
-//! Streams that are not video which the element can decode: what they are, and the remedy.
+//! The media that the element takes, and what to do about others.
 
-use super::input_chain;
+/// Caps of video that has to be decoded. `media` excludes the audio stream of a camera.
+pub fn encoded() -> gst::Caps {
+    gst::Caps::builder_full()
+        .structure(
+            gst::Structure::builder("application/x-rtp")
+                .field("media", "video")
+                .build(),
+        )
+        .structure(gst::Structure::new_empty("video/x-h264"))
+        .structure(gst::Structure::new_empty("video/x-h265"))
+        .structure(gst::Structure::new_empty("image/jpeg"))
+        .build()
+}
 
 /// Whether no stream of this media type can be inferred, whatever its other fields are.
 pub fn is_foreign(caps: &gst::CapsRef) -> bool {
     let Some(name) = caps.structure(0).map(gst::StructureRef::name) else {
         return false;
     };
-    let encoded = input_chain::encoded();
+    let encoded = encoded();
     // RTP of a camera's audio has the same name.
     let is_audio_by_rtp = name == "application/x-rtp" && !caps.can_intersect(&encoded);
     let is_known = name == "video/x-raw" || encoded.iter().any(|known| known.name() == name);

@@ -149,84 +149,54 @@ mod tests {
         })
     }
 
+    #[track_caller]
+    fn check(role: Role, scene: Option<Scene>, outputs: usize, vests: bool, expected: &Sign) {
+        let models = vec![Arc::from("m"); outputs];
+        assert_eq!(read(role, scene.as_ref(), &models, Needs { vests }), *expected);
+    }
+
     #[test]
-    fn frames_show_what_is_missing() {
-        use Role::{ActivityZone, Overlay, PoseParse, VestTrack};
-        let undecoded = || Sign::Undecoded { model: "m".into() };
-        let unlabelled = || Sign::Unclassified {
+    fn frames_without_a_scene_lack_people() {
+        use Role::{Overlay, PoseParse, VestTrack};
+        for role in [PoseParse, VestTrack, Overlay] {
+            check(role, None, 0, false, &Sign::Nothing);
+        }
+        check(PoseParse, None, 1, false, &Sign::Wired);
+        check(VestTrack, None, 1, false, &Sign::Undecoded { model: "m".into() });
+        check(Overlay, None, 1, false, &Sign::Undecoded { model: "m".into() });
+    }
+
+    #[test]
+    fn frames_with_people_show_which_elements_have_seen_them() {
+        use Role::{ActivityZone, Overlay, VestTrack};
+        let two = |tracked, classified| scene(vec![person(tracked, classified); 2]);
+        let unclassified = &Sign::Unclassified { model: None };
+        let unlabelled = &Sign::Unclassified {
             model: Some("m".into()),
         };
-        let skipped = || {
-            Some(Scene {
-                inference: Inference::Skipped(SkipReason::Overload),
-                ..Scene::default()
-            })
+        check(Overlay, two(false, false), 0, false, &Sign::Wired);
+        check(VestTrack, two(false, true), 0, false, &Sign::Wired);
+        check(VestTrack, two(false, false), 0, false, unclassified);
+        check(VestTrack, two(false, false), 2, false, unlabelled);
+        // One output of the whole frame, for two people.
+        check(VestTrack, two(false, false), 1, false, unclassified);
+        check(VestTrack, two(false, true), 2, false, &Sign::Wired);
+        check(ActivityZone, two(false, true), 0, false, &Sign::Untracked);
+        check(ActivityZone, two(true, false), 0, false, &Sign::Wired);
+        check(ActivityZone, two(true, false), 0, true, unclassified);
+        check(ActivityZone, two(true, true), 0, true, &Sign::Wired);
+    }
+
+    #[test]
+    fn skipped_and_empty_frames_show_nothing() {
+        let skipped = Scene {
+            inference: Inference::Skipped(SkipReason::Overload),
+            people: vec![person(false, false)],
+            ..Scene::default()
         };
-        let two = |tracked, classified| scene(vec![person(tracked, classified); 2]);
-        for (what, role, scene, models, vests, expected) in [
-            ("nothing", VestTrack, None, 0, false, Sign::Nothing),
-            ("nothing to parse", PoseParse, None, 0, false, Sign::Nothing),
-            ("nothing to draw", Overlay, None, 0, false, Sign::Nothing),
-            ("outputs to parse", PoseParse, None, 1, false, Sign::Wired),
-            ("outputs to track", VestTrack, None, 1, false, undecoded()),
-            ("outputs to draw", Overlay, None, 1, false, undecoded()),
-            ("skipped", VestTrack, skipped(), 0, false, Sign::Inconclusive),
-            ("nobody", ActivityZone, scene(vec![]), 0, true, Sign::Inconclusive),
-            ("people to draw", Overlay, two(false, false), 0, false, Sign::Wired),
-            ("everything", VestTrack, two(false, true), 0, false, Sign::Wired),
-            (
-                "no vests",
-                VestTrack,
-                two(false, false),
-                0,
-                false,
-                Sign::Unclassified { model: None },
-            ),
-            (
-                "outputs for each person",
-                VestTrack,
-                two(false, false),
-                2,
-                false,
-                unlabelled(),
-            ),
-            (
-                "one output of a frame",
-                VestTrack,
-                two(false, false),
-                1,
-                false,
-                Sign::Unclassified { model: None },
-            ),
-            (
-                "outputs beside vests",
-                VestTrack,
-                two(false, true),
-                2,
-                false,
-                Sign::Wired,
-            ),
-            ("no tracks", ActivityZone, two(false, true), 0, false, Sign::Untracked),
-            ("tracks", ActivityZone, two(true, false), 0, false, Sign::Wired),
-            (
-                "no vests for stations",
-                ActivityZone,
-                two(true, false),
-                0,
-                true,
-                Sign::Unclassified { model: None },
-            ),
-            (
-                "vests for stations",
-                ActivityZone,
-                two(true, true),
-                0,
-                true,
-                Sign::Wired,
-            ),
-        ] {
-            let models = vec![Arc::from("m"); models];
-            assert_eq!(read(role, scene.as_ref(), &models, Needs { vests }), expected, "{what}");
+        for role in [Role::VestTrack, Role::ActivityZone] {
+            check(role, Some(skipped.clone()), 0, true, &Sign::Inconclusive);
+            check(role, scene(vec![]), 0, true, &Sign::Inconclusive);
         }
     }
 
