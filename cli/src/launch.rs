@@ -3,14 +3,22 @@
 //! A line whose first character is `#` is a comment. `${NAME}` is replaced by the parameter NAME, and
 //! `${NAME:-DEFAULT}` needs none. A value may be placed between double quotes: quotes and backslashes in it are
 //! escaped for gst-launch.
+//!
+//! Files may come from any editor: with a byte order mark, in UTF-16, with lines that end in CR, CR LF or, as in a shell, `\`.
+//! Other encodings, and characters that word processors put in place of `"` and `-`, are named with the remedy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The properties of elements that hold the path of a file or folder.
-pub const PATH_PROPERTIES: [&str; 4] = ["location", "stations", "events-location", "model-repository"];
+/// Whether a property of an element, by its name, holds the path of a file or folder.
+pub fn is_path_property(name: &str) -> bool {
+    matches!(name, "location" | "stations" | "model-repository")
+        || ["-location", "-file", "-path"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+}
 
 /// Whether the value of a path property is a relative path, not a URI or the JSON of stations.
 pub fn is_relative_path(value: &str) -> bool {
@@ -35,13 +43,14 @@ pub struct Launch {
 }
 
 /// Reads a launch file and fills in its parameters; parameters that it does not name are ignored here. A relative path
-/// given as a parameter for one of [`PATH_PROPERTIES`] is relative to the current folder.
+/// given as a parameter for a [path property](is_path_property) is relative to the current folder.
 ///
 /// # Errors
-/// A file that cannot be read, that [`expand`] refuses, or that holds nothing but comments.
+/// A file that cannot be read, is not text, that [`expand`] refuses, or that holds nothing but comments.
 pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the launch file {shown}"))?;
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read the launch file {shown}"))?;
+    let text = files::text::decode(&bytes).with_context(|| format!("cannot read the launch file {shown}"))?;
     let name = path
         .file_stem()
         .unwrap_or(path.as_os_str())
@@ -63,6 +72,9 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     if description.trim().is_empty() {
         bail!("the launch file {shown} has no pipeline; write one in gst-launch-1.0's syntax");
     }
+    if description.trim_end().ends_with('!') {
+        bail!("the launch file {shown} ends with `!`: write an element behind it, or remove it");
+    }
     Ok(Launch {
         name,
         folder,
@@ -79,21 +91,74 @@ pub fn expand(text: &str, parameters: &Parameters) -> Result<(String, BTreeSet<S
     substitute(text, |name, _| parameters.get(name).cloned())
 }
 
-/// Whether the text ends where the value of one of [`PATH_PROPERTIES`] begins.
+/// Whether the text ends where the value of a [path property](is_path_property) begins.
 fn begins_path(before: &str) -> bool {
     let before = before.strip_suffix('"').unwrap_or(before).trim_end();
     let assigned = before.strip_suffix('=').map(str::trim_end);
     let name = assigned.and_then(|before| before.rsplit(|c: char| c.is_whitespace() || c == '!').next());
-    name.is_some_and(|name| PATH_PROPERTIES.contains(&name))
+    name.is_some_and(is_path_property)
+}
+
+/// The lines of the pipeline, without comments and continuations. A comment may stand between continued lines.
+///
+/// # Errors
+/// A character that a word processor has put in place of one of gst-launch's.
+fn code(text: &str) -> Result<String> {
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    let numbered = unix.lines().enumerate();
+    let mut lines = Vec::new();
+    for (index, line) in numbered.filter(|(_, line)| !line.trim_start().starts_with('#')) {
+        if let Some((wrong, right)) = substituted(line) {
+            bail!(
+                "line {}: write {right} in place of {wrong}, which a word processor has put there",
+                index + 1
+            );
+        }
+        lines.push(without_continuation(line));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// The line without a `\` at its end, as in a shell; an even number of them escape each other.
+fn without_continuation(line: &str) -> &str {
+    let trimmed = line.trim_end();
+    let backslashes = trimmed.len() - trimmed.trim_end_matches('\\').len();
+    if backslashes % 2 == 1 {
+        &trimmed[..trimmed.len() - 1]
+    } else {
+        line
+    }
+}
+
+/// A typographic quote, dash, exclamation mark or space where gst-launch's syntax has a plain one, and that one. Inside plain quotes
+/// they are text.
+fn substituted(line: &str) -> Option<(char, &'static str)> {
+    let mut quoted = false;
+    let mut escaped = false;
+    for c in line.chars() {
+        let plain = match c {
+            '"' if !escaped => {
+                quoted = !quoted;
+                None
+            }
+            '“' | '”' | '„' | '«' | '»' | '″' => Some("\""),
+            '‘' | '’' | '‚' => Some("'"),
+            '–' | '—' | '−' => Some("-"),
+            '！' => Some("!"),
+            '\u{a0}' | '\u{202f}' | '\u{3000}' => Some("a space"),
+            _ => None,
+        };
+        escaped = c == '\\' && !escaped;
+        if let Some(plain) = plain.filter(|_| !quoted) {
+            return Some((c, plain));
+        }
+    }
+    None
 }
 
 /// [`expand`] with a function of a parameter's name and the text before it.
 fn substitute(text: &str, value: impl Fn(&str, &str) -> Option<String>) -> Result<(String, BTreeSet<String>)> {
-    let code: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .collect();
-    let code = code.join("\n");
+    let code = code(text)?;
     let mut description = String::new();
     let mut names = BTreeSet::new();
     let mut missing = BTreeSet::new();
@@ -182,6 +247,56 @@ mod tests {
     }
 
     #[test]
+    fn lines_end_as_editors_write_them() {
+        for (what, text) in [
+            ("LF", "a !\n# why\nb\n"),
+            ("CR LF", "a !\r\n# why\r\nb\r\n"),
+            ("CR", "a !\r# why\rb\r"),
+        ] {
+            assert_eq!(expand(text, &Parameters::new()).unwrap().0, "a !\nb", "{what}");
+        }
+        for (what, text, expected) in [
+            ("shell", "a \\\n! b \\\n! c", "a \n! b \n! c"),
+            ("with spaces behind it", "a \\ \t\n! b", "a \n! b"),
+            ("CR LF", "a \\\r\n! b", "a \n! b"),
+            (
+                "behind caps",
+                "a ! video/x-raw,width=64 \\\n! b",
+                "a ! video/x-raw,width=64 \n! b",
+            ),
+            ("a comment between", "a \\\n# why \\\n! b", "a \n! b"),
+            ("at the very end", "a ! b \\", "a ! b "),
+            ("escaped", "a location=x\\\\\n! b", "a location=x\\\\\n! b"),
+            ("inside a line", "a location=x\\ y ! b", "a location=x\\ y ! b"),
+        ] {
+            assert_eq!(expand(text, &Parameters::new()).unwrap().0, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn typographic_characters_are_named_with_the_remedy() {
+        for (text, facts) in [
+            ("a ! b location=“x y”", ["line 1", "“", "\""]),
+            ("a\n! b location=„x”", ["line 2", "„", "\""]),
+            ("a name=‘x’", ["line 1", "‘", "'"]),
+            ("a ! b max–lateness=1", ["line 1", "–", "-"]),
+            ("a ！ b", ["line 1", "！", "!"]),
+            ("a\u{a0}! b", ["line 1", "\u{a0}", "a space"]),
+        ] {
+            let error = expand(text, &Parameters::new()).unwrap_err().to_string();
+            assert!(facts.iter().all(|fact| error.contains(fact)), "{text}: {error}");
+        }
+        for text in [
+            "a text=\"“Küche” – 1\" ! b",
+            "a text=\"x \\\" – y\" ! b",
+            "a location=Küche.mp4 ! b",
+        ] {
+            check(text, &[], text);
+        }
+        check("# “why” – comments\na", &[], "a");
+    }
+
+    #[test]
     fn parameters_are_filled_in() {
         check(
             "a location=\"${input}\" ! b",
@@ -229,10 +344,14 @@ mod tests {
             "a !zone stations=\"",
             "x\nlocation = \"",
             "tritoninfer model-repository=",
+            "tritoninfer token-file=",
+            "zone events-location=",
+            "hlssink2 playlist-location=\"",
+            "shmsrc socket-path=",
         ] {
             assert!(begins_path(before), "{before}");
         }
-        for before in ["", "location=\"a", "my-location=", "caps=", "location \""] {
+        for before in ["", "location=\"a", "locations=", "caps=", "location \""] {
             assert!(!begins_path(before), "{before}");
         }
     }

@@ -18,9 +18,8 @@ use crate::tenant::{Event, Tenant};
 /// A launch file is a pipeline in gst-launch-1.0's syntax, for one camera or file; in results it is called a tenant.
 /// Lines that begin with # are comments, and ${NAME} or ${NAME:-DEFAULT} stands for a parameter.
 ///
-/// Paths of files to read (the location of a source, stations, model-repository) are relative to the folder of the
-/// launch file. Paths of files to write (the location of a sink, events-location), and paths given with --set, are
-/// relative to the current folder.
+/// Paths in a launch file are relative to its folder; paths given with --set, and those of the options, are relative to the
+/// current folder.
 ///
 /// Ctrl-C or SIGTERM ends the streams and finishes the files; if no frame leaves for 10 s, the rest passes without inference.
 /// Sent twice, it stops at once.

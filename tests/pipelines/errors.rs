@@ -22,6 +22,9 @@ const SECRET: &str = "hunter2";
 
 const SOURCE: &str = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48";
 
+/// The first frames of the demo video, which have people.
+const PEOPLE: &str = "filesrc location=media/vests.mp4 ! qtdemux ! h264parse ! avdec_h264 ! identity eos-after=6";
+
 /// How a message ends its line's stream, or does not.
 #[derive(Clone, Copy, PartialEq)]
 enum Severity {
@@ -60,6 +63,15 @@ impl Case {
             environment: Vec::new(),
             severity: Severity::Error,
             facts: facts.iter().map(|&fact| fact.to_owned()).collect(),
+        }
+    }
+
+    /// A warning of a line on the demo video.
+    fn on_people(id: &'static str, line: &str, facts: &[&str]) -> Self {
+        let case = Self::error(id, line, facts).severity(Severity::Warning);
+        Self {
+            line: format!("{PEOPLE} ! {line} ! fakesink"),
+            ..case
         }
     }
 
@@ -260,6 +272,171 @@ fn stations(broken: &Broken) -> Vec<Case> {
     ]
 }
 
+const POSE: &str = "tritoninfer model=movenet_multipose";
+const VEST: &str = "inference-region=people";
+
+/// An `activityzone` with one station of a worker.
+fn zone(broken: &Broken, vest: &str) -> String {
+    let polygon = "[[0, 0], [1, 0], [1, 1]]";
+    let text = format!(r#"{{"stations": [{{"name": "bench", "vest": "{vest}", "polygon": {polygon}}}]}}"#);
+    let file = broken.file(&format!("wiring/{vest}.json"), &text);
+    format!("activityzone stations={file}")
+}
+
+/// Lines in which nobody is found.
+fn lines_without_people(broken: &Broken) -> Vec<Case> {
+    let red = zone(broken, "Red");
+    let case = |id, line: &str, facts: &[&str]| Case::error(id, line, facts).severity(Severity::Warning);
+    let decoded = format!("{POSE} ! poseparse");
+    vec![
+        case(
+            "no-tritoninfer",
+            "vesttrack",
+            &["vesttrack", "no tritoninfer is upstream"],
+        ),
+        case(
+            "no-tritoninfer",
+            "queue ! vesttrack ! queue ! overlay",
+            &["vesttrack", "no tritoninfer is upstream"],
+        ),
+        case(
+            "before-tritoninfer",
+            &format!("overlay ! {decoded}"),
+            &["overlay is before tritoninfer"],
+        ),
+        case(
+            "people-lost",
+            &format!("{decoded} ! videocrop left=2 ! vesttrack ! overlay"),
+            &["videocrop", "vesttrack"],
+        ),
+        case(
+            "no-poseparse",
+            &format!("{POSE} ! vesttrack ! {red} ! overlay"),
+            &["'movenet_multipose'", "poseparse"],
+        ),
+        case(
+            "no-poseparse",
+            &format!("{POSE} ! overlay"),
+            &["'movenet_multipose'", "poseparse"],
+        ),
+        case(
+            "no-people",
+            &format!("{POSE} ! tritoninfer model=vest_resnet18 {VEST} ! vesttrack ! {red}"),
+            &["inference-region=people", "poseparse", "movenet_multipose"],
+        ),
+    ]
+}
+
+/// Lines in which nobody is a worker.
+fn lines_without_workers(broken: &Broken) -> Vec<Case> {
+    let red = zone(broken, "Red");
+    let repository = unlabelled_repository(broken);
+    let decoded = format!("{POSE} {repository} ! poseparse");
+    let plain = format!("tritoninfer model=plain {repository} {VEST}");
+    let case = Case::on_people;
+    vec![
+        case(
+            "no-vesttrack",
+            &format!("tritoninfer ! {red} ! overlay"),
+            &["Put vesttrack before activityzone"],
+        ),
+        case(
+            "no-vesttrack",
+            &format!("tritoninfer ! {red} ! vesttrack ! overlay"),
+            &["Move activityzone behind"],
+        ),
+        case(
+            "no-vest-model",
+            &format!("{decoded} ! vesttrack ! {red} ! overlay"),
+            &["vest_resnet18", "stations="],
+        ),
+        case(
+            "no-labels",
+            &format!("{decoded} ! {plain} ! vesttrack ! {red} ! overlay"),
+            &["'plain'", "shopfloor.labels", "visitor"],
+        ),
+        case(
+            "overlay-early",
+            &format!("tritoninfer ! overlay ! vesttrack ! {red}"),
+            &["overlay is before activityzone"],
+        ),
+    ]
+}
+
+/// Vests that the model has no label for.
+fn vests(broken: &Broken) -> Vec<Case> {
+    let misspelt = zone(broken, "bleu");
+    let nearest = "'bleu' (did you mean 'blue'?)";
+    let empty = Case::error(
+        "unknown-vest",
+        &format!("tritoninfer ! vesttrack ! {misspelt}"),
+        &[nearest],
+    );
+    vec![
+        Case::on_people(
+            "unknown-vest",
+            &format!("tritoninfer ! vesttrack ! {misspelt} ! overlay"),
+            &[nearest, "red", "stations="],
+        ),
+        Case::on_people(
+            "unknown-vest",
+            "tritoninfer ! vesttrack vests=Red,bleu ! overlay",
+            &[nearest, "red", "vests="],
+        ),
+        // Nobody is in it: the labels are known all the same.
+        empty.severity(Severity::Warning),
+    ]
+}
+
+/// The properties of a repository whose classifier has no labels.
+fn unlabelled_repository(broken: &Broken) -> String {
+    let models = root().join("model_repository");
+    let config = |model: &str| fs::read_to_string(models.join(model).join("config.pbtxt")).unwrap();
+    let plain: Vec<String> = config("vest_resnet18")
+        .replace("vest_resnet18", "plain")
+        .lines()
+        .filter(|line| !line.contains("shopfloor.task") && !line.contains("shopfloor.labels"))
+        .map(|line| line.replace("label_filename: \"labels.txt\" ", ""))
+        .collect();
+    for (name, model, config) in [
+        ("plain", "vest_resnet18", plain.join("\n")),
+        ("movenet_multipose", "movenet_multipose", config("movenet_multipose")),
+    ] {
+        broken.file(&format!("unlabelled/{name}/config.pbtxt"), &config);
+        broken.folder(&format!("unlabelled/{name}/1"));
+        let weights = models.join(model).join("1/model.onnx");
+        fs::copy(weights, broken.path(&format!("unlabelled/{name}/1/model.onnx"))).unwrap();
+    }
+    format!("model-repository={}", broken.path("unlabelled"))
+}
+
+/// Files straight into `tritoninfer`.
+fn files(broken: &Broken) -> Vec<Case> {
+    let wave = broken.file("sound.wav", "RIFF\u{24}\0\0\0WAVEfmt \u{10}\0\0\0\u{1}\0\u{1}\0");
+    let case = |source: &str, facts: &[&str]| Case {
+        line: format!("{source} ! tritoninfer ! fakesink"),
+        ..Case::error("not-video", "", facts)
+    };
+    vec![
+        case(
+            "filesrc location=media/vests.mp4",
+            &["video/quicktime", "put decodebin before tritoninfer"],
+        ),
+        case(
+            "filesrc location=media/vests.mp4 ! typefind",
+            &["video/quicktime", "put decodebin before tritoninfer"],
+        ),
+        case(
+            "filesrc location=docs/demo.png",
+            &["image/png", "put decodebin before tritoninfer"],
+        ),
+        case(
+            &format!("filesrc location={wave} ! typefind"),
+            &["audio/x-wav", "video stream"],
+        ),
+    ]
+}
+
 const SERVER_LOST: &str = "server-lost";
 const SERVER_HELD: &str = "server-held";
 
@@ -349,6 +526,10 @@ fn messages_have_the_facts_and_a_row_in_the_table() {
         repositories(&broken),
         libraries(&broken),
         stations(&broken),
+        lines_without_people(&broken),
+        lines_without_workers(&broken),
+        vests(&broken),
+        files(&broken),
     ]
     .into_iter()
     .flatten()

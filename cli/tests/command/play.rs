@@ -128,7 +128,7 @@ fn mistakes_are_reported_before_anything_plays() {
     );
 }
 
-/// Files to read are relative to the launch file, files to write and `--set` to the current folder.
+/// Paths of the file are relative to its folder, those of `--set` to the current one.
 #[test]
 fn launch_files_play_from_any_folder() {
     let tenants = Tenants::new();
@@ -147,13 +147,60 @@ fn launch_files_play_from_any_folder() {
         command.output().unwrap()
     };
     check(&play(&[]), 0, "ended");
-    assert_eq!(fs::read_to_string(tenants.path("work/copy.bin")).unwrap(), "installed");
+    assert_eq!(fs::read_to_string(tenants.path("share/copy.bin")).unwrap(), "installed");
     check(
         &play(&["--set", "input=mine.bin", "--set", "output=other.bin"]),
         0,
         "ended",
     );
     assert_eq!(fs::read_to_string(tenants.path("work/other.bin")).unwrap(), "mine");
+}
+
+/// The same pipeline in each encoding and with each end of line plays and writes its file.
+#[test]
+fn launch_files_of_other_editors_play() {
+    let tenants = Tenants::new();
+    tenants.file("data.bin", "x");
+    let text = "# für den Küchenplan\nfilesrc location=data.bin \\\n! filesink location=Küche.bin\n";
+    let units = |to_bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>();
+    for (what, bytes) in [
+        ("UTF-8", text.as_bytes().to_vec()),
+        ("a byte order mark", [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
+        (
+            "UTF-16 of PowerShell",
+            [b"\xFF\xFE".as_slice(), &units(u16::to_le_bytes)].concat(),
+        ),
+        (
+            "UTF-16, big endian",
+            [b"\xFE\xFF".as_slice(), &units(u16::to_be_bytes)].concat(),
+        ),
+        ("UTF-16 without a mark", units(u16::to_le_bytes)),
+        ("CR LF", text.replace('\n', "\r\n").into_bytes()),
+        ("CR", text.replace('\n', "\r").into_bytes()),
+    ] {
+        fs::write(tenants.path("one.launch"), bytes).unwrap();
+        let output = tenants.play(&["one.launch"]);
+        assert!(output.status.success(), "{what}: {}", stderr(&output));
+        assert_eq!(fs::read_to_string(tenants.path("Küche.bin")).unwrap(), "x", "{what}");
+        fs::remove_file(tenants.path("Küche.bin")).unwrap();
+    }
+    for (bytes, facts) in [
+        (
+            b"# f\xFCr\nfakesrc ! fakesink".as_slice(),
+            ["line 1", "0xFC", "save it as UTF-8"],
+        ),
+        (b"\xFF\xFE\0\0f\0\0\0", ["UTF-32", "save it", "UTF-8"]),
+        ("fakesrc ! fakesink name=“x”".as_bytes(), ["line 1", "“", "\""]),
+        (b"fakesrc ! fakesink !", ["one.launch", "ends with `!`", "remove it"]),
+    ] {
+        fs::write(tenants.path("one.launch"), bytes).unwrap();
+        let output = tenants.play(&["one.launch"]);
+        let text = stderr(&output);
+        assert!(!output.status.success(), "{text}");
+        for fact in facts {
+            assert!(text.contains(fact), "`{fact}` is not in: {text}");
+        }
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod time;
 mod tritoninfer;
 mod vesttrack;
 mod video;
+mod wiring;
 
 use gst::glib;
 

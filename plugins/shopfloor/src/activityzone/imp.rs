@@ -34,6 +34,7 @@ use super::warnings::{self, Warnings};
 use crate::exclusive::{Exclusive, Turn};
 use crate::qos::Liveness;
 use crate::time::SegmentTime;
+use crate::wiring::{Role, Wiring};
 use crate::{time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -103,6 +104,7 @@ pub struct ActivityZone {
     /// Of the thread that publishes what is in the outbox.
     publishing: Turn,
     live: Liveness,
+    wiring: Wiring,
     timer: Timer,
 }
 
@@ -207,6 +209,7 @@ impl BaseTransformImpl for ActivityZone {
             log.close(&self.obj());
         }
         self.live.reset();
+        self.wiring.reset();
         Ok(())
     }
 
@@ -235,6 +238,8 @@ impl BaseTransformImpl for ActivityZone {
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
         self.follow(&event);
+        self.wiring
+            .sink_event(self.obj().upcast_ref(), Role::ActivityZone, &event);
         self.parent_sink_event(event)
     }
 
@@ -255,7 +260,7 @@ impl BaseTransformImpl for ActivityZone {
             let settings = self.settings.lock().unwrap();
             (settings.draw, Duration::from_millis(settings.hold_time.into()))
         };
-        let (warnings, hint) = {
+        let (warnings, hint, vests) = {
             let mut state = self.state.lock().unwrap();
             let State {
                 facts: Some(facts),
@@ -282,8 +287,11 @@ impl BaseTransformImpl for ActivityZone {
                 scene.stations.extend(drawing::preview(editor.corners()));
                 warnings.of_frame(facts.time(), scene, facts.tracker(), hold_time)
             });
-            (warnings.unwrap_or_default(), hint)
+            let vests = stations.iter().any(|station| station.vest.is_some());
+            (warnings.unwrap_or_default(), hint, vests)
         };
+        self.wiring
+            .frame(self.obj().upcast_ref(), Role::ActivityZone, vests, buffer);
         self.set_timer();
         for warning in warnings {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));

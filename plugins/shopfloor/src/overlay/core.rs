@@ -21,6 +21,7 @@ use crate::exclusive::Exclusive;
 use crate::qos::Liveness;
 use crate::time::{self, SegmentTime};
 use crate::video;
+use crate::wiring::{Role, Wiring};
 
 /// The longest time that a stream which is not live waits for the system's fonts.
 const FONTS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +36,7 @@ pub struct OverlayCore {
     names: Exclusive<Names>,
     clock: Mutex<Clock>,
     live: Liveness,
+    wiring: Wiring,
 }
 
 /// The time of the frames.
@@ -96,6 +98,7 @@ impl BaseTransformImpl for OverlayCore {
         *self.names.take() = Names::default();
         *self.clock.lock().unwrap() = Clock::default();
         self.live.reset();
+        self.wiring.reset();
         Ok(())
     }
 
@@ -113,6 +116,9 @@ impl BaseTransformImpl for OverlayCore {
         if anew {
             self.forget();
         }
+        if let Some(bin) = self.bin() {
+            self.wiring.sink_event(&bin, Role::Overlay, &event);
+        }
         self.parent_sink_event(event)
     }
 }
@@ -122,6 +128,9 @@ impl VideoFilterImpl for OverlayCore {
         &self,
         frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if let Some(bin) = self.bin() {
+            self.wiring.frame(&bin, Role::Overlay, false, frame.buffer());
+        }
         let style = self.style.lock().unwrap().clone();
         let scene = people_meta::scene(frame.buffer());
         if scene.is_none() && style.redact == Redaction::None {
@@ -152,6 +161,11 @@ impl VideoFilterImpl for OverlayCore {
 }
 
 impl OverlayCore {
+    /// The element that posts its messages.
+    fn bin(&self) -> Option<gst::Element> {
+        self.obj().parent().and_downcast()
+    }
+
     fn with_painter<R>(&self, work: impl FnOnce(&mut Painter) -> R) -> R {
         work(self.painter.lock().unwrap().get_or_insert_with(Painter::new))
     }

@@ -16,6 +16,7 @@ use super::layout::Layout;
 use super::select::check_pose;
 use crate::qos::Liveness;
 use crate::video;
+use crate::wiring::{Role, Wiring};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -68,6 +69,7 @@ pub struct PoseParse {
     /// Whether outputs without a pose were reported.
     warned: AtomicBool,
     live: Liveness,
+    wiring: Wiring,
 }
 
 #[glib::object_subclass]
@@ -109,11 +111,13 @@ impl BaseTransformImpl for PoseParse {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.warned.store(false, Ordering::Relaxed);
         self.live.reset();
+        self.wiring.reset();
         Ok(())
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
+        self.wiring.sink_event(self.obj().upcast_ref(), Role::PoseParse, &event);
         self.parent_sink_event(event)
     }
 
@@ -122,6 +126,8 @@ impl BaseTransformImpl for PoseParse {
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.wiring
+            .frame(self.obj().upcast_ref(), Role::PoseParse, false, buffer);
         let settings = self.settings.lock().unwrap().clone();
         let layout = settings.layout.pose_layout();
         let outputs = people_meta::take_model_outputs(buffer, |output| check_pose(output, layout).is_ok());

@@ -1,6 +1,7 @@
 //! The element `tritoninfer`, a bin: properties, ghost pads, states. Elements before its core are in
 //! [`super::input_chain`]; frames are processed in the core ([`super::core`]).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::glib;
@@ -8,7 +9,8 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::core::{CAT, TritonInferCore};
-use super::input_chain::{self, InputChain};
+use super::input_chain::InputChain;
+use super::media;
 use super::settings::{InferenceRegion, OnError, OnOverload, Settings, Transport};
 use crate::{stats, video};
 
@@ -130,6 +132,7 @@ impl ObjectImpl for TritonInfer {
         for pad in [&self.sinkpad, &self.srcpad] {
             obj.add_pad(pad).expect("a new element has no pads yet");
         }
+        self.name_foreign_streams();
     }
 }
 
@@ -151,7 +154,7 @@ impl ElementImpl for TritonInfer {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let mut input = gst_video::VideoCapsBuilder::new().build();
-            input.merge(input_chain::encoded());
+            input.merge(media::encoded());
             vec![
                 video::template(gst::PadDirection::Sink, &input),
                 video::template(gst::PadDirection::Src, &video::caps()),
@@ -213,6 +216,31 @@ impl TritonInfer {
             .server
             .as_deref()
             .map(|server| triton::redact(server).into_owned())
+    }
+
+    /// Posts why a stream that is not video is refused, once. GStreamer refuses such caps before the pad's event function is
+    /// called, but after its probes, and upstream then reports only that it stopped.
+    fn name_foreign_streams(&self) {
+        let element = self.obj().downgrade();
+        // Upstream sends caps again that were refused.
+        let named = AtomicBool::new(false);
+        self.sinkpad
+            .add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+                match info.event().map(|event| event.view()) {
+                    Some(gst::EventView::StreamStart(_)) => named.store(false, Ordering::Relaxed),
+                    Some(gst::EventView::Caps(caps)) if media::is_foreign(caps.caps()) => {
+                        if let Some(element) = element.upgrade().filter(|_| !named.swap(true, Ordering::Relaxed)) {
+                            gst::element_error!(
+                                element,
+                                gst::StreamError::WrongType,
+                                ("{}", media::refusal(caps.caps()))
+                            );
+                        }
+                    }
+                    _ => {}
+                }
+                gst::PadProbeReturn::Ok
+            });
     }
 
     fn status(&self) -> String {

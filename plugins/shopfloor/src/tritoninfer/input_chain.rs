@@ -9,20 +9,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::core::CAT;
-
-/// Caps of video that has to be decoded. `media` excludes the audio stream of a camera.
-pub fn encoded() -> gst::Caps {
-    gst::Caps::builder_full()
-        .structure(
-            gst::Structure::builder("application/x-rtp")
-                .field("media", "video")
-                .build(),
-        )
-        .structure(gst::Structure::new_empty("video/x-h264"))
-        .structure(gst::Structure::new_empty("video/x-h265"))
-        .structure(gst::Structure::new_empty("image/jpeg"))
-        .build()
-}
+use super::media::encoded;
 
 /// The same caps in any format that `videoconvert` supports.
 fn in_any_format(caps: &gst::CapsRef) -> gst::Caps {

@@ -25,6 +25,7 @@
 mod core;
 mod imp;
 mod input_chain;
+mod media;
 mod settings;
 #[cfg(test)]
 mod tests;

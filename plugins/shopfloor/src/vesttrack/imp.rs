@@ -17,6 +17,7 @@ use people::tracker::{FrameFormat, TimedTracker, TrackerOptions};
 use super::warnings::Warnings;
 use crate::qos::Liveness;
 use crate::time::SegmentTime;
+use crate::wiring::{Role, Wiring};
 use crate::{stats, time, video};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -117,6 +118,7 @@ pub struct VestTrack {
     settings: Mutex<Settings>,
     state: Mutex<State>,
     live: Liveness,
+    wiring: Wiring,
 }
 
 #[glib::object_subclass]
@@ -187,6 +189,7 @@ impl BaseTransformImpl for VestTrack {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.live.reset();
+        self.wiring.reset();
         Ok(())
     }
 
@@ -203,6 +206,7 @@ impl BaseTransformImpl for VestTrack {
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
         self.follow(&event);
+        self.wiring.sink_event(self.obj().upcast_ref(), Role::VestTrack, &event);
         self.parent_sink_event(event)
     }
 
@@ -253,6 +257,8 @@ impl BaseTransformImpl for VestTrack {
         }
         let warning = state.warnings.of_frame(state.tracker.tracker());
         drop(guard);
+        self.wiring
+            .frame(self.obj().upcast_ref(), Role::VestTrack, false, buffer);
         if let Some(warning) = warning {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{warning}"));
         }

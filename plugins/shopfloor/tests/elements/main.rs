@@ -11,3 +11,4 @@ mod qos;
 mod stages;
 mod time;
 mod vesttrack;
+mod wiring;

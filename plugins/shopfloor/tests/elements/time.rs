@@ -1,6 +1,7 @@
 //! When facts are told, and what is said about the stream's time: segments, the pipeline's clock, the time of day.
 
 use gst::prelude::*;
+use people::{Person, Track};
 use people_meta::bus;
 use vision::Point;
 
@@ -34,7 +35,11 @@ fn segment(rate: f64, start: u64) -> gst::Event {
 
 /// A frame in which the station is active.
 fn active(pts: Option<gst::ClockTime>) -> gst::Buffer {
-    let mut buffer = frame_of(0, vec![person(80.0, "red", INSIDE)]);
+    let tracked = Person {
+        track: Some(Track::default()),
+        ..person(80.0, "red", INSIDE)
+    };
+    let mut buffer = frame_of(0, vec![tracked]);
     buffer.get_mut().unwrap().set_pts(pts);
     buffer
 }

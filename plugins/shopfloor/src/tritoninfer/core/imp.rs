@@ -20,6 +20,7 @@ use super::queries::{self, Downstream};
 use super::stream::{self, StreamFormat};
 use super::{opening, report, stats};
 use crate::exclusive::Exclusive;
+use crate::tritoninfer::media;
 use crate::tritoninfer::settings::Settings;
 use crate::{pool, video};
 
@@ -199,9 +200,10 @@ impl TritonInferCore {
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Negotiation,
-                ("A buffer arrived before its caps: put decodebin, or caps such as video/x-raw, before tritoninfer")
+                ("{}", media::without_caps(self.obj().upcast_ref(), &buffer))
             );
-            return Err(gst::FlowError::NotNegotiated);
+            // Not NotNegotiated, after which a source may try once more, with a pool of empty buffers.
+            return Err(gst::FlowError::Error);
         };
         // Asked again while upstream does not answer, as before it is linked completely.
         self.dispatcher.liveness.get(&self.sinkpad);

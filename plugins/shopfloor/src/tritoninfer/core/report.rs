@@ -131,15 +131,25 @@ impl Reporter {
     }
 
     /// Reports a frame without the people that `inference-region=people` requires.
-    pub fn no_people(&self, element: &gst::Element) {
-        if !self.no_people.swap(true, Ordering::Relaxed) {
-            gst::element_warning!(
-                element,
-                gst::StreamError::Failed,
-                ("inference-region=people, but the frames have no people: add an element that finds people upstream, \
-                  such as tritoninfer model=movenet_multipose ! poseparse")
-            );
+    pub fn no_people(&self, element: &gst::Element, frame: &gst::BufferRef) {
+        if self.no_people.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let remedy = match people_meta::model_outputs(frame).first() {
+            Some(output) => format!(
+                "put poseparse behind tritoninfer model={0}, which decodes people from its outputs",
+                output.model
+            ),
+            None => {
+                "add an element that finds people upstream, such as tritoninfer model=movenet_multipose ! poseparse"
+                    .to_owned()
+            }
+        };
+        gst::element_warning!(
+            element,
+            gst::StreamError::Failed,
+            ("inference-region=people, but the frames have no people: {remedy}")
+        );
     }
 }
 

@@ -67,7 +67,7 @@ pub fn enter(
     }
     match regions::select(&frame.buffer, &format.info, settings.inference_region) {
         None => {
-            dispatcher.reporter.no_people(element);
+            dispatcher.reporter.no_people(element, &frame.buffer);
             queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
         }
         Some(regions) if regions.is_empty() => {

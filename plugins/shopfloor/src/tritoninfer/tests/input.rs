@@ -172,6 +172,49 @@ fn buffers_without_caps_are_an_error() {
 }
 
 #[test]
+fn foreign_streams_are_an_error_that_names_the_type_and_the_remedy() {
+    let media = concat!(env!("CARGO_MANIFEST_DIR"), "/../../media/vests.mp4");
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, source: &str| {
+        let path = folder.path().join(name).to_str().unwrap().to_owned();
+        let pipeline: gst::Pipeline = launch(&format!("{source} ! filesink location={path}"));
+        assert!(play(&pipeline).is_none());
+        path
+    };
+    let jpeg = file("one.jpg", "videotestsrc num-buffers=1 ! jpegenc");
+    let wave = file("one.wav", "audiotestsrc num-buffers=9 ! wavenc");
+    for (source, facts) in [
+        (format!("filesrc location={media}"), ["video/quicktime", "decodebin"]),
+        (
+            format!("filesrc location={media} ! typefind"),
+            ["video/quicktime", "decodebin"],
+        ),
+        (
+            format!("filesrc location={media} ! queue"),
+            ["video/quicktime", "decodebin"],
+        ),
+        (format!("filesrc location={jpeg}"), ["image/jpeg", "decodebin"]),
+        (format!("filesrc location={wave}"), ["audio/x-wav", "decodebin"]),
+        (
+            format!("filesrc location={wave} ! typefind"),
+            ["audio/x-wav", "decodebin"],
+        ),
+        (
+            "fakesrc sizetype=fixed sizemax=9 filltype=zero".to_owned(),
+            ["unknown type", "decodebin"],
+        ),
+    ] {
+        let (pipeline, _) = pipeline(&format!(
+            "{source} ! tritoninfer model=scripted name=t ! fakesink name=out"
+        ));
+        let error = play(&pipeline).unwrap_or_else(|| panic!("{source} is not refused"));
+        assert_eq!(error.src().unwrap().name(), "t", "{source}: {error:?}");
+        let text = error.error().to_string();
+        assert!(facts.iter().all(|fact| text.contains(fact)), "{source}: {text}");
+    }
+}
+
+#[test]
 fn a_blocked_decoder_does_not_hold_a_stop() {
     // the model does not respond, so the decoder waits for the core, and the next stream for the decoder
     let pipeline: gst::Pipeline = launch(&format!(
