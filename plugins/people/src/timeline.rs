@@ -6,6 +6,7 @@
 //! | timestamp | time |
 //! |---|---|
 //! | up to [`limit`](Timeline::limit) after the one before; on a live stream up to a second more than the clock has gone | as it is |
+//! | on a live stream, by steps that are usual each, more than a second ahead of the clock | a second ahead of it, until the clock has come as far |
 //! | up to the limit before it | stands still until it is passed |
 //! | farther ahead | the frame is held: the next one confirms it with a later timestamp, or it is left out |
 //! | farther ahead and confirmed, and the pipeline's clock has not gone as far | begins anew |
@@ -114,6 +115,23 @@ struct Position {
     stamp: Stamp,
     /// The latest one that a frame had, or that of the first frame.
     anchor: Stamp,
+    /// The first one of this clock that has an arrival.
+    first: Stamp,
+}
+
+impl Position {
+    /// The latest time that is believed of a frame: a second farther ahead of the clock than the first frame was, where that was
+    /// ahead. Frames may catch up with the clock, but none gets farther ahead, such as by a burst whose timestamps repeat what was
+    /// a gap. A clock that has never moved, as in a test, says nothing.
+    fn ceiling(&self, stamp: &Stamp) -> Duration {
+        match (self.first.arrival, stamp.arrival) {
+            (Some(first), Some(arrival)) if arrival > first => {
+                let lead = self.first.time.saturating_sub(first);
+                arrival.saturating_add(lead).saturating_add(MIN_LIMIT)
+            }
+            _ => Duration::MAX,
+        }
+    }
 }
 
 impl Timeline {
@@ -324,8 +342,10 @@ impl Timeline {
         let mut stamp = stamp;
         let mut time = stamp.time;
         let mut anchor = stamp;
+        let mut first = stamp;
         if let Some(position) = &self.position {
-            time = time.max(position.time);
+            time = time.min(position.ceiling(&stamp)).max(position.time);
+            first = if position.first.arrival.is_some() { position.first } else { stamp };
             stamp.time = stamp.time.max(position.stamp.time);
             anchor = if stamp.is_own { stamp } else { position.anchor };
             let step = stamp.time - position.stamp.time;
@@ -336,6 +356,7 @@ impl Timeline {
             frame: time,
             stamp,
             anchor,
+            first,
         });
         Time::At(time)
     }
