@@ -236,7 +236,10 @@ impl Supervisor {
     }
 
     fn give_up(&mut self, index: usize, why: &str) {
-        if self.slots[index].playing {
+        let slot = &self.slots[index];
+        if slot.playing {
+            // An element that holds a frame would hold the stop.
+            slot.tenant.pass_without_inference();
             self.end(index, &format!("error: {why}"), true);
         }
     }

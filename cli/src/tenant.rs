@@ -1,5 +1,6 @@
 //! One tenant: a pipeline made from a launch file, observed through its bus, one pad and one property.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -41,7 +42,18 @@ pub struct Tenant {
     pipeline: gst::Pipeline,
     tracker: Option<gst::Element>,
     watch: Arc<Watch>,
+    commands: Sender<Command>,
+    /// It is to end as soon as it plays.
+    ends_when_playing: Cell<bool>,
     stopped: OnceLock<bool>,
+}
+
+/// What a thread of the tenant's asks its pipeline for. Each may wait for as long as an element holds a frame, which the
+/// supervisor, who can end that, must not.
+enum Command {
+    End,
+    Latency,
+    State(gst::State),
 }
 
 /// What streaming threads record.
@@ -107,11 +119,14 @@ impl Tenant {
                 gst::BusSyncReply::Drop
             }
         });
+        let commands = follow_commands(&pipeline);
         Ok(Self {
             name,
             pipeline,
             tracker,
             watch,
+            commands,
+            ends_when_playing: Cell::new(false),
             stopped: OnceLock::new(),
         })
     }
@@ -126,9 +141,19 @@ impl Tenant {
 
     /// Asks for the end of the stream, so that files are finished; the bus reports when it is reached. Does not wait: a source
     /// accepts the event only once downstream has taken its frame, which an element that holds it may not do.
+    ///
+    /// Before the pipeline plays, the event would wait for the start and the start for the event: then it is sent once it plays.
     pub fn ask_to_end(&self) {
-        self.pipeline
-            .call_async(|pipeline| _ = pipeline.send_event(gst::event::Eos::new()));
+        if self.pipeline.current_state() == gst::State::Playing {
+            self.command(Command::End);
+        } else {
+            self.ends_when_playing.set(true);
+        }
+    }
+
+    /// The thread goes on until the tenant is dropped.
+    fn command(&self, command: Command) {
+        let _ = self.commands.send(command);
     }
 
     /// Ends the wait of every `tritoninfer` for its server: `on-error=pass`. False if there is none.
@@ -159,15 +184,19 @@ impl Tenant {
 
     /// Handles the messages that GStreamer expects every application to handle.
     pub fn serve(&self, message: &gst::Message) {
-        // A failure of any of these is followed by an error message.
         match message.view() {
-            gst::MessageView::Latency(_) => drop(self.pipeline.recalculate_latency()),
+            gst::MessageView::Latency(_) => self.command(Command::Latency),
             gst::MessageView::ClockLost(_) => {
-                let _ = self.pipeline.set_state(gst::State::Paused);
-                let _ = self.pipeline.set_state(gst::State::Playing);
+                self.command(Command::State(gst::State::Paused));
+                self.command(Command::State(gst::State::Playing));
             }
-            gst::MessageView::RequestState(request) => {
-                let _ = self.pipeline.set_state(request.requested_state());
+            gst::MessageView::RequestState(request) => self.command(Command::State(request.requested_state())),
+            gst::MessageView::StateChanged(change)
+                if change.current() == gst::State::Playing
+                    && message.src() == Some(self.pipeline.upcast_ref())
+                    && self.ends_when_playing.take() =>
+            {
+                self.command(Command::End);
             }
             _ => {}
         }
@@ -225,6 +254,24 @@ impl Watch {
             EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
         };
     }
+}
+
+/// Starts the thread that carries out commands.
+fn follow_commands(pipeline: &gst::Pipeline) -> Sender<Command> {
+    let (sender, commands) = channel();
+    let pipeline = pipeline.downgrade();
+    thread::spawn(move || {
+        for command in commands {
+            let Some(pipeline) = pipeline.upgrade() else { return };
+            // A failure of any of these is followed by an error message.
+            let _ = match command {
+                Command::End => pipeline.send_event(gst::event::Eos::new()),
+                Command::Latency => pipeline.recalculate_latency().is_ok(),
+                Command::State(state) => pipeline.set_state(state).is_ok(),
+            };
+        }
+    });
+    sender
 }
 
 fn parse(description: &str) -> Result<gst::Pipeline> {
