@@ -79,8 +79,8 @@ fn unclassified(role: Role, sign: &Sign, near: &Neighbours) -> Option<String> {
     match sign {
         Sign::Unclassified { model: Some(model) } if tracks => Some(format!(
             "Everyone is a visitor: model '{model}' has returned outputs for each person, and its configuration has no \
-             shopfloor.labels that make them vests. Add parameters {{ key: \"shopfloor.labels\" value: {{ string_value: \"none \
-             red …\" }} }} to its config.pbtxt, one label for each column of the output"
+             shopfloor.labels that make them vests. Add parameters {{ key: \"shopfloor.labels\" value: {{ string_value: \"none,\
+             red,…\" }} }} to its config.pbtxt, one label for each column of the output"
         )),
         Sign::Unclassified { model: None } if tracks && near.downstream.contains(&Role::PeopleInference) => {
             Some(format!(
