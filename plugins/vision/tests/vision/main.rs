@@ -2,6 +2,7 @@
 
 mod allocations;
 mod decode;
+mod decode_boxes;
 mod decode_classify;
 mod decode_layout;
 mod decode_people;
@@ -9,5 +10,6 @@ mod frames;
 mod image;
 mod letterbox;
 mod nms;
+mod outputs;
 mod presentation;
 mod sampler;
