@@ -6,6 +6,7 @@ mod decode_boxes;
 mod decode_classify;
 mod decode_layout;
 mod decode_people;
+mod decode_reference;
 mod frames;
 mod image;
 mod letterbox;
