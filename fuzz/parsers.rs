@@ -14,7 +14,9 @@ use shopfloor::report::sums::tally;
 use shopfloor::report::{ledger, log, source};
 use triton::ModelDescription;
 use vision::Rect;
-use vision::decode::{DecodeOptions, Detection, PoseLayout, TensorView, class_probabilities, f32_tensor, people};
+use vision::decode::{
+    BoxLayout, DecodeOptions, Detection, InputSize, MAX_PEOPLE, PoseLayout, TensorView, class_probabilities, people,
+};
 use vision::letterbox::{Fit, Letterbox};
 
 /// A station file.
@@ -106,62 +108,186 @@ pub fn tensors(bytes: &[u8]) {
     let Some((&[kind, fit, scale, claim, count], data)) = bytes.split_first_chunk() else {
         return;
     };
-    let letterbox = letterbox(fit, scale);
     const CLASSES: usize = 3;
-    let layout = PoseLayout::ALL.get(usize::from(kind)).copied();
-    match (layout, kind) {
-        (Some(layout), _) => pose(layout, claim, data, &letterbox),
-        (None, 4) => {
-            let shape = [rows(data, CLASSES), CLASSES as i64];
-            let Ok(logits) = f32_tensor(&claimed(&shape, claim), whole(data, CLASSES)) else {
-                return;
-            };
-            for vest in class_probabilities(logits.view(), CLASSES)
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let sum: f32 = vest.iter().sum();
-                assert!((sum - 1.0).abs() < 1e-3, "{vest:?}");
-            }
+    let kind = usize::from(kind);
+    let poses = PoseLayout::ALL.len();
+    let boxes = poses + BoxLayout::ALL.len();
+    if let Some(layout) = PoseLayout::ALL.get(kind) {
+        pose(*layout, [fit, scale, claim], data);
+    } else if let Some(layout) = BoxLayout::ALL.get(kind - poses) {
+        detector(*layout, [fit, scale, claim, count], data);
+    } else if kind == boxes {
+        let shape = claimed(&[rows(data, CLASSES), CLASSES as i64], claim);
+        let logits = TensorView {
+            name: "logits",
+            datatype: "FP32",
+            shape: &shape,
+            data: whole(data, CLASSES),
+        };
+        let Ok(logits) = logits.to_array() else { return };
+        for vest in class_probabilities(logits.view(), CLASSES)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let sum: f32 = vest.iter().sum();
+            assert!((sum - 1.0).abs() < 1e-3, "{vest:?}");
         }
-        _ => {
-            let outputs = parts(data, count, claim, CLASSES as i64);
-            let outputs: Vec<_> = outputs.iter().map(Part::output).collect();
-            if let Ok(found) = people(&outputs, &letterbox, CLASSES) {
-                check(&found, usize::from(count));
-            }
+    } else {
+        let outputs = parts(data, count, claim, CLASSES as i64);
+        let outputs: Vec<_> = outputs.iter().map(Part::output).collect();
+        if let Ok(found) = people(&outputs, &letterbox(fit, scale, (640, 480)), CLASSES) {
+            check(&found, usize::from(count).min(MAX_PEOPLE));
         }
     }
 }
 
-fn pose(layout: PoseLayout, claim: u8, data: &[u8], letterbox: &Letterbox) {
-    let columns = match layout {
-        PoseLayout::Yolov7Pose | PoseLayout::Yolov7PoseNms => 57,
-        PoseLayout::Yolov8Pose | PoseLayout::MovenetMultipose => 56,
+/// The shape of an output, given the number of candidates.
+enum Form {
+    /// `[1, N, …]` with these dimensions at the end.
+    Rows(&'static [i64]),
+    /// `[1, values, N]`.
+    Columns(i64),
+    /// The shape itself.
+    Fixed(&'static [i64]),
+}
+
+impl Form {
+    fn shape(&self, rows: i64) -> Vec<i64> {
+        match self {
+            Self::Rows(row) => [&[1, rows], *row].concat(),
+            Self::Columns(values) => vec![1, *values, rows],
+            Self::Fixed(shape) => shape.to_vec(),
+        }
+    }
+
+    /// Elements of a candidate.
+    fn values(&self) -> usize {
+        let product = |dims: &[i64]| dims.iter().product::<i64>() as usize;
+        match self {
+            Self::Rows(row) => product(row),
+            Self::Columns(values) => *values as usize,
+            Self::Fixed(_) => 0,
+        }
+    }
+}
+
+/// The outputs of a pose network.
+fn forms(layout: PoseLayout) -> &'static [(&'static str, Form)] {
+    use Form::{Columns, Fixed, Rows};
+    match layout {
+        PoseLayout::Yolov7Pose | PoseLayout::Yolo26Pose => &[("output0", Rows(&[57]))],
+        PoseLayout::Yolov7PoseNms => &[("detections", Rows(&[57]))],
+        PoseLayout::Yolov7PoseHeads => &[
+            ("a", Fixed(&[1, 3, 8, 8, 57])),
+            ("b", Fixed(&[1, 3, 4, 4, 57])),
+            ("c", Fixed(&[1, 3, 2, 2, 57])),
+            ("d", Fixed(&[1, 3, 1, 1, 57])),
+        ],
+        PoseLayout::DeepstreamPose | PoseLayout::MovenetMultipose => &[("output", Rows(&[56]))],
+        PoseLayout::DeepstreamPoseSplit => &[("boxes", Rows(&[4])), ("scores", Rows(&[1])), ("kpts", Rows(&[51]))],
+        PoseLayout::Yolov8Pose => &[("output0", Columns(56))],
+        PoseLayout::Rtmo => &[("dets", Rows(&[5])), ("keypoints", Rows(&[17, 3]))],
+        PoseLayout::RfdetrPose => &[
+            ("dets", Rows(&[4])),
+            ("labels", Rows(&[2])),
+            ("keypoints", Rows(&[34, 8])),
+        ],
+        PoseLayout::Detrpose => &[("scores", Rows(&[])), ("keypoints", Rows(&[17, 2]))],
+        PoseLayout::MovenetSinglepose => &[("output_0", Rows(&[17, 3]))],
+    }
+}
+
+/// Names, shapes and data of outputs of such forms, of as many candidates as there is data for; one has a wrong shape, perhaps. What
+/// the data does not reach is data again.
+fn outputs(forms: &[(&'static str, Form)], claim: u8, data: &[u8]) -> Vec<(&'static str, Vec<i64>, Vec<u8>)> {
+    let values: usize = forms.iter().map(|(_, form)| form.values()).sum();
+    let rows = rows(data, values.max(1));
+    let mut elements = data.iter().copied().cycle();
+    let each = forms.iter().enumerate().map(|(index, (name, form))| {
+        let shape = form.shape(rows);
+        let size = 4 * shape.iter().product::<i64>() as usize;
+        let data = elements.by_ref().take(size).collect();
+        let is_wrong = usize::from(claim) % forms.len() == index;
+        let shape = if is_wrong { claimed(&shape, claim) } else { shape };
+        (*name, shape, data)
+    });
+    each.collect()
+}
+
+fn pose(layout: PoseLayout, [fit, scale, claim]: [u8; 3], data: &[u8]) {
+    // of the raw heads, or as large as cameras' networks
+    let input = if layout == PoseLayout::Yolov7PoseHeads {
+        (64, 64)
+    } else {
+        (640, 480)
     };
-    let (rows, wide) = (rows(data, columns), columns as i64);
-    let shape = match layout {
-        PoseLayout::Yolov7PoseNms => vec![rows, wide],
-        PoseLayout::Yolov8Pose => vec![1, wide, rows],
-        PoseLayout::Yolov7Pose | PoseLayout::MovenetMultipose => vec![1, rows, wide],
-    };
-    let shape = claimed(&shape, claim);
-    let tensors: [(&str, &[i64]); 2] = [("raw", &[1, 3, 20, 20, 57]), ("output", &shape)];
-    // As `poseparse` does: the layout that was told, else the one that the shape tells.
-    let told = layout.find(&tensors).map(|index| (layout, index));
-    for (layout, index) in [told, PoseLayout::detect(&tensors)].into_iter().flatten() {
-        assert!(index < tensors.len());
-        let Ok(tensor) = f32_tensor(tensors[index].1, whole(data, columns)) else {
-            continue;
-        };
+    let letterbox = letterbox(fit, scale, input);
+    let outputs = outputs(forms(layout), claim, data);
+    // Bytes are elements of either size.
+    let datatype = if claim & 64 == 0 { "FP32" } else { "FP16" };
+    let views: Vec<TensorView<'_>> = outputs
+        .iter()
+        .map(|(name, shape, data)| TensorView {
+            name,
+            datatype,
+            shape,
+            data: if datatype == "FP32" {
+                data
+            } else {
+                &data[..data.len() / 2]
+            },
+        })
+        .collect();
+    let shapes: Vec<(&str, &[i64])> = views.iter().map(|view| (view.name, view.shape)).collect();
+    let detected = PoseLayout::detect(&shapes, letterbox.input_size());
+    // As `poseparse` does: the layout that was told, else the one that the shapes tell.
+    for layout in [Ok(layout), detected].into_iter().flatten() {
         let options = DecodeOptions::default();
-        if let Ok(found) = layout.decode(tensor.view(), letterbox, &options) {
+        if let Ok(found) = layout.decode(&views, &letterbox, &options) {
             check(&found, options.max_people);
             assert!(
                 found.iter().all(|person| person.score >= options.score_threshold),
                 "{found:?}"
             );
+        }
+    }
+}
+
+/// Boxes of three classes in 64×64, whose grids have 84 cells.
+fn detector(layout: BoxLayout, [fit, scale, claim, class]: [u8; 4], data: &[u8]) {
+    let input = (64, 64);
+    let forms = match layout {
+        BoxLayout::Yolox => [("output", Form::Fixed(&[1, 84, 8]))],
+        BoxLayout::Yolov5 => [("output", Form::Rows(&[8]))],
+        BoxLayout::Yolov8 => [("output0", Form::Columns(7))],
+        BoxLayout::Yolo26 => [("output0", Form::Rows(&[6]))],
+    };
+    let outputs = outputs(&forms, claim, data);
+    let views: Vec<TensorView<'_>> = outputs
+        .iter()
+        .map(|(name, shape, data)| TensorView {
+            name,
+            datatype: "FP32",
+            shape,
+            data,
+        })
+        .collect();
+    let shapes: Vec<(&str, &[i64])> = views.iter().map(|view| (view.name, view.shape)).collect();
+    let class = Some(usize::from(class)).filter(|class| *class < 4);
+    for layout in [Ok(layout), BoxLayout::detect(&shapes, input)].into_iter().flatten() {
+        let options = DecodeOptions::default();
+        let Ok(found) = layout.decode(&views, &letterbox(fit, scale, input), &options, class) else {
+            continue;
+        };
+        assert!(found.len() <= options.max_people);
+        for object in &found {
+            assert!(object.bbox.area() > 0.0 && object.bbox.area().is_finite(), "{object:?}");
+            assert!(
+                object.score >= options.score_threshold && object.score.is_finite(),
+                "{object:?}"
+            );
+            assert!(class.is_none_or(|class| class == object.class), "{object:?}");
         }
     }
 }
@@ -191,10 +317,10 @@ fn check(found: &[Detection], most: usize) {
 }
 
 /// Of a frame or a piece of one, perhaps scaled since.
-fn letterbox(fit: u8, scale: u8) -> Letterbox {
+fn letterbox(fit: u8, scale: u8, (width, height): InputSize) -> Letterbox {
     let (fit, piece) = (if fit & 1 == 0 { Fit::Letterbox } else { Fit::Stretch }, f32::from(fit));
     let region = Rect::new(-piece, piece / 2.0, 1920.0 - 7.0 * piece, 1080.0);
-    let letterbox = Letterbox::fit(region, 640, 480, fit).unwrap_or_default();
+    let letterbox = Letterbox::fit(region, width, height, fit).unwrap_or_default();
     let factor = 2.0_f32.powi(i32::from(scale as i8));
     letterbox.of_scaled_frame(factor, 1.0 / factor)
 }
@@ -234,6 +360,7 @@ impl Part<'_> {
     fn output(&self) -> TensorView<'_> {
         TensorView {
             name: self.name,
+            datatype: "FP32",
             shape: &self.shape,
             data: self.data,
         }

@@ -4,7 +4,6 @@ use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
 use inference::{Contract, Task};
-use ndarray::ArrayView3;
 use people::Inference;
 use shopfloor_tests::root;
 use triton::{Endpoint, InProcess, Input, Model, Request, Server};
@@ -81,12 +80,18 @@ fn the_detect_step_finds_the_same_people_as_the_decoder() {
     let mut counts = Vec::new();
     for n in (0..60).chain([300]) {
         let rows: Vec<f32> = (0..n).flat_map(|_| row(&mut random)).collect();
-        let tensor = ArrayView3::from_shape((1, n, 57), &rows).unwrap();
-        let expected = PoseLayout::Yolov7Pose
-            .decode(tensor.into_dyn(), &Letterbox::default(), &options)
-            .unwrap();
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let got = detect(&model, &[1, n as i64, 57], &bytes);
+        let shape = [1, n as i64, 57];
+        let output = TensorView {
+            name: "output",
+            datatype: "FP32",
+            shape: &shape,
+            data: &bytes,
+        };
+        let expected = PoseLayout::Yolov7Pose
+            .decode(&[output], &Letterbox::default(), &options)
+            .unwrap();
+        let got = detect(&model, &shape, &bytes);
         let plain = |people: Vec<Detection>| {
             people
                 .into_iter()
@@ -137,11 +142,13 @@ fn detect(model: &Model, shape: &[i64], rows: &[u8]) -> Vec<Detection> {
     let shape = [people, 1];
     let vests = TensorView {
         name: "vests",
+        datatype: "FP32",
         shape: &shape,
         data: &vests,
     };
     let outputs = reply.outputs.iter().map(|output| TensorView {
         name: &output.name,
+        datatype: output.datatype.name(),
         shape: &output.shape,
         data: &output.data,
     });

@@ -106,8 +106,8 @@ impl Ports {
 /// Triton's option for shared memory of clients, since 2.68. Earlier versions always allow it.
 const CLIENT_SHM: &str = "allow-client-shm";
 
-/// All addresses are on the loopback interface; by default Triton listens on all interfaces. Model configurations are
-/// used as they are written, as in process.
+/// All addresses are on the loopback interface; by default Triton listens on all interfaces. Configurations that lack inputs or
+/// outputs are completed from the model, as in process.
 pub fn command(places: &Places, ports: &Ports, options: &Options) -> Command {
     let mut command = Command::new(&places.program);
     let mut option = |name: &str, value: &dyn std::fmt::Display| {
@@ -132,7 +132,6 @@ pub fn command(places: &Places, ports: &Ports, options: &Options) -> Command {
     if options.allow_client_shm && knows(&places.program, CLIENT_SHM) {
         option(CLIENT_SHM, &true);
     }
-    command.arg("--disable-auto-complete-config");
     command
 }
 

@@ -4,27 +4,25 @@ use std::sync::Arc;
 
 use people::{Person, VestName, VestScores};
 use vision::ModelOutput;
-use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout};
+use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout, TensorView};
 
 /// The people in one region's pose output, in frame pixels, best first.
 ///
 /// `layout` is the layout of the output; `None`: the one in the model's contract, otherwise detected from names and shapes.
 ///
 /// # Errors
-/// If no output has a known layout, or its tensor does not match the layout.
+/// If the outputs have no known layout, or do not match the layout.
 pub fn poses(
     output: &ModelOutput,
     layout: Option<PoseLayout>,
     options: &DecodeOptions,
 ) -> Result<Vec<Person>, DecodeError> {
-    let shapes: Vec<(&str, &[i64])> = output.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect();
-    let (layout, index) = match layout.or(output.layout) {
-        Some(layout) => (layout, layout.find(&shapes)?),
-        None => PoseLayout::detect(&shapes)?,
+    let tensors: Vec<TensorView<'_>> = output.tensors.iter().map(|tensor| tensor.view()).collect();
+    let layout = match layout.or(output.layout) {
+        Some(layout) => layout,
+        None => PoseLayout::detect(&output.shapes(), output.letterbox.input_size())?,
     };
-    let tensor = &output.tensors[index];
-    let values = decode::f32_tensor(&tensor.shape, &tensor.data)?;
-    let detections = layout.decode(values.view(), &output.letterbox, options)?;
+    let detections = layout.decode(&tensors, &output.letterbox, options)?;
     Ok(detections
         .into_iter()
         .map(|detection| person(detection, None))
@@ -62,7 +60,7 @@ pub fn vests(
         let Some(tensor) = output.tensors.iter().find(|candidate| &*candidate.name == tensor) else {
             continue;
         };
-        let logits = decode::f32_tensor(&tensor.shape, &tensor.data)?;
+        let logits = tensor.view().to_array()?;
         let probabilities = decode::class_probabilities(logits.view(), labels.len())?;
         vests.extend(
             probabilities

@@ -85,7 +85,7 @@ pub unsafe extern "C" fn TRITONBACKEND_ModelInitialize(raw: *mut TritonModel) ->
         let mut model = model(raw, &json)?;
         let mut complete = false;
         check((api().ModelAutoCompleteConfig)(raw, &mut complete))?;
-        if complete && let Some(json) = model.completed(&json)? {
+        if complete && let Some(json) = model.completed(&json, default_max_batch_size(raw)?)? {
             set_config(raw, &json)?;
             model.config = ModelConfig::parse(&json)?;
         }
@@ -210,6 +210,29 @@ unsafe fn drop_state<T>(state: *mut c_void) {
         drop(unsafe { Box::from_raw(state.cast::<T>()) });
     }
 }
+
+/// The batch size of models that batch and whose configuration has none: the server's setting
+/// `--backend-config=onnxruntime,default-max-batch-size=N`.
+///
+/// # Safety
+/// `raw` is live.
+unsafe fn default_max_batch_size(raw: *mut TritonModel) -> Result<i64, Error> {
+    let (mut backend, mut config) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as promised by the caller; the backend outlives its models and owns the message.
+    let config = unsafe {
+        check((api().ModelBackend)(raw, &mut backend))?;
+        check((api().BackendConfig)(backend, &mut config))?;
+        json(config)?
+    };
+    let config: Value = serde_json::from_str(&config).unwrap_or_default();
+    let setting = config["cmdline"]["default-max-batch-size"].as_str();
+    Ok(setting
+        .and_then(|setting| setting.parse().ok())
+        .unwrap_or(DEFAULT_MAX_BATCH_SIZE))
+}
+
+/// Triton's own default of that setting.
+const DEFAULT_MAX_BATCH_SIZE: i64 = 4;
 
 /// The model's configuration as JSON.
 ///

@@ -97,6 +97,7 @@ api! {
         fn BackendConfig(backend: *mut TritonBackend, config: *mut *mut TritonMessage) -> Status;
         fn BackendArtifacts(backend: *mut TritonBackend, kind: *mut u32, location: *mut *const c_char) -> Status;
 
+        fn ModelBackend(model: *mut TritonModel, backend: *mut *mut TritonBackend) -> Status;
         fn ModelVersion(model: *mut TritonModel, version: *mut u64) -> Status;
         fn ModelRepository(model: *mut TritonModel, kind: *mut u32, location: *mut *const c_char) -> Status;
         fn ModelConfig(model: *mut TritonModel, config_version: u32, config: *mut *mut TritonMessage) -> Status;

@@ -25,6 +25,13 @@ pub struct ModelOutput {
     pub tensors: Vec<OutputTensor>,
 }
 
+impl ModelOutput {
+    /// Names and shapes of the tensors.
+    pub fn shapes(&self) -> Vec<(&str, &[i64])> {
+        self.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect()
+    }
+}
+
 /// One output tensor.
 #[derive(Clone, Debug)]
 pub struct OutputTensor {
@@ -43,6 +50,7 @@ impl OutputTensor {
     pub fn view(&self) -> TensorView<'_> {
         TensorView {
             name: &self.name,
+            datatype: self.datatype,
             shape: &self.shape,
             data: &self.data,
         }

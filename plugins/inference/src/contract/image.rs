@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use triton::{DataType, ModelDescription, TensorSpec};
+use vision::decode::InputSize;
 use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
 use super::parameters::{Parameters, SIDES};
@@ -29,6 +30,7 @@ impl ImageInput {
     pub fn datatype(&self) -> DataType {
         match self.format.element {
             Element::U8 => DataType::Uint8,
+            Element::F16 => DataType::Fp16,
             Element::F32 => DataType::Fp32,
         }
     }
@@ -54,7 +56,7 @@ impl ImageInput {
         description: &ModelDescription,
         task: &Task,
     ) -> Result<Self, ContractError> {
-        let (tensor, shape) = image_tensor(parameters, description)?;
+        let (tensor, shape, element) = image_tensor(parameters, description)?;
         let (width, height) = size(parameters, tensor, &shape)?;
         let mut values = Values::find(parameters, tensor)?;
         let usual = if matches!(task, Task::Vest { .. }) {
@@ -78,11 +80,7 @@ impl ImageInput {
                 width: width as usize,
                 height: height as usize,
                 layout: shape.layout,
-                element: if tensor.datatype == DataType::Uint8 {
-                    Element::U8
-                } else {
-                    Element::F32
-                },
+                element,
                 order,
                 scale: values.scale,
                 mean: values.mean,
@@ -93,6 +91,13 @@ impl ImageInput {
             batch: shape.batch.map(|first| batch(description, first)),
         })
     }
+}
+
+/// Width and height of the image in pixels; `None` if the model has no image of a known size.
+pub(super) fn input_size(parameters: &Parameters, description: &ModelDescription) -> Option<InputSize> {
+    let (tensor, shape, _) = image_tensor(parameters, description).ok()?;
+    let (width, height) = size(parameters, tensor, &shape).ok()?;
+    Some((width as usize, height as usize))
 }
 
 /// The grey of the padding in the training of YOLO models: 114, as in `letterbox` of ultralytics and YOLOv7.
@@ -147,8 +152,8 @@ fn batch(description: &ModelDescription, first: i64) -> u32 {
 fn image_tensor<'a>(
     parameters: &Parameters,
     description: &'a ModelDescription,
-) -> Result<(&'a TensorSpec, Shape), ContractError> {
-    let expected = "one input that is an image: UINT8 or FP32, [3,H,W] or [H,W,3] of up to 16384 pixels \
+) -> Result<(&'a TensorSpec, Shape, Element), ContractError> {
+    let expected = "one input that is an image: UINT8, FP16 or FP32, [3,H,W] or [H,W,3] of up to 16384 pixels \
                     a side, optionally after a batch dimension";
     let remedy = "use a model that takes one image, or set the input's dims and format in config.pbtxt";
     let [tensor] = &description.inputs[..] else {
@@ -159,9 +164,16 @@ fn image_tensor<'a>(
             .collect::<Vec<_>>();
         return Err(ContractError::new(parameters.model(), expected, found.join(" and ")).remedy(remedy));
     };
-    Shape::parse(&tensor.shape, tensor.format)
-        .filter(|_| matches!(tensor.datatype, DataType::Fp32 | DataType::Uint8))
-        .map(|shape| (tensor, shape))
+    let element = match tensor.datatype {
+        DataType::Uint8 => Some(Element::U8),
+        DataType::Fp16 => Some(Element::F16),
+        DataType::Fp32 => Some(Element::F32),
+        _ => None,
+    };
+    let shape = Shape::parse(&tensor.shape, tensor.format);
+    shape
+        .zip(element)
+        .map(|(shape, element)| (tensor, shape, element))
         .ok_or_else(|| {
             ContractError::new(parameters.model(), expected, tensor)
                 .tensor(&tensor.name)

@@ -8,6 +8,7 @@ mod error;
 mod image;
 mod parameters;
 mod people;
+mod pose;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl fmt::Display for Contract {
 pub enum Task {
     /// People and their 17 COCO keypoints.
     Pose {
-        /// The layout of the output; `None`: detected from the tensors of each response.
+        /// The layout of the outputs; `None`: detected from the tensors of each response, whose shapes are not all known before.
         layout: Option<PoseLayout>,
         /// Minimum score of a person; `None`: the decoder's default.
         score_threshold: Option<f32>,
@@ -96,7 +97,7 @@ impl Contract {
             .remedy("use a model that is not decoupled"));
         }
         let parameters = Parameters::new(model, &description.parameters)?;
-        let task = Task::find(&parameters, &description.outputs)?;
+        let task = Task::find(&parameters, description)?;
         Ok(Self {
             model: model.as_str().into(),
             image: ImageInput::find(&parameters, description, &task)?,
@@ -106,32 +107,19 @@ impl Contract {
 }
 
 impl Task {
-    fn find(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
-        let has_pose = || {
-            let shapes: Vec<_> = outputs.iter().map(|output| (&*output.name, &*output.shape)).collect();
-            PoseLayout::detect(&shapes).is_ok()
-        };
+    fn find(parameters: &Parameters, description: &ModelDescription) -> Result<Self, ContractError> {
+        let outputs = &description.outputs;
         match parameters.get("shopfloor.task") {
-            Some("pose") => Self::pose(parameters),
+            Some("pose") => pose::task(parameters, description),
             Some("vest") => Self::vest(parameters, outputs),
             Some("people") => people::task(parameters, outputs),
             Some(other) => Err(parameters.wrong("shopfloor.task", "pose, vest or people", other)),
             None if parameters.get("shopfloor.labels").is_some() => Self::vest(parameters, outputs),
-            None if parameters.get("shopfloor.output.layout").is_some() || has_pose() => Self::pose(parameters),
+            None if parameters.get("shopfloor.output.layout").is_some() || pose::is_pose(parameters, description) => {
+                pose::task(parameters, description)
+            }
             None => Ok(Self::Tensors),
         }
-    }
-
-    fn pose(parameters: &Parameters) -> Result<Self, ContractError> {
-        let score_threshold = parameters.number("shopfloor.score-threshold")?;
-        if let Some(threshold) = score_threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
-            return Err(parameters.wrong("shopfloor.score-threshold", "a number from 0 to 1", threshold));
-        }
-        let layouts = PoseLayout::ALL.map(|layout| (layout.name(), layout));
-        Ok(Self::Pose {
-            layout: parameters.choice("shopfloor.output.layout", &layouts)?,
-            score_threshold,
-        })
     }
 
     fn vest(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
@@ -145,8 +133,8 @@ impl Task {
             return Err(parameters.wrong("shopfloor.task", "one output for the task vest", found));
         };
         let columns = output.shape.last().copied().unwrap_or_default();
-        if output.datatype != DataType::Fp32 || (columns != -1 && columns != labels.len() as i64) {
-            let expected = format!("FP32 logits, one for each of the {} labels", labels.len());
+        if !is_float(output.datatype) || (columns != -1 && columns != labels.len() as i64) {
+            let expected = format!("FP32 or FP16 logits, one for each of the {} labels", labels.len());
             return Err(ContractError::new(parameters.model(), expected, output)
                 .tensor(&output.name)
                 .key("shopfloor.labels")
@@ -157,6 +145,11 @@ impl Task {
             output: Arc::clone(&output.name),
         })
     }
+}
+
+/// Whether elements can be decoded as numbers.
+fn is_float(datatype: DataType) -> bool {
+    matches!(datatype, DataType::Fp32 | DataType::Fp16)
 }
 
 fn labels(parameters: &Parameters) -> Result<Vec<VestName>, ContractError> {

@@ -4,7 +4,7 @@ use people::VestName;
 use triton::{DataType, TensorSpec};
 
 use super::parameters::Parameters;
-use super::{ContractError, Task};
+use super::{ContractError, Task, is_float};
 
 /// The task, if the model has its outputs; additional outputs are allowed.
 pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Task, ContractError> {
@@ -19,7 +19,8 @@ pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Ta
     ];
     for (name, datatype, shape) in expected {
         let output = outputs.iter().find(|output| &*output.name == name);
-        if output.is_some_and(|output| output.datatype == datatype && may_be(&output.shape, shape)) {
+        let may_be_read = |found| found == datatype || (is_float(found) && is_float(datatype));
+        if output.is_some_and(|output| may_be_read(output.datatype) && may_be(&output.shape, shape)) {
             continue;
         }
         let found = output.map_or("no such output".to_owned(), ToString::to_string);

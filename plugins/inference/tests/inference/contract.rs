@@ -16,12 +16,12 @@ struct Model {
     parameters: Vec<(&'static str, &'static str)>,
 }
 
-/// A pose model of fixed size, recognised by its output's shape.
+/// A pose model of fixed size, recognised by its output's shape: three candidates in each of 6300 cells.
 fn pose() -> Model {
     Model {
         max_batch_size: 0,
         input: ("FP32", vec![1, 3, 480, 640]),
-        output: ("FP32", vec![1, 6, 57]),
+        output: ("FP32", vec![1, 18900, 57]),
         format: "FORMAT_NONE",
         parameters: vec![],
     }
@@ -92,7 +92,7 @@ fn without_keys_the_contract_is_inferred_from_names_and_shapes() {
     assert_eq!(
         contract.task,
         Task::Pose {
-            layout: None,
+            layout: Some(PoseLayout::Yolov7Pose),
             score_threshold: None
         }
     );
@@ -106,11 +106,6 @@ fn without_keys_the_contract_is_inferred_from_names_and_shapes() {
         (ChannelOrder::Rgb, 1.0 / 255.0, [0.0; 3], [1.0; 3])
     );
     assert_eq!((format.fit, format.pad), (Fit::Letterbox, 114));
-    for shape in [vec![1, 56, 8400], vec![1, 6, 56]] {
-        let output = ("FP32", shape);
-        let known = Model { output, ..pose() };
-        assert!(matches!(known.read().unwrap().task, Task::Pose { .. }));
-    }
     let other = Model {
         output: ("FP32", vec![1, 1000]),
         ..pose()
@@ -126,6 +121,124 @@ fn without_keys_the_contract_is_inferred_from_names_and_shapes() {
             output: "out".into()
         }
     );
+}
+
+/// The task of a pose model with that output, perhaps with the layout's key.
+fn pose_task(shape: &[i64], layout: Option<&'static str>, task: Option<&'static str>) -> Result<Task, ContractError> {
+    let mut model = Model {
+        output: ("FP16", shape.to_vec()),
+        ..pose()
+    };
+    model
+        .parameters
+        .extend(layout.map(|layout| ("shopfloor.output.layout", layout)));
+    model.parameters.extend(task.map(|task| ("shopfloor.task", task)));
+    Ok(model.read()?.task)
+}
+
+#[test]
+fn a_layout_is_inferred_where_shapes_and_the_inputs_size_tell() {
+    use PoseLayout::*;
+    let declared = Some("yolov7-pose");
+    for (shape, key, layout) in [
+        (&[1, 18900, 57][..], None, Some(Yolov7Pose)),
+        (&[-1, 57], None, Some(Yolov7PoseNms)),
+        (&[1, 56, 6300], None, Some(Yolov8Pose)),
+        (&[-1, 56, -1], None, Some(Yolov8Pose)),
+        (&[1, 6300, 56], None, Some(DeepstreamPose)),
+        (&[1, 6, 56], None, Some(MovenetMultipose)),
+        (&[1, 1, 17, 3], None, Some(MovenetSinglepose)),
+        // in one of two layouts: the decoder reports it, if it is still so in the responses
+        (&[1, 300, 57], None, None),
+        (&[1, -1, 57], None, None),
+        (&[1, 300, 57], Some("yolo26-pose"), Some(Yolo26Pose)),
+        (&[1, 6, 57], declared, Some(Yolov7Pose)),
+        (&[1, -1, -1], declared, Some(Yolov7Pose)),
+    ] {
+        let expected = Task::Pose {
+            layout,
+            score_threshold: None,
+        };
+        assert_eq!(pose_task(shape, key, None), Ok(expected), "{shape:?}");
+    }
+    assert_eq!(pose_task(&[1, 1000], None, None), Ok(Task::Tensors));
+}
+
+#[test]
+fn a_pose_that_cannot_be_decoded_is_an_error() {
+    let error = |shape: &[i64], layout, task| pose_task(shape, layout, task).unwrap_err().to_string();
+    for (error, parts) in [
+        (
+            error(&[1, 300, 57], None, Some("pose")),
+            ["yolov7-pose or yolo26-pose", "640×480", "[1, 300, 57]"],
+        ),
+        (
+            error(&[1, 68, 6300], None, Some("pose")),
+            ["[1, 68, 6300]", "yolov8-pose [1, 56, N]", "rtmo"],
+        ),
+        (error(&[4, 7], None, Some("pose")), ["--end2end", "[4, 7]", "--grid"]),
+        (
+            error(&[1, 6300, 57], Some("yolov8-pose"), Some("pose")),
+            ["yolov8-pose", "[1, 56, N]", "[1, 6300, 57]"],
+        ),
+    ] {
+        for part in parts
+            .iter()
+            .chain(&["model 'm'", "'shopfloor.output.layout'", "docs/models.md"])
+        {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn images_of_every_element_layout_and_order_are_described() {
+    for (datatype, element, size) in [
+        ("UINT8", Element::U8, 1),
+        ("FP16", Element::F16, 2),
+        ("FP32", Element::F32, 4),
+    ] {
+        for (shape, layout) in [
+            ([-1, 3, 480, 640], Layout::Nchw),
+            ([-1, 480, 640, 3], Layout::Nhwc),
+            ([-1, 3, -1, -1], Layout::Nchw),
+            ([-1, -1, -1, 3], Layout::Nhwc),
+        ] {
+            for (color, order) in [("rgb", ChannelOrder::Rgb), ("bgr", ChannelOrder::Bgr)] {
+                let mut model = pose().input(datatype, &shape).with("shopfloor.input.color", color);
+                model.max_batch_size = 4;
+                if shape.iter().filter(|dim| **dim < 0).count() > 1 {
+                    model = model.with("shopfloor.input.size", "640x480");
+                }
+                let image = model.image();
+                let what = format!("{datatype} {shape:?} {color}");
+                assert_eq!((image.format.element, image.format.order), (element, order), "{what}");
+                assert_eq!((image.format.layout, image.batch), (layout, Some(4)), "{what}");
+                assert_eq!(image.datatype().name(), datatype, "{what}");
+                assert_eq!(image.byte_size(2), 2 * 3 * 480 * 640 * size, "{what}");
+                let dims = match layout {
+                    Layout::Nchw => [2, 3, 480, 640],
+                    Layout::Nhwc => [2, 480, 640, 3],
+                };
+                assert_eq!(image.shape(2), dims, "{what}");
+                let scale = if element == Element::U8 { 1.0 } else { 1.0 / 255.0 };
+                assert_eq!(image.format.scale, scale, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_may_be_names_of_people() {
+    let names = Model {
+        parameters: vec![("shopfloor.labels", "none, Anna Müller ,李伟")],
+        output: ("FP16", vec![-1, 3]),
+        ..vest()
+    };
+    let Task::Vest { labels, .. } = names.read().unwrap().task else {
+        panic!("not a vest")
+    };
+    assert_eq!(labels, ["none", "Anna Müller", "李伟"].map(Into::into).into());
 }
 
 #[test]
@@ -160,10 +273,10 @@ fn every_key_has_its_effect() {
     assert_eq!(image.datatype(), DataType::Fp32);
     let task = pose()
         .with("shopfloor.task", "pose")
-        .with("shopfloor.output.layout", "yolov8-pose")
+        .with("shopfloor.output.layout", "yolo26-pose")
         .with("shopfloor.score-threshold", "0.3");
     let expected = Task::Pose {
-        layout: Some(PoseLayout::Yolov8Pose),
+        layout: Some(PoseLayout::Yolo26Pose),
         score_threshold: Some(0.3),
     };
     assert_eq!(task.read().unwrap().task, expected);
@@ -257,7 +370,7 @@ fn an_invalid_value_is_reported_with_the_valid_ones() {
     key(
         "shopfloor.output.layout",
         "yolov9-pose",
-        "yolov7-pose or yolov7-pose-nms or yolov8-pose or movenet-multipose",
+        "yolov7-pose or yolov7-pose-nms or yolov7-pose-heads or deepstream-pose or",
     );
     key("shopfloor.score-threshold", "high", "a number");
     key("shopfloor.score-threshold", "1.5", "from 0 to 1");
@@ -275,7 +388,7 @@ fn an_invalid_value_is_reported_with_the_valid_ones() {
 fn an_input_that_is_not_an_image_is_reported() {
     for (datatype, shape) in [
         ("FP32", vec![1, 16]),
-        ("FP16", vec![1, 3, 4, 4]),
+        ("FP64", vec![1, 3, 4, 4]),
         ("FP32", vec![1, 4, 64, 64]),
         ("FP32", vec![0, 3, 64, 64]),
         ("FP32", vec![-2, 3, 64, 64]),

@@ -55,7 +55,7 @@ fn each_output_must_exist_with_type_and_shape() {
     for (name, datatype, shape, expected) in [
         ("boxes", "FP32", json!([-1, 5]), "FP32 [-1, 4]"),
         ("scores", "FP32", json!([-1, 1]), "FP32 [-1]"),
-        ("keypoints", "FP16", json!([-1, 17, 3]), "FP32 [-1, 17, 3]"),
+        ("keypoints", "FP64", json!([-1, 17, 3]), "FP32 [-1, 17, 3]"),
         ("vests", "FP32", json!([-1, 8]), "FP32 [-1, 2]"),
         ("count", "INT32", json!([1]), "INT64 [1]"),
     ] {

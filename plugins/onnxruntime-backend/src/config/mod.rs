@@ -5,6 +5,9 @@
 //! 1 parallel), `enable_mem_arena`, `enable_mem_pattern`, `optimization { graph { level } }` and
 //! `optimization { execution_accelerators { … } }`. `execution_provider` exists in this backend only. Other parameters
 //! are ignored: they belong to clients.
+//!
+//! A configuration that lacks inputs or outputs is completed from the model file as NVIDIA's backend does it, see
+//! [`Model::completed`](crate::model::Model::completed).
 
 mod json;
 #[cfg(test)]
@@ -160,13 +163,28 @@ impl ModelConfig {
     }
 }
 
-/// The configuration `json` with these inputs and outputs; with its own where `None`.
-///
-/// The dims of the tensors include the batch dimension if the model batches.
-pub(crate) fn complete(json: &str, inputs: Option<&[TensorConfig]>, outputs: Option<&[TensorConfig]>) -> String {
+/// What a configuration lacks, from the model file.
+pub(crate) struct Completion<'a> {
+    pub max_batch_size: i64,
+    /// The inputs with their batch dimension if the model batches; `None`: the configuration has them.
+    pub inputs: Option<&'a [TensorConfig]>,
+    /// Likewise.
+    pub outputs: Option<&'a [TensorConfig]>,
+}
+
+/// The configuration `json` with what it lacked. Requests of a model that batches are queued to form batches, unless the
+/// configuration has a scheduler.
+pub(crate) fn complete(json: &str, completion: &Completion<'_>) -> String {
     let mut config: Value = serde_json::from_str(json).unwrap_or_default();
-    let batching = config["max_batch_size"].as_i64().unwrap_or(0) > 0;
-    for (key, tensors) in [("input", inputs), ("output", outputs)] {
+    config["max_batch_size"] = completion.max_batch_size.into();
+    let has_scheduler = ["dynamic_batching", "sequence_batching"]
+        .iter()
+        .any(|scheduler| config.get(scheduler).is_some());
+    if completion.max_batch_size > 1 && !has_scheduler {
+        config["dynamic_batching"] = json!({});
+    }
+    let batching = completion.max_batch_size > 0;
+    for (key, tensors) in [("input", completion.inputs), ("output", completion.outputs)] {
         if let Some(tensors) = tensors {
             config[key] = tensors.iter().map(|tensor| described(tensor, batching)).collect();
         }

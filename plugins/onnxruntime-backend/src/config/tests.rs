@@ -139,7 +139,12 @@ fn only_missing_inputs_and_outputs_are_completed() {
         optional: false,
     };
     let inputs = [tensor("matrix", &[-1, 3]), tensor("scalar", &[-1])];
-    let completed: Value = serde_json::from_str(&complete(&json, Some(&inputs), None)).expect("JSON");
+    let completion = Completion {
+        max_batch_size: 8,
+        inputs: Some(&inputs),
+        outputs: None,
+    };
+    let completed: Value = serde_json::from_str(&complete(&json, &completion)).expect("JSON");
     assert_eq!(
         completed["input"],
         json!([
@@ -148,4 +153,32 @@ fn only_missing_inputs_and_outputs_are_completed() {
         ])
     );
     assert_eq!(completed["output"], json!([{ "name": "kept" }]));
+}
+
+#[test]
+fn a_model_that_batches_gets_a_scheduler_unless_it_has_one() {
+    let own = json!({ "max_queue_delay_microseconds": 5 });
+    for (given, max_batch_size, expected) in [
+        (json!({}), 4, json!({ "max_batch_size": 4, "dynamic_batching": {} })),
+        (json!({}), 1, json!({ "max_batch_size": 1 })),
+        (json!({ "max_batch_size": 0 }), 0, json!({ "max_batch_size": 0 })),
+        (
+            json!({ "dynamic_batching": own }),
+            4,
+            json!({ "max_batch_size": 4, "dynamic_batching": own }),
+        ),
+        (
+            json!({ "sequence_batching": {} }),
+            4,
+            json!({ "max_batch_size": 4, "sequence_batching": {} }),
+        ),
+    ] {
+        let completion = Completion {
+            max_batch_size,
+            inputs: None,
+            outputs: None,
+        };
+        let completed: Value = serde_json::from_str(&complete(&given.to_string(), &completion)).expect("JSON");
+        assert_eq!(completed, expected, "{given}");
+    }
 }

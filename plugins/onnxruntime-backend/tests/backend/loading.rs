@@ -180,20 +180,73 @@ fn known_parameters_are_accepted_and_others_ignored() {
 }
 
 #[test]
-fn missing_inputs_and_outputs_are_completed_from_the_model() {
+fn a_configuration_is_completed_from_the_model_as_nvidias_backend_does() {
     let repository = Repository::new();
-    repository.add("bare", "", &identity(FLOAT, &[-1, 3]));
-    repository.add("rows", "max_batch_size: 8\n", &identity(FLOAT, &[-1, 3]));
-    repository.add("row", "max_batch_size: 8\n", &identity(FLOAT, &[-1]));
+    let rows = identity(FLOAT, &[-1, 3]);
+    let fixed_output = Graph::new()
+        .input("x", FLOAT, &[-1, 3])
+        .output("y", FLOAT, &[2, 3])
+        .node("Identity", &["x"], "y")
+        .model();
+    // Configuration, model; dims, shape of a request, max_batch_size and whether it batches dynamically.
+    let table = [
+        ("bare", "", &rows, &[3][..], &[2, 3][..], 4, true),
+        ("of_eight", "max_batch_size: 8\n", &rows, &[3], &[2, 3], 8, true),
+        ("of_one", "max_batch_size: 1\n", &rows, &[3], &[1, 3], 1, false),
+        (
+            "scalars",
+            "max_batch_size: 8\n",
+            &identity(FLOAT, &[-1]),
+            &[1],
+            &[2, 1],
+            8,
+            true,
+        ),
+        ("fixed", "", &identity(FLOAT, &[2, 3]), &[2, 3], &[2, 3], 0, false),
+        ("half_fixed", "", &fixed_output, &[-1, 3], &[2, 3], 0, false),
+        (
+            "scheduled",
+            "dynamic_batching { max_queue_delay_microseconds: 7 }\n",
+            &rows,
+            &[3],
+            &[2, 3],
+            4,
+            true,
+        ),
+        (
+            "half_written",
+            "max_batch_size: 2\ninput [{ name: \"x\" data_type: TYPE_FP32 dims: [3] }]\n",
+            &rows,
+            &[3],
+            &[2, 3],
+            2,
+            true,
+        ),
+        (
+            "written",
+            "input [{ name: \"x\" data_type: TYPE_FP32 dims: [-1, 3] }]\n\
+             output [{ name: \"y\" data_type: TYPE_FP32 dims: [-1, 3] }]\n",
+            &rows,
+            &[-1, 3],
+            &[2, 3],
+            0,
+            false,
+        ),
+    ];
+    for (name, config, model, ..) in &table {
+        repository.add(name, config, model);
+    }
+    repository.add("contradiction", "max_batch_size: 8\n", &identity(FLOAT, &[2, 3]));
     let server = Server::start(repository);
-    for (model, dims, shape) in [
-        ("bare", &[-1, 3][..], &[2, 3][..]),
-        ("rows", &[3], &[2, 3]),
-        ("row", &[1], &[2, 1]),
-    ] {
+    for (model, _, _, dims, shape, max_batch_size, dynamic) in table {
         server.load(model).expect(model);
         let config = server.config(model);
+        assert_eq!(config["max_batch_size"], max_batch_size, "{model}");
+        assert_eq!(config.get("dynamic_batching").is_some(), dynamic, "{model}: {config}");
         for (key, name) in [("input", "x"), ("output", "y")] {
+            if model == "half_fixed" && key == "output" {
+                continue;
+            }
             let tensor = &config[key][0];
             assert_eq!(tensor["name"], name, "{model}");
             assert_eq!(tensor["data_type"], "TYPE_FP32", "{model}");
@@ -205,6 +258,34 @@ fn missing_inputs_and_outputs_are_completed_from_the_model() {
             .expect(model);
         assert_eq!(y, [Tensor::floats("y", shape, &values)]);
     }
+    let delay = &server.config("scheduled")["dynamic_batching"]["max_queue_delay_microseconds"];
+    assert!(*delay == 7 || *delay == "7", "{delay}");
+    let error = server.load("contradiction").expect_err("the model has a fixed batch");
+    for part in [
+        "model 'contradiction'",
+        "max_batch_size is 8",
+        "'x'",
+        "FP32 [2, 3]",
+        "expected 0",
+    ] {
+        assert!(error.contains(part), "no '{part}' in: {error}");
+    }
+}
+
+#[test]
+fn the_servers_default_batch_size_is_used() {
+    let repository = Repository::new();
+    repository.add("bare", "", &identity(FLOAT, &[-1, 3]));
+    let library = install_dir().join("lib/libonnxruntime.so");
+    let server = Server::start_with(
+        repository,
+        &[
+            format!("--backend-config=onnxruntime,library={}", library.display()),
+            "--backend-config=onnxruntime,default-max-batch-size=32".to_owned(),
+        ],
+    );
+    server.load("bare").expect("load");
+    assert_eq!(server.config("bare")["max_batch_size"], 32);
 }
 
 #[test]

@@ -9,6 +9,9 @@
 //! continues with predicted boxes ("coasting") in frames without a detection.
 //!
 //! In a frame whose people were detected and whose vests were not classified, tracks move on and keep their workers.
+//!
+//! The time for a frame is bounded: of more than [`MAX_PEOPLE`] people those with the best scores are tracked, and there are at most
+//! [`MAX_TRACKS`] tracks.
 
 mod belief;
 mod roster;
@@ -25,6 +28,7 @@ use crate::assignment::assign;
 use crate::names::{self, UnknownName};
 use crate::{Inference, Person, Scene, Track, VestName, VestScores, period};
 use vision::Rect;
+use vision::decode::MAX_PEOPLE;
 
 pub use timed::TimedTracker;
 
@@ -82,6 +86,10 @@ const MAX_AGE: Duration = Duration::from_secs(3);
 
 /// Number of frames a second at which both end all the same, for streams without any time.
 const MAX_RATE: u32 = 100;
+
+/// Largest number of tracks. Each person of a frame is compared with each track, so a model that finds people everywhere and always
+/// elsewhere must not leave more of them than a frame can have people, twice.
+pub const MAX_TRACKS: usize = 2 * MAX_PEOPLE;
 
 /// What of a video format decides where on a frame people are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,6 +248,11 @@ impl Tracker {
         let (max_age, horizon) = (self.options.max_age, self.horizon());
         self.tracks
             .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(max_age, horizon)));
+        if self.tracks.len() > MAX_TRACKS {
+            // those that were detected most recently
+            self.tracks.sort_by_key(|track| track.misses);
+            self.tracks.truncate(MAX_TRACKS);
+        }
     }
 
     /// Time that people and tracks outlast their last detection at least.
@@ -263,7 +276,7 @@ impl Tracker {
     }
 
     fn detections(&self, people: &[Person]) -> Vec<Candidate> {
-        let sound: Vec<usize> = (0..people.len()).filter(|&i| is_sound(&people[i].bbox)).collect();
+        let sound = trackable(people);
         let detection = |&person: &usize| {
             let Person { bbox, score, vest, .. } = &people[person];
             // The person with the lower feet in the image is nearer.
@@ -350,6 +363,18 @@ impl Tracker {
             frames_since_update: track.frames_since_update,
         })
     }
+}
+
+/// The indices of the people to track: those with a sound box, of too many those with the best scores.
+fn trackable(people: &[Person]) -> Vec<usize> {
+    let mut sound: Vec<usize> = (0..people.len()).filter(|&i| is_sound(&people[i].bbox)).collect();
+    if sound.len() > MAX_PEOPLE {
+        // stable: of equal scores the first ones are kept
+        sound.sort_by(|&a, &b| people[b].score.total_cmp(&people[a].score));
+        sound.truncate(MAX_PEOPLE);
+        sound.sort_unstable();
+    }
+    sound
 }
 
 /// Whether a box has an area and neither area nor centre overflows.

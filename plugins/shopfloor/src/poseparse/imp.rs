@@ -10,7 +10,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use people::{Inference, Person, Scene};
 use vision::ModelOutput;
-use vision::decode::{DecodeError, DecodeOptions};
+use vision::decode::{DecodeError, DecodeOptions, MAX_PEOPLE};
 
 use super::layout::Layout;
 use super::select::check_pose;
@@ -63,7 +63,7 @@ pub struct PoseParse {
         minimum = 0.0, maximum = 1.0, default = Settings::default().iou_threshold,
         blurb = "Overlap of two boxes, as intersection over union from 0 to 1, above which only the one with the higher score is kept")]
     #[property(name = "max-people", type = u32, get, set, member = max_people, mutable_playing, minimum = 1,
-        default = Settings::default().max_people,
+        maximum = MAX_PEOPLE as u32, default = Settings::default().max_people,
         blurb = "Maximum number of people in an inferred region, those with the highest scores")]
     settings: Mutex<Settings>,
     /// Whether outputs without a pose were reported.

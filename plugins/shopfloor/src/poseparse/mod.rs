@@ -6,8 +6,8 @@
 //! frames without model outputs pass unchanged.
 //!
 //! The layout of the outputs is `layout`, otherwise the one in the model's contract, otherwise detected from the outputs'
-//! names and shapes. Outputs of a pose model that cannot be decoded are an error that stops the stream; that no output is
-//! a pose is one warning.
+//! names and shapes and the size of the model's input. Outputs of a pose model that cannot be decoded, or that may have one of
+//! several layouts, are an error that stops the stream; that no output is a pose is one warning.
 //!
 //! # Example pipeline
 //!

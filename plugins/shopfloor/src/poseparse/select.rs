@@ -11,14 +11,14 @@ pub fn check_pose(output: &ModelOutput, layout: Option<PoseLayout>) -> Result<()
     if output.layout.is_some() {
         return Ok(());
     }
-    let shapes: Vec<(&str, &[i64])> = output.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect();
+    let shapes = output.shapes();
     let found = match layout {
         Some(layout) => layout.find(&shapes).map(drop),
-        None => PoseLayout::detect(&shapes).map(drop),
+        None => PoseLayout::detect(&shapes, output.letterbox.input_size()).map(drop),
     };
     match found {
-        // A pose, of an export that cannot be decoded: the decoder reports it.
-        Err(DecodeError::RawHeads { .. }) => Ok(()),
+        // A pose that cannot be decoded: the decoder reports it.
+        Err(DecodeError::Ambiguous { .. }) => Ok(()),
         found => found,
     }
 }
@@ -31,13 +31,21 @@ mod tests {
 
     #[test]
     fn poses_are_recognised_by_contract_or_shape() {
-        use PoseLayout::{MovenetMultipose, Yolov7Pose, Yolov8Pose};
+        use PoseLayout::{MovenetMultipose, Yolo26Pose, Yolov7Pose, Yolov8Pose};
         for (shapes, contract, layout, expected) in [
             (&[("a", &[1, 3, 57][..])][..], None, None, true),
             (&[("a", &[3, 57])], None, None, true),
             (&[("a", &[1, 56, 8400])], None, None, true),
             (&[("a", &[1, 6, 56])], None, None, true),
-            (&[("a", &[1, 3, 80, 80, 57])], None, None, true), // raw heads: a pose, and an error
+            (&[("a", &[1, 3, 80, 80, 57])], None, None, true),
+            (&[("a", &[1, 300, 57])], None, None, true), // one of two layouts: a pose, and an error
+            (&[("a", &[1, 300, 57])], None, Some(Yolo26Pose), true),
+            (
+                &[("dets", &[1, 50, 5]), ("keypoints", &[1, 50, 17, 3])],
+                None,
+                None,
+                true,
+            ),
             (&[("other", &[1, 7, 7]), ("pose", &[1, 6, 56])], None, None, true),
             (&[("a", &[1, 1000])], None, None, false),     // a classifier
             (&[("a", &[1, 7])], None, None, false),        // one of seven classes

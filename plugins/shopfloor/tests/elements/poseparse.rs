@@ -23,6 +23,8 @@ fn tensors(values: &[f32], columns: usize) -> ModelOutput {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     ModelOutput {
         model: "pose".into(),
+        // three rows of 57 may be those of several layouts
+        layout: (columns == ROW).then_some(PoseLayout::Yolov7Pose),
         letterbox: Letterbox {
             transposed: false,
             scale_x: 2.0,
@@ -114,6 +116,41 @@ fn score_threshold_overrides_the_models() {
     );
 }
 
+/// An end-to-end YOLO26 and a grid have equal columns and another meaning.
+#[test]
+fn the_layout_follows_from_the_inputs_size() {
+    let end_to_end = || {
+        let mut values: Vec<f32> = rows(&PEOPLE).chunks(ROW).flat_map(edges).collect();
+        values.chunks_mut(ROW).for_each(|row| row[5] = 0.0); // the class: a person
+        values.resize(300 * ROW, 0.0);
+        let mut output = ModelOutput {
+            layout: None,
+            ..tensors(&values, ROW)
+        };
+        output.tensors[0].name = "output0".into();
+        output
+    };
+    let scene = parsed("poseparse", end_to_end());
+    assert_eq!(scene.people[0].bbox, Rect::new(40.0, 25.0, 60.0, 75.0));
+    let grid = || {
+        let mut values = rows(&PEOPLE);
+        // 80×64, 40×32, 20×16 cells, and three candidates in each
+        values.resize(20_160 * ROW, 0.0);
+        ModelOutput {
+            layout: None,
+            letterbox: Letterbox {
+                height: 512.0,
+                ..tensors(&[], ROW).letterbox
+            },
+            ..tensors(&values, ROW)
+        }
+    };
+    assert_eq!(
+        parsed("poseparse", grid()).people[0].bbox,
+        Rect::new(40.0, 25.0, 60.0, 75.0)
+    );
+}
+
 #[test]
 fn people_of_all_regions_are_collected() {
     let (mut harness, _bus) = harness("poseparse");
@@ -143,6 +180,12 @@ fn frames_without_model_outputs_pass_unchanged() {
     assert_eq!(*people_meta::scene(&buffer).unwrap(), scene);
 }
 
+/// A row of YOLOv7-Pose with the box by its edges, as with `--export-nms`.
+fn edges(row: &[f32]) -> Vec<f32> {
+    let [x, y, w, h] = [row[0], row[1], row[2] / 2.0, row[3] / 2.0];
+    [&[x - w, y - h, x + w, y + h], &row[4..]].concat()
+}
+
 /// The outputs of a model that knows nothing of people.
 fn other() -> ModelOutput {
     ModelOutput {
@@ -160,17 +203,28 @@ fn skipped() -> Scene {
 
 #[test]
 fn outputs_of_other_models_stay_on_the_frame() {
-    let pose = || tensors(&rows(&PEOPLE), ROW);
-    let declared = || ModelOutput {
-        layout: Some(PoseLayout::Yolov7Pose),
-        ..pose()
+    let declared = || tensors(&rows(&PEOPLE), ROW);
+    // recognised by its shape alone
+    let pose = || {
+        let mut pose = ModelOutput {
+            layout: None,
+            ..declared()
+        };
+        pose.tensors[0].shape.remove(0);
+        let values = rows(&PEOPLE).chunks(ROW).flat_map(edges).collect::<Vec<f32>>();
+        pose.tensors[0].data = values
+            .into_iter()
+            .flat_map(f32::to_le_bytes)
+            .collect::<Vec<u8>>()
+            .into();
+        pose
     };
     for (launch, outputs, scene, people, left, warnings) in [
         ("poseparse", vec![pose(), other()], None, Some(1), 1, 0),
         ("poseparse", vec![other(), pose()], None, Some(1), 1, 0),
         ("poseparse", vec![other(), declared(), other()], None, Some(1), 2, 0),
         (
-            "poseparse layout=yolov7-pose",
+            "poseparse layout=yolov7-pose-nms",
             vec![other(), pose()],
             None,
             Some(1),
@@ -240,8 +294,15 @@ fn undecodable_poses_are_an_error_that_names_model_shape_and_property() {
         layout: Some(PoseLayout::Yolov8Pose),
         ..tensors(&[0.0; 24], 8)
     };
-    let mut raw_heads = tensors(&[0.0; ROW], ROW);
-    raw_heads.tensors[0].shape = vec![1, 1, 1, 1, ROW as i64];
+    let mut raw_head = tensors(&[0.0; ROW], ROW);
+    raw_head.tensors[0].shape = vec![1, 1, 1, 1, ROW as i64];
+    // 300 rows, not the grid of 640×560 pixels
+    let ambiguous = ModelOutput {
+        layout: None,
+        ..tensors(&[0.0; 300 * ROW], ROW)
+    };
+    let mut integers = tensors(&[0.0; ROW], ROW);
+    integers.tensors[0].datatype = "INT32";
     let broken = ModelOutput {
         tensors: vec![OutputTensor {
             data: vec![0; 5].into(),
@@ -255,7 +316,17 @@ fn undecodable_poses_are_an_error_that_names_model_shape_and_property() {
             declared,
             &["[1, 3, 8]", "yolov8-pose", "[1, 56, N]", "layout=auto"][..],
         ),
-        ("poseparse", raw_heads, &["[1, 1, 1, 1, 57]", "--grid", "layout=auto"]),
+        (
+            "poseparse",
+            raw_head,
+            &["[1, 1, 1, 1, 57]", "yolov7-pose", "layout=auto"],
+        ),
+        (
+            "poseparse",
+            ambiguous,
+            &["yolov7-pose or yolo26-pose", "[1, 300, 57]", "640×560", "layout=auto"],
+        ),
+        ("poseparse", integers, &["INT32", "FP32 and FP16", "layout=auto"]),
         ("poseparse", broken, &["[1, 1, 57]", "5 bytes", "layout=auto"]),
         (
             "poseparse layout=yolov8-pose",

@@ -20,14 +20,14 @@ type SetString = unsafe extern "C" fn(*mut TritonOptions, *const c_char) -> Outc
 type SetBool = unsafe extern "C" fn(*mut TritonOptions, bool) -> Outcome;
 
 impl Options {
-    /// Options for loading on demand, without completion of configurations and without metrics.
+    /// Options for loading on demand, without metrics. Configurations that lack inputs or outputs are completed from the model.
     pub(super) fn new(api: &'static Api, log: Log) -> Result<Self, Failure> {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` receives a pointer.
         unsafe { api.check((api.ServerOptionsNew)(&mut raw)) }?;
         let raw = NonNull::new(raw).ok_or_else(|| Failure::invalid("no options".into()))?;
         let options = Self { api, raw };
-        options.switch(api.ServerOptionsSetStrictModelConfig, true)?;
+        options.switch(api.ServerOptionsSetStrictModelConfig, false)?;
         options.switch(api.ServerOptionsSetMetrics, false)?;
         options.switch(api.ServerOptionsSetGpuMetrics, false)?;
         options.switch(api.ServerOptionsSetCpuMetrics, false)?;

@@ -322,6 +322,19 @@ fn a_model_that_does_not_load_is_reported_with_the_cause() {
 }
 
 #[test]
+fn a_configuration_of_one_line_is_completed_from_the_model() {
+    let own = repository_with("bare", "backend: \"onnxruntime\"", "vest_resnet18");
+    let model = open(own.path()).model("bare", None).unwrap();
+    let description = model.description();
+    let tensors = |specs: &[triton::TensorSpec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(tensors(&description.inputs), ["FP32 [-1, 3, 64, 64]"]);
+    assert_eq!(tensors(&description.outputs), ["FP32 [-1, 8]"]);
+    assert_eq!(description.max_batch_size, 4, "Triton's default");
+    let response = infer(&model, vest_input(&model)).unwrap();
+    assert_close(&floats(&response.outputs[0]), &LOGITS, 1e-4);
+}
+
+#[test]
 fn missing_directories_are_reported_with_their_paths() {
     let nowhere = tempfile::TempDir::new().unwrap();
     let error = Server::open(&endpoint(nowhere.path())).unwrap_err();

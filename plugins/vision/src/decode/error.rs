@@ -9,29 +9,67 @@ pub enum DecodeError {
     #[error("no output is a pose in a known layout; got {got}; expected one of {expected}")]
     NoPose { expected: String, got: String },
     #[error(
-        "the model outputs the raw heads of YOLOv7-Pose ({got}); \
-         export it with `--grid` so that its output is [1, N, 57]"
+        "the outputs ({got}) may be {layouts}: their shapes are equal, and the number of rows is not that of the grid of \
+         {input}; set shopfloor.output.layout in the model's configuration, or layout= of poseparse"
     )]
-    RawHeads { got: String },
+    Ambiguous {
+        layouts: String,
+        input: String,
+        got: String,
+    },
+    #[error(
+        "raw heads can be decoded if they are the four of YOLOv7-w6-pose for an input of {width}×{height}, since anchors are not \
+         in the outputs; got {got}; export the model with `--grid`"
+    )]
+    Heads { width: usize, height: usize, got: String },
     #[error(
         "the model looks exported by YOLOv7's main branch with `--end2end` ({got}), whose NMS takes keypoints \
          for class scores and drops them; export it from the `pose` branch with `--grid`"
     )]
     EndToEnd { got: String },
-    #[error("no output has the layout {layout}, {expected}; got {got}; set another layout or `auto`")]
+    #[error(
+        "no output is boxes in a known layout for an input of {width}×{height} ({rows} for one candidate a cell); got {got}; \
+         expected one of {expected}"
+    )]
+    NoBoxes {
+        expected: String,
+        width: usize,
+        height: usize,
+        rows: String,
+        got: String,
+    },
+    #[error("no outputs have the layout {layout}, {expected}; got {got}; set another layout or `auto`")]
     Missing {
         layout: &'static str,
         expected: &'static str,
         got: String,
     },
-    #[error("the layout {layout} needs a tensor of {expected} (a batch of 1), got {got:?}")]
+    #[error("the layout {layout} needs {expected} (a batch of 1, and as many rows in each output); got {name} {got:?}")]
     Shape {
         layout: &'static str,
         expected: &'static str,
-        got: Vec<usize>,
+        name: String,
+        got: Vec<i64>,
     },
-    #[error("an FP32 tensor of shape {shape:?} has {expected}, got {got} bytes")]
+    #[error(
+        "the layout {layout} needs {expected} for an input of {width}×{height}; got {got} rows; correct the model's input size"
+    )]
+    Rows {
+        layout: &'static str,
+        expected: String,
+        width: usize,
+        height: usize,
+        got: usize,
+    },
+    #[error(
+        "the layout {layout} is relative to the size of the model's input, which is not known; decode with its letterbox"
+    )]
+    InputSize { layout: &'static str },
+    #[error("output {name} has the data type {got}; FP32 and FP16 can be decoded; export the model with one of them")]
+    Datatype { name: String, got: String },
+    #[error("a tensor of {datatype} and shape {shape:?} has {expected}, got {got} bytes")]
     Bytes {
+        datatype: String,
         shape: Vec<i64>,
         expected: String,
         got: usize,

@@ -4,17 +4,19 @@ use ndarray::{Array2, ArrayView1};
 
 use super::detection::Detection;
 use super::error::DecodeError;
-use super::tensor::{TensorView, f32_tensor};
+use super::select::MAX_PEOPLE;
+use super::tensor::TensorView;
 use crate::letterbox::Letterbox;
 use crate::skeleton::{Keypoint, KeypointDetection, Pose};
 use crate::{Point, Rect};
 
 /// The people in the outputs of a model of the task `people`, in frame pixels and in the model's order.
 ///
-/// The outputs have one row per person, in pixels of the model's input: `boxes` FP32 `[rows, 4]` (left, top, right, bottom),
+/// The outputs have one row per person, in pixels of the model's input (FP16 is accepted for FP32): `boxes` FP32 `[rows, 4]` (left, top, right, bottom),
 /// `scores` FP32 `[rows]`, `keypoints` FP32 `[rows, 17, 3]` (x, y, confidence), `vests` FP32 `[rows, classes]`
 /// (probabilities). `count` INT64 `[1]` is the number of people; rows beyond it are ignored. Rows with a value that is not
-/// finite or with an empty box are skipped; probabilities that are not finite only leave the person without classes.
+/// finite or with an empty box are skipped; probabilities that are not finite only leave the person without classes. Of more than
+/// [`MAX_PEOPLE`] those with the best scores are kept.
 ///
 /// # Errors
 /// [`DecodeError::Output`] if an output is missing or has another shape, [`DecodeError::Bytes`] if its data does not fill its
@@ -39,7 +41,21 @@ pub fn people(
         person.classes = probabilities.iter().all(|p| p.is_finite()).then_some(probabilities);
         Some(person)
     });
-    Ok(people.collect())
+    Ok(best(people.collect()))
+}
+
+/// The people if there are not too many, otherwise the best of them, in the model's order.
+fn best(mut people: Vec<Detection>) -> Vec<Detection> {
+    if people.len() > MAX_PEOPLE {
+        let mut order: Vec<usize> = (0..people.len()).collect();
+        // stable: of equal scores the first ones are kept
+        order.sort_by(|a, b| people[*b].score.total_cmp(&people[*a].score));
+        let mut is_kept = vec![false; people.len()];
+        order[..MAX_PEOPLE].iter().for_each(|index| is_kept[*index] = true);
+        let mut is_kept = is_kept.into_iter();
+        people.retain(|_| is_kept.next().unwrap_or_default());
+    }
+    people
 }
 
 fn person(
@@ -62,7 +78,7 @@ fn person(
         pose: Some(pose),
         classes: None,
     };
-    (person.is_sound() && keypoints.iter().all(|v| v.is_finite())).then_some(person)
+    person.is_sound().then_some(person)
 }
 
 /// An output as `[rows, values]`, if its shape is any number of rows of the shape `row`.
@@ -72,7 +88,7 @@ fn rows(outputs: &[TensorView<'_>], name: &'static str, row: &[i64]) -> Result<A
         let dims: String = row.iter().map(|dim| format!(", {dim}")).collect();
         wrong(outputs, name, format!("FP32 [rows{dims}]"))
     })?;
-    let tensor = f32_tensor(output.shape, output.data)?;
+    let tensor = output.to_array()?;
     let columns = row.iter().product::<i64>() as usize;
     let shape = (tensor.shape()[0], columns);
     tensor

@@ -1,5 +1,6 @@
-//! Tensors as bytes and as arrays.
+//! Tensors as bytes, as arrays, and as tables of candidates.
 
+use half::f16;
 use ndarray::{ArrayD, IxDyn};
 
 use super::error::DecodeError;
@@ -9,33 +10,136 @@ use super::error::DecodeError;
 pub struct TensorView<'a> {
     /// The output's name in the model.
     pub name: &'a str,
+    /// KServe's name of the data type; `FP32` and `FP16` can be decoded.
+    pub datatype: &'a str,
     /// The dimensions.
     pub shape: &'a [i64],
-    /// The elements, little-endian and row-major.
+    /// The elements, little-endian and row-major; they need not be aligned.
     pub data: &'a [u8],
 }
 
-/// The FP32 tensor of `shape` in `bytes`, which are little-endian, row-major and need not be aligned.
-///
-/// # Errors
-/// [`DecodeError::Bytes`] if the length does not match the shape, or the shape has a negative dimension.
-pub fn f32_tensor(shape: &[i64], bytes: &[u8]) -> Result<ArrayD<f32>, DecodeError> {
-    let wrong = |expected| DecodeError::Bytes {
-        shape: shape.to_vec(),
-        expected,
-        got: bytes.len(),
-    };
-    let dims: Option<Vec<usize>> = shape.iter().map(|d| usize::try_from(*d).ok()).collect();
-    let dims = dims.ok_or_else(|| wrong("no negative dimensions".to_owned()))?;
-    let expected = dims
-        .iter()
-        .try_fold(size_of::<f32>(), |product, dim| product.checked_mul(*dim));
-    if expected != Some(bytes.len()) {
-        return Err(wrong(
-            expected.map_or("more bytes than memory".to_owned(), |n| format!("{n} bytes")),
-        ));
+impl<'a> TensorView<'a> {
+    /// The tensor as FP32.
+    ///
+    /// # Errors
+    /// [`DecodeError::Datatype`] unless the elements are FP32 or FP16; [`DecodeError::Bytes`] if the length of the data does not
+    /// match the shape, or the shape has a negative dimension.
+    pub fn to_array(&self) -> Result<ArrayD<f32>, DecodeError> {
+        let elements = self.elements()?;
+        let values = match elements {
+            Elements::F32(values) => values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Elements::F16(values) => values.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        };
+        let dims: Vec<usize> = self.shape.iter().map(|dim| *dim as usize).collect();
+        ArrayD::from_shape_vec(IxDyn(&dims), values).map_err(|error| self.wrong_bytes(error.to_string()))
     }
-    let (values, _) = bytes.as_chunks();
-    let values = values.iter().map(|v| f32::from_le_bytes(*v)).collect();
-    ArrayD::from_shape_vec(IxDyn(&dims), values).map_err(|e| wrong(e.to_string()))
+
+    /// The elements, as many as the shape has.
+    pub(super) fn elements(&self) -> Result<Elements<'a>, DecodeError> {
+        let size = match self.datatype {
+            "FP32" => size_of::<f32>(),
+            "FP16" => size_of::<f16>(),
+            _ => {
+                return Err(DecodeError::Datatype {
+                    name: self.name.to_owned(),
+                    got: self.datatype.to_owned(),
+                });
+            }
+        };
+        let mut dims = self.shape.iter().map(|dim| usize::try_from(*dim).ok());
+        if dims.clone().any(|dim| dim.is_none()) {
+            return Err(self.wrong_bytes("no negative dimensions".to_owned()));
+        }
+        let expected = dims.try_fold(size, |product, dim| product.checked_mul(dim?));
+        if expected != Some(self.data.len()) {
+            let expected = expected.map_or("more bytes than memory".to_owned(), |n| format!("{n} bytes"));
+            return Err(self.wrong_bytes(expected));
+        }
+        Ok(if size == size_of::<f32>() {
+            Elements::F32(self.data.as_chunks().0)
+        } else {
+            Elements::F16(self.data.as_chunks().0)
+        })
+    }
+
+    fn wrong_bytes(&self, expected: String) -> DecodeError {
+        DecodeError::Bytes {
+            datatype: self.datatype.to_owned(),
+            shape: self.shape.to_vec(),
+            expected,
+            got: self.data.len(),
+        }
+    }
+}
+
+/// The elements of a tensor, little-endian and not aligned.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Elements<'a> {
+    F32(&'a [[u8; 4]]),
+    F16(&'a [[u8; 2]]),
+}
+
+impl Elements<'_> {
+    #[inline]
+    fn get(&self, index: usize) -> f32 {
+        match self {
+            Self::F32(values) => f32::from_le_bytes(values[index]),
+            Self::F16(values) => f16::from_le_bytes(values[index]).to_f32(),
+        }
+    }
+}
+
+/// A tensor as a table: a row is a candidate, whichever way the tensor is stored.
+///
+/// It is read in place: a large output is not copied to find the few rows that are people.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table<'a> {
+    elements: Elements<'a>,
+    /// Number of candidates.
+    pub rows: usize,
+    /// Index of the first element of the first row.
+    first: usize,
+    /// Elements from a row to the next.
+    row_step: usize,
+    /// Elements from a column to the next.
+    column_step: usize,
+}
+
+impl<'a> Table<'a> {
+    /// A row-major table: each row has `columns` elements.
+    pub fn of_rows(elements: Elements<'a>, rows: usize, columns: usize) -> Self {
+        Self {
+            elements,
+            rows,
+            first: 0,
+            row_step: columns,
+            column_step: 1,
+        }
+    }
+
+    /// A column-major table: each column has `rows` elements.
+    pub fn of_columns(elements: Elements<'a>, rows: usize) -> Self {
+        Self {
+            elements,
+            rows,
+            first: 0,
+            row_step: 1,
+            column_step: rows,
+        }
+    }
+
+    /// The table from a column on.
+    pub fn from_column(self, column: usize) -> Self {
+        Self {
+            first: self.first + column * self.column_step,
+            ..self
+        }
+    }
+
+    /// The value of a row in a column.
+    #[inline]
+    pub fn get(&self, row: usize, column: usize) -> f32 {
+        self.elements
+            .get(self.first + row * self.row_step + column * self.column_step)
+    }
 }

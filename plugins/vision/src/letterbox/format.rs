@@ -1,5 +1,7 @@
 //! The form of a network's image input.
 
+use half::f16;
+
 /// How a region is fitted into a tensor of another shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
@@ -26,6 +28,8 @@ pub enum Element {
     /// 32-bit float, KServe's `FP32`.
     #[default]
     F32,
+    /// 16-bit float, KServe's `FP16`; values are rounded to nearest, ties to even.
+    F16,
     /// Byte, KServe's `UINT8`; values are rounded to nearest and clamped.
     U8,
 }
@@ -35,6 +39,7 @@ impl Element {
     pub const fn size(self) -> usize {
         match self {
             Self::F32 => 4,
+            Self::F16 => 2,
             Self::U8 => 1,
         }
     }
@@ -92,9 +97,23 @@ impl TensorFormat {
         }
     }
 
-    /// The element of a pixel value in a channel.
+    /// The element of a pixel value in a channel, before it is rounded to its type.
     pub(super) fn value(&self, channel: usize, pixel: u8) -> f32 {
         self.terms(channel).value(pixel)
+    }
+
+    /// Whether the elements of all pixels are finite.
+    pub(super) fn is_finite(&self) -> bool {
+        // elements are linear in the pixel: checking both ends is enough
+        (0..3).all(|channel| {
+            [0, 255].iter().all(|pixel| {
+                let value = self.value(channel, *pixel);
+                match self.element {
+                    Element::F16 => f16::from_f32(value).is_finite(),
+                    Element::F32 | Element::U8 => value.is_finite(),
+                }
+            })
+        })
     }
 
     /// How a channel's elements are computed.

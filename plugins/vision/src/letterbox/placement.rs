@@ -102,6 +102,12 @@ impl Letterbox {
         }
     }
 
+    /// Width and height of the tensor in pixels; `None` if they are unknown.
+    pub fn input_size(&self) -> Option<(usize, usize)> {
+        let known = self.width >= 1.0 && self.height >= 1.0;
+        known.then_some((self.width as usize, self.height as usize))
+    }
+
     /// How the frame was turned to become the tensor.
     pub fn orientation(&self) -> Orientation {
         Orientation {

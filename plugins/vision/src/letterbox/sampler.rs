@@ -56,8 +56,7 @@ impl Sampler {
         if width == 0 || height == 0 {
             return Err(SampleError::Size { width, height });
         }
-        // elements are linear in the pixel: checking both ends is enough
-        if (0..3).any(|c| [0, 255].iter().any(|p| !format.value(c, *p).is_finite())) {
+        if !format.is_finite() {
             return Err(SampleError::Normalization { scale, mean, std });
         }
         Ok(Self::with_level(Level::new(), format))
@@ -270,6 +269,8 @@ mod tests {
             (Element::U8, Layout::Nhwc),
             (Element::F32, Layout::Nchw),
             (Element::F32, Layout::Nhwc),
+            (Element::F16, Layout::Nchw),
+            (Element::F16, Layout::Nhwc),
         ] {
             let tensor = TensorFormat {
                 width: 101,

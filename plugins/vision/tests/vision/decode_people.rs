@@ -1,7 +1,7 @@
 //! People from a model that answers with people.
 
 use expect_test::expect;
-use vision::decode::{self, DecodeError, Detection, TensorView};
+use vision::decode::{self, DecodeError, Detection, MAX_PEOPLE, TensorView};
 use vision::letterbox::{Fit, Letterbox};
 use vision::{Keypoint, Point, Rect};
 
@@ -35,7 +35,12 @@ fn decode(answer: &Answer) -> Result<Vec<Detection>, DecodeError> {
     let letterbox = Letterbox::fit(Rect::new(0.0, 0.0, 1280.0, 720.0), 640, 480, Fit::Letterbox).unwrap();
     let outputs: Vec<_> = answer
         .iter()
-        .map(|(name, shape, data)| TensorView { name, shape, data })
+        .map(|(name, shape, data)| TensorView {
+            name,
+            datatype: "FP32",
+            shape,
+            data,
+        })
         .collect();
     decode::people(&outputs, &letterbox, 2)
 }
@@ -95,6 +100,19 @@ fn rows_that_are_not_finite_or_have_an_empty_box_are_skipped() {
 }
 
 #[test]
+fn of_too_many_people_the_best_are_kept_in_the_models_order() {
+    let rows = MAX_PEOPLE + 3;
+    let mut answer = answer(rows, rows as i64);
+    // the first three are the worst
+    let scores = (0..rows).map(|i| if i < 3 { 0.1 } else { 0.5 + (i % 7) as f32 / 20.0 });
+    *output(&mut answer, "scores").1 = floats(scores);
+    let people = decode(&answer).unwrap();
+    assert_eq!(people.len(), MAX_PEOPLE);
+    assert!(people.iter().all(|person| person.score > 0.4));
+    assert!(people.is_sorted_by(|a, b| a.bbox.left < b.bbox.left));
+}
+
+#[test]
 fn other_outputs_are_ignored() {
     let mut answer = answer(1, 1);
     answer.insert(0, ("more", vec![3], vec![1, 2, 3]));
@@ -138,8 +156,8 @@ fn errors_name_the_output_and_the_expected_shape() {
         output scores: a model of the task 'people' needs FP32 [rows] there, got [2, 1] of 8 bytes; correct the model or its task
         output keypoints: a model of the task 'people' needs FP32 [rows, 17, 3] there, got [2, 16, 3] of 408 bytes; correct the model or its task
         output vests: a model of the task 'people' needs FP32 [rows, 2] there, got [2, 3] of 24 bytes; correct the model or its task
-        an FP32 tensor of shape [2, 2] has 16 bytes, got 12 bytes
-        an FP32 tensor of shape [-1, 4] has no negative dimensions, got 32 bytes
+        a tensor of FP32 and shape [2, 2] has 16 bytes, got 12 bytes
+        a tensor of FP32 and shape [-1, 4] has no negative dimensions, got 32 bytes
         output count: a model of the task 'people' needs INT64 [1] there, got [1] of 4 bytes; correct the model or its task
         output count: there are 2 rows, got 3 people; correct the model
         output count: there are 2 rows, got -1 people; correct the model"#]].assert_eq(&got.join("\n"));

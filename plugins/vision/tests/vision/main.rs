@@ -2,12 +2,15 @@
 
 mod allocations;
 mod decode;
+mod decode_boxes;
 mod decode_classify;
 mod decode_layout;
 mod decode_people;
+mod decode_reference;
 mod frames;
 mod image;
 mod letterbox;
 mod nms;
+mod outputs;
 mod presentation;
 mod sampler;

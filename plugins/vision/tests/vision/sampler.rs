@@ -34,6 +34,13 @@ const BGR_U8: TensorFormat = TensorFormat {
     ..RGB_F32
 };
 
+const BGR_F16: TensorFormat = TensorFormat {
+    layout: Layout::Nhwc,
+    element: Element::F16,
+    order: ChannelOrder::Bgr,
+    ..IMAGENET
+};
+
 mod reference {
     //! Each output pixel on its own, with clamped coordinates and a sum over two axes.
 
@@ -127,6 +134,9 @@ mod reference {
                     };
                     match format.element {
                         Element::F32 => out[index * 4..][..4].copy_from_slice(&value.to_le_bytes()),
+                        Element::F16 => {
+                            out[index * 2..][..2].copy_from_slice(&half::f16::from_f32(value).to_le_bytes());
+                        }
                         Element::U8 => out[index] = value.round().clamp(0.0, 255.0) as u8,
                     }
                 }
@@ -170,7 +180,7 @@ fn equals_the_reference_for_every_format() {
     };
     let sizes = [(32, 24), (64, 36), (37, 91), (161, 90), (1, 1), (2, 300), (301, 3)];
     // the same samplers for all: what they keep from one region, size or format must not show in the next
-    let mut samplers = [RGB_F32, IMAGENET, BGR_U8].map(|tensor| Sampler::new(tensor).unwrap());
+    let mut samplers = [RGB_F32, IMAGENET, BGR_U8, BGR_F16].map(|tensor| Sampler::new(tensor).unwrap());
     for format in PixelFormat::ALL {
         for (width, height) in sizes {
             let frame = Frame::noise(format, width, height, 5, width as u64);
@@ -202,7 +212,7 @@ prop_compose! {
         width in 1..48usize,
         height in 1..48usize,
         layout in proptest::sample::select(vec![Layout::Nchw, Layout::Nhwc]),
-        element in proptest::sample::select(vec![Element::F32, Element::U8]),
+        element in proptest::sample::select(vec![Element::F32, Element::F16, Element::U8]),
         order in proptest::sample::select(vec![ChannelOrder::Rgb, ChannelOrder::Bgr]),
         scale in proptest::sample::select(vec![1.0, 1.0 / 255.0, 2.0]),
         mean in proptest::array::uniform3(-1.0..1.0f32),
@@ -337,6 +347,12 @@ fn unusable_regions_outputs_and_formats_are_errors() {
             ..RGB_F32
         },
         TensorFormat { width: 0, ..RGB_F32 },
+        // beyond the largest FP16, 65504
+        TensorFormat {
+            element: Element::F16,
+            scale: 260.0,
+            ..RGB_F32
+        },
     ] {
         assert!(unusable(format).is_some(), "{format:?}");
     }

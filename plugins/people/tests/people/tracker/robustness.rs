@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use people::tracker::{Tracker, TrackerOptions};
+use people::tracker::{MAX_TRACKS, Tracker, TrackerOptions};
 use people::{Inference, Person, Scene, Track, VestName, VestScores};
 use proptest::prelude::*;
 use vision::Rect;
+use vision::decode::MAX_PEOPLE;
 
 use super::scenario::{SKIPPED, Scenario, figure, options, roll, seen};
 
@@ -93,6 +94,39 @@ fn a_box_without_area_gets_no_track() {
             ..figure(0.0)
         }]);
         assert_eq!(roll(&people), "-", "{bbox:?}");
+    }
+}
+
+#[test]
+fn of_too_many_people_the_best_are_tracked() {
+    let mut scenario = Scenario::new(options());
+    let crowd: Vec<Person> = (0..1500)
+        .map(|i| Person {
+            score: (i * 7 % 1500) as f32 / 1500.0,
+            ..figure(100.0 * i as f32)
+        })
+        .collect();
+    let people = scenario.hold(3, &crowd);
+    assert_eq!(people.len(), crowd.len(), "the others are still in the scene");
+    let is_best = |person: &&Person| person.score >= (1500 - MAX_PEOPLE) as f32 / 1500.0;
+    assert_eq!(people.iter().filter(is_best).count(), MAX_PEOPLE);
+    assert!(people.iter().all(|person| person.track.is_some() == is_best(&person)));
+}
+
+#[test]
+fn people_who_are_elsewhere_in_each_frame_leave_only_so_many_tracks() {
+    let mut scenario = Scenario::new(TrackerOptions {
+        min_hits: 1,
+        max_age: Some(1000),
+        ..options()
+    });
+    for frame in 0..6 {
+        let crowd = (0..300).map(|i| figure(1e5 * frame as f32 + 100.0 * i as f32));
+        let people = scenario.show(crowd.collect());
+        let tracked = people.iter().filter(|person| person.track.is_some()).count();
+        assert!(tracked <= MAX_TRACKS, "{tracked} tracks in frame {frame}");
+        let seen = people[..300].iter().filter(|person| person.track.is_some()).count();
+        assert_eq!(seen, MAX_PEOPLE, "newcomers are tracked in frame {frame}");
     }
 }
 
