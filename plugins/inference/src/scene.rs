@@ -1,10 +1,10 @@
-//! Decoding of a model's outputs into people: poses, vests, or both.
+//! Decoding of a model's outputs into people: boxes, poses, vests, or all of them.
 
 use std::sync::Arc;
 
 use people::{Person, VestName, VestScores};
-use vision::ModelOutput;
 use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout};
+use vision::{ModelOutput, Pose};
 
 /// The people in one region's pose output, in frame pixels, best first.
 ///
@@ -29,6 +29,41 @@ pub fn poses(
         .into_iter()
         .map(|detection| person(detection, None))
         .collect())
+}
+
+/// The people in the outputs of an object detector, in frame pixels, without keypoints, one output for each region.
+///
+/// # Errors
+/// If an output does not have the shape required by the task.
+pub fn detections(outputs: &[ModelOutput]) -> Result<Vec<Person>, DecodeError> {
+    let mut people = Vec::new();
+    for output in outputs {
+        let defaults = DecodeOptions::default();
+        let options = DecodeOptions {
+            score_threshold: output.score_threshold.unwrap_or(defaults.score_threshold),
+            ..defaults
+        };
+        for tensor in &output.tensors {
+            let values = decode::f32_tensor(&tensor.shape, &tensor.data)?;
+            let detections = decode::boxes(values.view(), &output.letterbox, &options)?;
+            people.extend(detections.into_iter().map(|detection| person(detection, None)));
+        }
+    }
+    Ok(people)
+}
+
+/// The pose of the person in each region, in frame pixels and in the order of `outputs`; `tensor` is the name of the output with the
+/// keypoints. `None` if they are not finite.
+///
+/// # Errors
+/// If the shape of the keypoints is not `[1, 17, 3]`.
+pub fn keypoints(outputs: &[ModelOutput], tensor: &str) -> Result<Vec<Option<Pose>>, DecodeError> {
+    let of_region = |output: &ModelOutput| {
+        let tensor = output.tensors.iter().find(|candidate| &*candidate.name == tensor)?;
+        let values = decode::f32_tensor(&tensor.shape, &tensor.data);
+        Some(values.and_then(|values| decode::keypoints(values.view(), &output.letterbox)))
+    };
+    outputs.iter().filter_map(of_region).collect()
 }
 
 /// The people with their vests, in frame pixels, from the outputs of a model with the task `people`, one for each

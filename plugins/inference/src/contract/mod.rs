@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use ::people::VestName;
 use triton::{DataType, ModelDescription, TensorSpec};
+use vision::Keypoint;
 use vision::decode::PoseLayout;
 
 pub use error::ContractError;
@@ -37,6 +38,8 @@ impl fmt::Display for Contract {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let task = match &self.task {
             Task::Pose { .. } => "pose",
+            Task::Detect { .. } => "detect",
+            Task::Keypoints { .. } => "keypoints",
             Task::Vest { .. } => "vest",
             Task::People { .. } => "people",
             Task::Tensors => "tensors",
@@ -62,6 +65,17 @@ pub enum Task {
         layout: Option<PoseLayout>,
         /// Minimum score of a person; `None`: the decoder's default.
         score_threshold: Option<f32>,
+    },
+    /// People without keypoints: the model has one output FP32 `[1, N, 6]` of left, top, right and bottom in pixels of its input,
+    /// score and class; class 0 are people.
+    Detect {
+        /// Minimum score of a person; `None`: the decoder's default.
+        score_threshold: Option<f32>,
+    },
+    /// The 17 COCO keypoints of one person.
+    Keypoints {
+        /// The name of the output FP32 `[n, 17, 3]`: x, y in pixels of the input, and confidence.
+        output: Arc<str>,
     },
     /// The colour of a person's vest.
     Vest {
@@ -113,9 +127,11 @@ impl Task {
         };
         match parameters.get("shopfloor.task") {
             Some("pose") => Self::pose(parameters),
+            Some("detect") => Self::detect(parameters, outputs),
+            Some("keypoints") => Self::keypoints(parameters, outputs),
             Some("vest") => Self::vest(parameters, outputs),
             Some("people") => people::task(parameters, outputs),
-            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, vest or people", other)),
+            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, detect, keypoints, vest or people", other)),
             None if parameters.get("shopfloor.labels").is_some() => Self::vest(parameters, outputs),
             None if parameters.get("shopfloor.output.layout").is_some() || has_pose() => Self::pose(parameters),
             None => Ok(Self::Tensors),
@@ -123,27 +139,30 @@ impl Task {
     }
 
     fn pose(parameters: &Parameters) -> Result<Self, ContractError> {
-        let score_threshold = parameters.number("shopfloor.score-threshold")?;
-        if let Some(threshold) = score_threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
-            return Err(parameters.wrong("shopfloor.score-threshold", "a number from 0 to 1", threshold));
-        }
         let layouts = PoseLayout::ALL.map(|layout| (layout.name(), layout));
         Ok(Self::Pose {
             layout: parameters.choice("shopfloor.output.layout", &layouts)?,
-            score_threshold,
+            score_threshold: score_threshold(parameters)?,
+        })
+    }
+
+    fn detect(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
+        one_output(parameters, outputs, "detect", &[-1, -1, 6])?;
+        Ok(Self::Detect {
+            score_threshold: score_threshold(parameters)?,
+        })
+    }
+
+    fn keypoints(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
+        let output = one_output(parameters, outputs, "keypoints", &[-1, Keypoint::COUNT as i64, 3])?;
+        Ok(Self::Keypoints {
+            output: Arc::clone(&output.name),
         })
     }
 
     fn vest(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
         let labels = labels(parameters)?;
-        let [output] = outputs else {
-            let found = outputs
-                .iter()
-                .map(|output| &*output.name)
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(parameters.wrong("shopfloor.task", "one output for the task vest", found));
-        };
+        let output = only(parameters, outputs, "vest")?;
         let columns = output.shape.last().copied().unwrap_or_default();
         if output.datatype != DataType::Fp32 || (columns != -1 && columns != labels.len() as i64) {
             let expected = format!("FP32 logits, one for each of the {} labels", labels.len());
@@ -157,6 +176,43 @@ impl Task {
             output: Arc::clone(&output.name),
         })
     }
+}
+
+/// The minimum score of a person, if the model's configuration has one.
+fn score_threshold(parameters: &Parameters) -> Result<Option<f32>, ContractError> {
+    let threshold = parameters.number("shopfloor.score-threshold")?;
+    match threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+        Some(threshold) => Err(parameters.wrong("shopfloor.score-threshold", "a number from 0 to 1", threshold)),
+        None => Ok(threshold),
+    }
+}
+
+/// The only output of a model.
+fn only<'a>(parameters: &Parameters, outputs: &'a [TensorSpec], task: &str) -> Result<&'a TensorSpec, ContractError> {
+    let [output] = outputs else {
+        let found: Vec<_> = outputs.iter().map(|output| &*output.name).collect();
+        let expected = format!("one output for the task {task}");
+        return Err(parameters.wrong("shopfloor.task", expected, found.join(", ")));
+    };
+    Ok(output)
+}
+
+/// The only output of a model, FP32 of `shape`, in which -1 is any number.
+fn one_output<'a>(
+    parameters: &Parameters,
+    outputs: &'a [TensorSpec],
+    task: &str,
+    shape: &[i64],
+) -> Result<&'a TensorSpec, ContractError> {
+    let output = only(parameters, outputs, task)?;
+    if output.datatype == DataType::Fp32 && people::may_be(&output.shape, shape) {
+        return Ok(output);
+    }
+    let expected = format!("FP32 {shape:?} for the task {task}");
+    Err(ContractError::new(parameters.model(), expected, output)
+        .tensor(&output.name)
+        .key("shopfloor.task")
+        .remedy("give the model the output that model_repository/README.md lists for the task"))
 }
 
 fn labels(parameters: &Parameters) -> Result<Vec<VestName>, ContractError> {

@@ -27,12 +27,12 @@ use super::drawing;
 use super::log::Log;
 use super::outbox::Outbox;
 use super::settings::Settings;
-use super::stations::{NOT_SAVED, Notices, StationSource};
 use super::time_of_day::time_of_day;
 use super::timer::Timer;
 use super::warnings::{self, Warnings};
 use crate::exclusive::{Exclusive, Turn};
 use crate::qos::Liveness;
+use crate::stations::{NOT_SAVED, Notices, StationSource};
 use crate::time::SegmentTime;
 use crate::{time, video};
 

@@ -1,9 +1,11 @@
 //! Output tensors of models to people.
 //!
 //! Poses: [`PoseLayout::detect`] finds the output and its layout, [`PoseLayout::decode`] reads it. Class scores of people that
-//! were cut out: [`class_probabilities`]. Models that do both at once: [`people()`].
+//! were cut out: [`class_probabilities`]; their keypoints: [`keypoints`]. Models that do both at once: [`people()`]. Object detectors:
+//! [`boxes`].
 
 mod classify;
+mod detected;
 mod detection;
 mod error;
 mod layout;
@@ -11,6 +13,7 @@ mod people;
 mod tensor;
 
 pub use classify::{class_probabilities, softmax};
+pub use detected::{boxes, keypoints};
 pub use detection::{DecodeOptions, Detection};
 pub use error::DecodeError;
 pub use layout::{PoseLayout, UnknownLayout};

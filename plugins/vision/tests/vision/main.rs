@@ -3,6 +3,7 @@
 mod allocations;
 mod decode;
 mod decode_classify;
+mod decode_detected;
 mod decode_layout;
 mod decode_people;
 mod frames;

@@ -137,7 +137,7 @@ impl Reporter {
                 element,
                 gst::StreamError::Failed,
                 ("inference-region=people, but the frames have no people: add an element that finds people upstream, \
-                  such as tritoninfer model=movenet_multipose ! poseparse")
+                  such as tritoninfer model=person_pose ! poseparse")
             );
         }
     }
