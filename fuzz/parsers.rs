@@ -275,7 +275,10 @@ fn detector(layout: BoxLayout, [fit, scale, claim, class]: [u8; 4], data: &[u8])
         .collect();
     let shapes: Vec<(&str, &[i64])> = views.iter().map(|view| (view.name, view.shape)).collect();
     let class = Some(usize::from(class)).filter(|class| *class < 4);
-    for layout in [Ok(layout), BoxLayout::detect(&shapes, input)].into_iter().flatten() {
+    for layout in [Ok(layout), BoxLayout::detect(&shapes, Some(input))]
+        .into_iter()
+        .flatten()
+    {
         let options = DecodeOptions::default();
         let Ok(found) = layout.decode(&views, &letterbox(fit, scale, input), &options, class) else {
             continue;

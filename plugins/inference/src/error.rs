@@ -17,10 +17,10 @@ pub enum Error {
     /// The model is not supported, or its parameters are invalid.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// A model that classifies people is used without `inference-region=people`.
+    /// A model that sees one person at a time is used without `inference-region=people`.
     #[error(
-        "model '{model}' classifies the vest of one person: set inference-region=people, \
-         after elements that find people (tritoninfer model=movenet_multipose ! poseparse)"
+        "model '{model}' sees one person at a time: set inference-region=people, \
+         after elements that find people (tritoninfer model=person_pose ! poseparse)"
     )]
     NeedsPeople {
         /// The model.

@@ -1,10 +1,10 @@
-//! Decoding of a model's outputs into people: poses, vests, or both.
+//! Decoding of a model's outputs into people: boxes, poses, vests, or all of them.
 
 use std::sync::Arc;
 
 use people::{Person, VestName, VestScores};
-use vision::ModelOutput;
-use vision::decode::{self, DecodeError, DecodeOptions, Detection, PoseLayout, TensorView};
+use vision::decode::{self, BoxLayout, DecodeError, DecodeOptions, Detection, PoseLayout, TensorView};
+use vision::{ModelOutput, Pose};
 
 /// The people in one region's pose output, in frame pixels, best first.
 ///
@@ -27,6 +27,51 @@ pub fn poses(
         .into_iter()
         .map(|detection| person(detection, None))
         .collect())
+}
+
+/// The class of people in the outputs of object detectors: the first one of COCO.
+const PERSON: usize = 0;
+
+/// The people in the outputs of an object detector, in frame pixels, without keypoints, one output for each region.
+///
+/// `layout` is that of the task; `None`: detected from names and shapes.
+///
+/// # Errors
+/// If the outputs have no known layout, or do not match the layout.
+pub fn detections(outputs: &[ModelOutput], layout: Option<BoxLayout>) -> Result<Vec<Person>, DecodeError> {
+    let mut people = Vec::new();
+    for output in outputs {
+        let defaults = DecodeOptions::default();
+        let options = DecodeOptions {
+            score_threshold: output.score_threshold.unwrap_or(defaults.score_threshold),
+            ..defaults
+        };
+        let tensors: Vec<TensorView<'_>> = output.tensors.iter().map(|tensor| tensor.view()).collect();
+        let layout = match layout {
+            Some(layout) => layout,
+            None => BoxLayout::detect(&output.shapes(), output.letterbox.input_size())?,
+        };
+        let objects = layout.decode(&tensors, &output.letterbox, &options, Some(PERSON))?;
+        people.extend(objects.into_iter().map(|object| Person {
+            bbox: object.bbox,
+            score: object.score,
+            ..Person::default()
+        }));
+    }
+    Ok(people)
+}
+
+/// The pose of the person in each region, in frame pixels and in the order of `outputs`; `tensor` is the name of the output with the
+/// keypoints. `None` if they are not finite.
+///
+/// # Errors
+/// If the shape of the keypoints is not `[1, 17, 3]`.
+pub fn keypoints(outputs: &[ModelOutput], tensor: &str) -> Result<Vec<Option<Pose>>, DecodeError> {
+    let of_region = |output: &ModelOutput| {
+        let tensor = output.tensors.iter().find(|candidate| &*candidate.name == tensor)?;
+        Some(decode::keypoints(&tensor.view(), &output.letterbox))
+    };
+    outputs.iter().filter_map(of_region).collect()
 }
 
 /// The people with their vests, in frame pixels, from the outputs of a model with the task `people`, one for each

@@ -67,7 +67,8 @@ impl Session {
     }
 
     /// Sends the regions of a frame, an [`Image`](vision::image::Image) or a view of one, in as few requests as the model's
-    /// batch size allows. Regions, and the letterboxes of the outputs, are in pixels of the stored frame.
+    /// batch size allows. Regions, and the letterboxes of the outputs, are in pixels of the stored frame; the model sees each region
+    /// with the margin of its contract.
     /// `callback` is invoked once, with all outputs or with the first error. Without regions it is invoked at once,
     /// with no outputs. `place`, if any, is dropped when the server has released all requests.
     ///
@@ -89,7 +90,8 @@ impl Session {
             let mut data = self.model.lease(bytes * chunk.len());
             let mut letterboxes = Vec::with_capacity(chunk.len());
             for (region, input) in chunk.iter().zip(data.chunks_exact_mut(bytes)) {
-                letterboxes.push(sampler.sample(view, *region, input)?);
+                let seen = self.contract.image.seen(*region);
+                letterboxes.push(sampler.sample(view, seen, input)?);
             }
             parts.push((letterboxes, data));
         }
@@ -122,6 +124,7 @@ impl Session {
                 layout,
                 score_threshold,
             } => (*layout, *score_threshold),
+            Task::Detect { score_threshold, .. } => (None, *score_threshold),
             _ => (None, None),
         };
         ModelOutput {

@@ -5,6 +5,7 @@
 //! | field | type | meaning |
 //! |---|---|---|
 //! | `inference` | string | whether people were detected: `done`, or why not: `interval`, `overload`, `failed` |
+//! | `pose-inference` | string | the same of the people's keypoints, where a model of their own finds them; otherwise absent |
 //! | `vest-inference` | string | the same of the people's vests; absent if the frame has not reached a vest model |
 //! | `inference-period` | guint64, ns | time between two inferred frames of the stream; absent until it has been measured |
 //!
@@ -38,6 +39,7 @@ pub fn set_inference(buffer: &mut gst::BufferRef) -> Result<(), gst::glib::BoolE
 
 fn write(scene: &Scene, structure: &mut gst::StructureRef) {
     structure.set("inference", scene.inference.name());
+    structure.set_if_some("pose-inference", scene.pose_inference.map(people::Inference::name));
     structure.set_if_some("vest-inference", scene.vest_inference.map(people::Inference::name));
     let period = scene
         .inference_period

@@ -15,6 +15,9 @@ pub type VestName = Arc<str>;
 pub struct Scene {
     /// Whether `people` were detected in this frame.
     pub inference: Inference,
+    /// Whether the people's keypoints were found in this frame by a model of their own; `None` if it has not reached one, as where the
+    /// model that finds people finds their keypoints, too.
+    pub pose_inference: Option<Inference>,
     /// Whether the people's vests were classified in this frame; `None` if the frame has not reached a vest model.
     pub vest_inference: Option<Inference>,
     /// The labels of the vest model that inferred this frame, also if nobody is in it.
@@ -35,6 +38,17 @@ impl Scene {
     pub fn labels(&self) -> Option<&Arc<[VestName]>> {
         let mut vests = self.people.iter().filter_map(|person| person.vest.as_ref());
         self.vest_labels.as_ref().or_else(|| Some(&vests.next()?.labels))
+    }
+
+    /// Whether it is known where the hands of all detected people are: of people without a pose that no pose model has seen it is not.
+    pub fn has_poses(&self) -> bool {
+        match self.pose_inference {
+            Some(stage) => stage == Inference::Done,
+            None => self
+                .people
+                .iter()
+                .all(|person| person.pose.is_some() || person.is_coasting()),
+        }
     }
 
     /// Whether a vest model has responded for this person of the frame; only then is it known who the person is not.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Activity, Totals, VestName};
-use vision::Point;
+use vision::{Point, Rect};
 
 /// Largest distance, normalised to the frame, of a point on an edge: a hundredth of a pixel of a frame 10,000 wide.
 const ON_EDGE: f64 = 1e-6;
+
+/// Room around a polygon's bounds: a point on the boundary is inside, and [`Station::contains`] calls a point so near to it on it.
+pub(crate) const MARGIN: f32 = 2e-6;
 
 /// Largest number of corners: all pairs of edges are compared.
 const MAX_CORNERS: usize = 1000;
@@ -24,6 +27,23 @@ pub struct Station {
 }
 
 impl Station {
+    /// The smallest box around the polygon, normalised to the frame.
+    pub fn bounds(&self) -> Rect {
+        let nothing = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
+        self.polygon.iter().fold(nothing, |bounds, corner| Rect {
+            left: bounds.left.min(corner.x),
+            top: bounds.top.min(corner.y),
+            right: bounds.right.max(corner.x),
+            bottom: bounds.bottom.max(corner.y),
+        })
+    }
+
+    /// Whether a point of `area`, normalised to the frame, may lie inside: not, if `area` is beside the polygon's bounds.
+    pub fn may_meet(&self, area: Rect) -> bool {
+        let bounds = self.bounds().grown(MARGIN);
+        area.left <= bounds.right && area.right >= bounds.left && area.top <= bounds.bottom && area.bottom >= bounds.top
+    }
+
     /// Whether `point`, normalised to the frame, lies inside; the boundary belongs to the inside.
     ///
     /// Uses the even-odd rule, which is exact for concave and convex polygons that do not cross themselves.

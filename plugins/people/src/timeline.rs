@@ -345,7 +345,11 @@ impl Timeline {
         let mut first = stamp;
         if let Some(position) = &self.position {
             time = time.min(position.ceiling(&stamp)).max(position.time);
-            first = if position.first.arrival.is_some() { position.first } else { stamp };
+            first = if position.first.arrival.is_some() {
+                position.first
+            } else {
+                stamp
+            };
             stamp.time = stamp.time.max(position.stamp.time);
             anchor = if stamp.is_own { stamp } else { position.anchor };
             let step = stamp.time - position.stamp.time;

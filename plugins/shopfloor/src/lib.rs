@@ -15,6 +15,7 @@ mod overlay;
 pub mod pool;
 mod poseparse;
 mod qos;
+mod stations;
 mod stats;
 mod time;
 mod tritoninfer;

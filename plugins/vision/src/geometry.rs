@@ -82,6 +82,16 @@ impl Rect {
         if union > 0.0 { common / union } else { 0.0 }
     }
 
+    /// The box with all edges moved outwards by `margin`.
+    pub fn grown(&self, margin: f32) -> Self {
+        Self::new(
+            self.left - margin,
+            self.top - margin,
+            self.right + margin,
+            self.bottom + margin,
+        )
+    }
+
     /// The box scaled about the origin, by `sx` horizontally and `sy` vertically.
     pub fn scaled(&self, sx: f32, sy: f32) -> Self {
         Self::new(self.left * sx, self.top * sy, self.right * sx, self.bottom * sy)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use triton::{DataType, ModelDescription, TensorSpec};
+use vision::Rect;
 use vision::decode::InputSize;
 use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
@@ -18,6 +19,8 @@ pub struct ImageInput {
     pub format: TensorFormat,
     /// Maximum number of images in a request; `None`: the shape has no batch dimension, and a request has one image.
     pub batch: Option<u32>,
+    /// Room around each region, as a share of its longer side.
+    pub margin: f32,
 }
 
 impl ImageInput {
@@ -48,6 +51,11 @@ impl ImageInput {
     /// The tensor's size in bytes for a number of images.
     pub fn byte_size(&self, images: u32) -> usize {
         images as usize * self.format.bytes()
+    }
+
+    /// What the model sees of `region`: the region with its margin, in the same pixels.
+    pub fn seen(&self, region: Rect) -> Rect {
+        region.grown(self.margin * region.width().max(region.height()))
     }
 
     /// Reads the image input from a model's description and parameters.
@@ -89,6 +97,7 @@ impl ImageInput {
                 fit: parameters.choice("shopfloor.input.fit", &fits)?.unwrap_or(usual),
             },
             batch: shape.batch.map(|first| batch(description, first)),
+            margin: margin(parameters)?,
         })
     }
 }
@@ -198,6 +207,17 @@ fn size(parameters: &Parameters, tensor: &TensorSpec, shape: &Shape) -> Result<(
         .tensor(&tensor.name)
         .key(KEY)
         .remedy("set the key in config.pbtxt to the size of the model's input, such as 640x480"))
+}
+
+/// Room around each region, as a share of its longer side.
+fn margin(parameters: &Parameters) -> Result<f32, ContractError> {
+    const KEY: &str = "shopfloor.input.margin";
+    let margin = parameters.number(KEY)?.unwrap_or(0.0);
+    if (0.0..=1.0).contains(&margin) {
+        Ok(margin)
+    } else {
+        Err(parameters.wrong(KEY, "a number from 0 to 1", margin))
+    }
 }
 
 /// Conversion of pixel values to elements.

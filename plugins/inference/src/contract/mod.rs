@@ -6,16 +6,17 @@
 
 mod error;
 mod image;
+mod layout;
 mod parameters;
 mod people;
-mod pose;
 
 use std::fmt;
 use std::sync::Arc;
 
 use ::people::VestName;
 use triton::{DataType, ModelDescription, TensorSpec};
-use vision::decode::PoseLayout;
+use vision::Keypoint;
+use vision::decode::{BoxLayout, PoseLayout};
 
 pub use error::ContractError;
 pub use image::ImageInput;
@@ -38,6 +39,8 @@ impl fmt::Display for Contract {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let task = match &self.task {
             Task::Pose { .. } => "pose",
+            Task::Detect { .. } => "detect",
+            Task::Keypoints { .. } => "keypoints",
             Task::Vest { .. } => "vest",
             Task::People { .. } => "people",
             Task::Tensors => "tensors",
@@ -63,6 +66,18 @@ pub enum Task {
         layout: Option<PoseLayout>,
         /// Minimum score of a person; `None`: the decoder's default.
         score_threshold: Option<f32>,
+    },
+    /// People without keypoints: the objects of class 0 of an object detector.
+    Detect {
+        /// The layout of the output; `None`: detected from the tensors of each response, whose shapes are not all known before.
+        layout: Option<BoxLayout>,
+        /// Minimum score of a person; `None`: the decoder's default.
+        score_threshold: Option<f32>,
+    },
+    /// The 17 COCO keypoints of one person.
+    Keypoints {
+        /// The name of the output FP32 `[n, 17, 3]`: x, y in pixels of the input, and confidence.
+        output: Arc<str>,
     },
     /// The colour of a person's vest.
     Vest {
@@ -110,28 +125,30 @@ impl Task {
     fn find(parameters: &Parameters, description: &ModelDescription) -> Result<Self, ContractError> {
         let outputs = &description.outputs;
         match parameters.get("shopfloor.task") {
-            Some("pose") => pose::task(parameters, description),
+            Some("pose") => layout::pose(parameters, description),
+            Some("detect") => layout::detect(parameters, description),
+            Some("keypoints") => Self::keypoints(parameters, outputs),
             Some("vest") => Self::vest(parameters, outputs),
             Some("people") => people::task(parameters, outputs),
-            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, vest or people", other)),
+            Some(other) => Err(parameters.wrong("shopfloor.task", "pose, detect, keypoints, vest or people", other)),
             None if parameters.get("shopfloor.labels").is_some() => Self::vest(parameters, outputs),
-            None if parameters.get("shopfloor.output.layout").is_some() || pose::is_pose(parameters, description) => {
-                pose::task(parameters, description)
+            None if parameters.get(layout::LAYOUT).is_some() || layout::is_pose(parameters, description) => {
+                layout::pose(parameters, description)
             }
             None => Ok(Self::Tensors),
         }
     }
 
+    fn keypoints(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
+        let output = one_output(parameters, outputs, "keypoints", &[-1, Keypoint::COUNT as i64, 3])?;
+        Ok(Self::Keypoints {
+            output: Arc::clone(&output.name),
+        })
+    }
+
     fn vest(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Self, ContractError> {
         let labels = labels(parameters)?;
-        let [output] = outputs else {
-            let found = outputs
-                .iter()
-                .map(|output| &*output.name)
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(parameters.wrong("shopfloor.task", "one output for the task vest", found));
-        };
+        let output = only(parameters, outputs, "vest")?;
         let columns = output.shape.last().copied().unwrap_or_default();
         if !is_float(output.datatype) || (columns != -1 && columns != labels.len() as i64) {
             let expected = format!("FP32 or FP16 logits, one for each of the {} labels", labels.len());
@@ -150,6 +167,43 @@ impl Task {
 /// Whether elements can be decoded as numbers.
 fn is_float(datatype: DataType) -> bool {
     matches!(datatype, DataType::Fp32 | DataType::Fp16)
+}
+
+/// The minimum score of a person, if the model's configuration has one.
+fn score_threshold(parameters: &Parameters) -> Result<Option<f32>, ContractError> {
+    let threshold = parameters.number("shopfloor.score-threshold")?;
+    match threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+        Some(threshold) => Err(parameters.wrong("shopfloor.score-threshold", "a number from 0 to 1", threshold)),
+        None => Ok(threshold),
+    }
+}
+
+/// The only output of a model.
+fn only<'a>(parameters: &Parameters, outputs: &'a [TensorSpec], task: &str) -> Result<&'a TensorSpec, ContractError> {
+    let [output] = outputs else {
+        let found: Vec<_> = outputs.iter().map(|output| &*output.name).collect();
+        let expected = format!("one output for the task {task}");
+        return Err(parameters.wrong("shopfloor.task", expected, found.join(", ")));
+    };
+    Ok(output)
+}
+
+/// The only output of a model, of `shape`, in which -1 is any number.
+fn one_output<'a>(
+    parameters: &Parameters,
+    outputs: &'a [TensorSpec],
+    task: &str,
+    shape: &[i64],
+) -> Result<&'a TensorSpec, ContractError> {
+    let output = only(parameters, outputs, task)?;
+    if is_float(output.datatype) && people::may_be(&output.shape, shape) {
+        return Ok(output);
+    }
+    let expected = format!("FP32 or FP16 {shape:?} for the task {task}");
+    Err(ContractError::new(parameters.model(), expected, output)
+        .tensor(&output.name)
+        .key("shopfloor.task")
+        .remedy("give the model the output that model_repository/README.md lists for the task"))
 }
 
 fn labels(parameters: &Parameters) -> Result<Vec<VestName>, ContractError> {

@@ -8,9 +8,10 @@ use std::str::FromStr;
 use super::ContractError;
 
 /// All known keys. An unknown key is an error, since it is usually mistyped.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "shopfloor.input.color",
     "shopfloor.input.fit",
+    "shopfloor.input.margin",
     "shopfloor.input.mean",
     "shopfloor.input.pad",
     "shopfloor.input.scale",

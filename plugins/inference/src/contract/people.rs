@@ -40,7 +40,7 @@ pub(super) fn task(parameters: &Parameters, outputs: &[TensorSpec]) -> Result<Ta
 }
 
 /// Whether a tensor of `shape` can have the expected one: dimensions are equal unless one is -1.
-fn may_be(shape: &[i64], expected: &[i64]) -> bool {
+pub(super) fn may_be(shape: &[i64], expected: &[i64]) -> bool {
     let agree = |(dim, expected): (&i64, &i64)| dim == expected || *dim == -1 || *expected == -1;
     shape.len() == expected.len() && shape.iter().zip(expected).all(agree)
 }

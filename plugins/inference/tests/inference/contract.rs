@@ -4,7 +4,8 @@ use inference::contract::ImageInput;
 use inference::{Contract, ContractError, Task};
 use serde_json::{Value, json};
 use triton::{DataType, ModelDescription};
-use vision::decode::PoseLayout;
+use vision::Rect;
+use vision::decode::{BoxLayout, PoseLayout};
 use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
 /// A model with one input, one output and parameters.
@@ -252,6 +253,7 @@ fn every_key_has_its_effect() {
         .with("shopfloor.input.mean", "1, 2, 3")
         .with("shopfloor.input.std", "4")
         .with("shopfloor.input.pad", "7")
+        .with("shopfloor.input.margin", "1/4")
         .image();
     let expected = ImageInput {
         name: "in".into(),
@@ -268,8 +270,12 @@ fn every_key_has_its_effect() {
             fit: Fit::Stretch,
         },
         batch: Some(1),
+        margin: 0.25,
     };
     assert_eq!(image, expected);
+    let (region, seen) = (Rect::new(10.0, 20.0, 14.0, 28.0), Rect::new(8.0, 18.0, 16.0, 30.0));
+    assert_eq!(image.seen(region), seen);
+    assert_eq!(pose().image().seen(region), region);
     assert_eq!(image.datatype(), DataType::Fp32);
     let task = pose()
         .with("shopfloor.task", "pose")
@@ -356,13 +362,15 @@ fn an_invalid_value_is_reported_with_the_valid_ones() {
         );
         assert!(error.expected.contains(expected), "{error}");
     };
-    key("shopfloor.task", "dance", "pose, vest or people");
+    key("shopfloor.task", "dance", "pose, detect, keypoints, vest or people");
     key("shopfloor.input.size", "640*480", "WIDTHxHEIGHT");
     key("shopfloor.input.size", "0x480", "WIDTHxHEIGHT");
     key("shopfloor.input.size", "99999999999x480", "WIDTHxHEIGHT");
     key("shopfloor.input.fit", "crop", "letterbox or stretch");
     key("shopfloor.input.color", "yuv", "rgb or bgr");
     key("shopfloor.input.pad", "256", "from 0 to 255");
+    key("shopfloor.input.margin", "-1", "from 0 to 1");
+    key("shopfloor.input.margin", "2", "from 0 to 1");
     key("shopfloor.input.scale", "1/0", "1/255");
     key("shopfloor.input.scale", "NaN", "1/255");
     key("shopfloor.input.scale", "0", "other than 0");
@@ -438,6 +446,65 @@ fn labels_and_columns_must_agree() {
     assert_eq!(
         (without.error().key.as_deref(), without.error().found.as_str()),
         (Some("shopfloor.labels"), "nothing")
+    );
+}
+
+#[test]
+fn detectors_have_a_layout_that_is_known_or_will_be() {
+    let of = |shape: &[i64]| Model {
+        output: ("FP32", shape.to_vec()),
+        ..pose()
+            .with("shopfloor.task", "detect")
+            .with("shopfloor.score-threshold", "0.5")
+    };
+    // of an input of 640×480: 6300 cells
+    for (shape, layout) in [
+        (&[1, -1, 6][..], Some(BoxLayout::Yolo26)),
+        (&[1, 300, 6], Some(BoxLayout::Yolo26)),
+        (&[1, 6300, 85], Some(BoxLayout::Yolox)),
+        (&[1, 18_900, 85], Some(BoxLayout::Yolov5)),
+        (&[1, 84, 6300], Some(BoxLayout::Yolov8)),
+        (&[-1, -1, -1], None),
+    ] {
+        let expected = Task::Detect {
+            layout,
+            score_threshold: Some(0.5),
+        };
+        assert_eq!(of(shape).read().unwrap().task, expected, "{shape:?}");
+    }
+    for shape in [&[1, 700, 85][..], &[1, 7], &[1, 5, 5]] {
+        let error = of(shape).error();
+        assert_eq!(error.key.as_deref(), Some("shopfloor.output.layout"), "{error}");
+        assert!(error.expected.contains("yolox [1, N, 5 + classes]"), "{error}");
+    }
+}
+
+#[test]
+fn keypoint_models_have_one_output() {
+    let of = |shape: &[i64]| Model {
+        output: ("FP32", shape.to_vec()),
+        ..pose().with("shopfloor.task", "keypoints")
+    };
+    for shape in [[1, 17, 3], [-1, 17, 3], [-1, -1, -1]] {
+        let task = of(&shape).read().unwrap().task;
+        assert_eq!(task, Task::Keypoints { output: "out".into() }, "{shape:?}");
+    }
+    for shape in [&[-1, 51][..], &[-1, 16, 3]] {
+        let error = of(shape).error();
+        assert_eq!(
+            (error.expected.as_str(), error.tensor.as_deref()),
+            ("FP32 or FP16 [-1, 17, 3] for the task keypoints", Some("out"))
+        );
+        assert_eq!(error.found, format!("FP32 {shape:?}"));
+    }
+    let (mut metadata, config) = of(&[1, 17, 3]).json();
+    let second = json!({ "name": "more", "datatype": "FP32", "shape": [1] });
+    metadata["outputs"].as_array_mut().unwrap().push(second);
+    let description = ModelDescription::from_json(&metadata.to_string(), &config.to_string()).unwrap();
+    let error = Contract::read(&description).unwrap_err();
+    assert!(
+        error.expected.contains("one output") && error.found == "out, more",
+        "{error}"
     );
 }
 

@@ -3,6 +3,7 @@
 use vision::{Point, Rect};
 
 use crate::Station;
+use crate::station::MARGIN;
 
 /// The box around a station's polygon, normalised to the frame.
 #[derive(Clone, Copy, Debug)]
@@ -10,15 +11,7 @@ pub(super) struct Area(Rect);
 
 impl Area {
     pub fn of(station: &Station) -> Self {
-        // a point on the boundary is inside, and [`Station::contains`] calls a point so near to it on it
-        const MARGIN: f32 = 2e-6;
-        let nothing = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
-        Self(station.polygon.iter().fold(nothing, |area, corner| Rect {
-            left: area.left.min(corner.x - MARGIN),
-            top: area.top.min(corner.y - MARGIN),
-            right: area.right.max(corner.x + MARGIN),
-            bottom: area.bottom.max(corner.y + MARGIN),
-        }))
+        Self(station.bounds().grown(MARGIN))
     }
 
     /// Whether `point` may be inside the station: exactly, if it is not.

@@ -22,7 +22,8 @@
 //!
 //! # Evidence
 //!
-//! A frame whose people were not detected is evidence for no station. A frame whose people were detected is evidence for
+//! A frame whose people were not detected, or of whom somebody's hands are not known, is evidence for no station: people without
+//! keypoints whom no pose model has seen ([`Scene::has_poses`]). A frame whose people were detected is evidence for
 //! every unassigned station. For an assigned one it must also be known who the people are: each detected person's vest was
 //! classified in this frame, or the assigned worker's was. Otherwise one of them might be the worker, and only a hand inside
 //! is evidence: that of a person whose track is known to be the worker's. Nor is a frame evidence in which the worker is not, but

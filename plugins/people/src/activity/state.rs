@@ -26,6 +26,8 @@ pub(super) struct Frame<'a> {
     options: &'a ActivityOptions,
     /// Whether the vest of every detected person was classified.
     all_classified: bool,
+    /// Whether it is known where everyone's hands are.
+    has_poses: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -37,12 +39,13 @@ impl<'a> Frame<'a> {
             scene,
             options,
             all_classified: detected.all(|person| scene.is_classified(person)),
+            has_poses: scene.has_poses(),
         }
     }
 
     /// Whether this frame shows what the worker does at a station in `area`, see [the module](super).
     fn is_evidence_for(&self, station: &Station, area: Area) -> bool {
-        if self.scene.inference != Inference::Done || self.may_show_new_track_of(station) {
+        if self.scene.inference != Inference::Done || !self.has_poses || self.may_show_new_track_of(station) {
             return false;
         }
         self.all_classified

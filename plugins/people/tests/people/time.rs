@@ -373,7 +373,11 @@ fn a_burst_after_a_silence_invents_no_time() {
     // until the silence, how the timestamps of the burst begin, and how many of its frames come in each tenth of a second
     for (what, first, at_once) in [
         ("timestamps of the silence", 5_000, 4),
-        ("timestamps of the burst's arrival, as a jitter buffer that begins anew", 14_000, 4),
+        (
+            "timestamps of the burst's arrival, as a jitter buffer that begins anew",
+            14_000,
+            4,
+        ),
         ("all at one moment", 14_000, 90),
         ("timestamps that are ahead", 14_900, 2),
     ] {
@@ -399,7 +403,10 @@ fn a_burst_after_a_silence_invents_no_time() {
         let stated = outcome.ends[0].sum();
         assert!(stated <= ms(clock + 1_100), "{what}: {stated:?} of {clock} ms");
         let latest = first + 9_000 + 100 * 200;
-        assert!(stated >= ms(clock.min(latest) - 400), "{what}: {stated:?} of {clock} ms");
+        assert!(
+            stated >= ms(clock.min(latest) - 400),
+            "{what}: {stated:?} of {clock} ms"
+        );
     }
 }
 

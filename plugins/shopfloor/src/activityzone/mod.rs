@@ -40,7 +40,6 @@ mod imp;
 mod log;
 mod outbox;
 mod settings;
-mod stations;
 mod time_of_day;
 mod timer;
 mod warnings;

@@ -12,7 +12,7 @@
 //! # Example pipeline
 //!
 //! ```sh
-//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer model=movenet_multipose ! poseparse \
+//! gst-launch-1.0 filesrc location=media/vests.mp4 ! decodebin ! tritoninfer model=person_pose ! poseparse \
 //!     ! overlay ! autovideosink
 //! ```
 //!

@@ -43,6 +43,8 @@ pub struct TritonInfer {
         "Version of the model (0 = the one the server chooses)")]
     #[property(name = "inference-region", type = InferenceRegion, get, set, member = inference_region, mutable_ready,
         builder(InferenceRegion::default()).blurb("Part of the frame to run inference on"))]
+    #[property(name = "stations", type = Option<String>, get, set, member = stations, mutable_ready, blurb =
+        "Path of the station file, or its JSON, for inference-region=people-at-stations")]
     #[property(name = "inference-interval", type = u32, get, set, member = inference_interval, mutable_playing, minimum = 1,
         default = Settings::default().inference_interval, blurb = "Number of frames from one inferred frame to the next; those between are marked as skipped (1 = every frame)")]
     #[property(name = "max-in-flight", type = u32, get, set, member = max_in_flight, mutable_ready, maximum = 64,

@@ -13,12 +13,25 @@ pub enum InferenceRegion {
     /// Each person that an earlier element has found.
     #[enum_value(name = "Each person found by an earlier element", nick = "people")]
     People,
+    /// Each of these people who may have a hand at a station.
+    #[enum_value(
+        name = "Each person found by an earlier element whom the model may see at a station",
+        nick = "people-at-stations"
+    )]
+    PeopleAtStations,
     /// Each `GstVideoRegionOfInterestMeta` on the buffer.
     #[enum_value(name = "Each GstVideoRegionOfInterestMeta on the buffer", nick = "roi")]
     Roi,
     /// The same as `Roi`, with DL Streamer's name.
     #[enum_value(name = "Same as roi (name in DL Streamer)", nick = "roi-list")]
     RoiList,
+}
+
+impl InferenceRegion {
+    /// Whether the regions are people of the frame's scene.
+    pub fn is_of_people(self) -> bool {
+        matches!(self, Self::People | Self::PeopleAtStations)
+    }
 }
 
 /// Action on a frame that arrives while no request can be sent.
@@ -94,6 +107,7 @@ pub struct Settings {
     pub model: Option<String>,
     pub model_version: u64,
     pub inference_region: InferenceRegion,
+    pub stations: Option<String>,
     pub inference_interval: u32,
     pub max_in_flight: u32,
     pub on_overload: OnOverload,
@@ -120,6 +134,7 @@ impl Default for Settings {
             model: Some("worker_ensemble".into()),
             model_version: 0,
             inference_region: InferenceRegion::default(),
+            stations: None,
             inference_interval: 1,
             max_in_flight: 0,
             on_overload: OnOverload::default(),

@@ -122,13 +122,17 @@ impl BoxLayout {
     }
 
     /// The layout of a detector's output, given the outputs' names and shapes and the size of the model's input: the number of
-    /// candidates is that of its grids. Output of one that has suppressed duplicates has six columns.
+    /// candidates is that of its grids, so they are not known without the size. Output of one that has suppressed duplicates has six
+    /// columns.
     ///
     /// # Errors
     /// [`DecodeError::NoBoxes`] if no output has such a number of candidates.
-    pub fn detect(outputs: &[(&str, &[i64])], input: InputSize) -> Result<Self, DecodeError> {
-        let is_grid =
-            |rows: &i64, anchors| usize::try_from(*rows).is_ok_and(|rows| grids(rows, input, anchors).is_some());
+    pub fn detect(outputs: &[(&str, &[i64])], input: Option<InputSize>) -> Result<Self, DecodeError> {
+        let is_grid = |rows: &i64, anchors| {
+            let rows = usize::try_from(*rows).ok();
+            rows.zip(input)
+                .is_some_and(|(rows, input)| grids(rows, input, anchors).is_some())
+        };
         let layout = |(_, shape): &(&str, &[i64])| match shape {
             [_, rows, values] if *values > 5 && is_grid(rows, 1) => Some(Self::Yolox),
             [_, rows, values] if *values > 5 && is_grid(rows, ANCHORS) => Some(Self::Yolov5),
@@ -140,9 +144,13 @@ impl BoxLayout {
             let known = TABLE.each_ref().map(|spec| format!("{} {}", spec.name, spec.expected));
             DecodeError::NoBoxes {
                 expected: known.join("; "),
-                width: input.0,
-                height: input.1,
-                rows: expected_rows(input, 1),
+                input: input.map_or("unknown size".to_owned(), |input| {
+                    let (width, height) = input;
+                    format!(
+                        "{width}×{height} ({} for one candidate a cell)",
+                        expected_rows(input, 1)
+                    )
+                }),
                 got: super::layout::describe(outputs),
             }
         })

@@ -28,14 +28,12 @@ pub enum DecodeError {
     )]
     EndToEnd { got: String },
     #[error(
-        "no output is boxes in a known layout for an input of {width}×{height} ({rows} for one candidate a cell); got {got}; \
+        "no output is boxes in a known layout for an input of {input}; got {got}; \
          expected one of {expected}"
     )]
     NoBoxes {
         expected: String,
-        width: usize,
-        height: usize,
-        rows: String,
+        input: String,
         got: String,
     },
     #[error("no outputs have the layout {layout}, {expected}; got {got}; set another layout or `auto`")]

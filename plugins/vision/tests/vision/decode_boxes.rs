@@ -173,8 +173,7 @@ fn yolo26() {
 
 #[test]
 fn layouts_are_detected_by_the_number_of_candidates() {
-    let input = (64, 64);
-    let detect = |shape: &[i64]| BoxLayout::detect(&[("other", &[1, 9]), ("output", shape)], input);
+    let detect = |shape: &[i64]| BoxLayout::detect(&[("other", &[1, 9]), ("output", shape)], Some((64, 64)));
     for (shape, layout) in [
         (&[1, 84, 85][..], BoxLayout::Yolox),
         (&[-1, 84, 6], BoxLayout::Yolox),

@@ -4,6 +4,7 @@ mod allocations;
 mod decode;
 mod decode_boxes;
 mod decode_classify;
+mod decode_keypoints;
 mod decode_layout;
 mod decode_people;
 mod decode_reference;

@@ -120,6 +120,44 @@ fn only_an_identified_hand_counts_without_vests() {
 }
 
 #[test]
+fn hands_that_no_pose_model_has_looked_for_are_unknown() {
+    let unseen = |person: Person| Person { pose: None, ..person };
+    let done = Some(Inference::Done);
+    let skipped = Some(Inference::Skipped(SkipReason::Overload));
+    for (who, pose_inference, people, expected) in [
+        ("with the detector's poses", None, vec![red(OUTSIDE)], 'i'),
+        ("detected only", None, vec![unseen(red(OUTSIDE))], '?'),
+        (
+            "one of them detected only",
+            None,
+            vec![red(OUTSIDE), unseen(stranger(OUTSIDE))],
+            '?',
+        ),
+        ("nobody", None, vec![], '.'),
+        ("by a pose model", done, vec![red(INSIDE)], 'A'),
+        // whom the pose model cannot see at any station
+        ("by a pose model, elsewhere", done, vec![unseen(red(OUTSIDE))], 'i'),
+        (
+            "whom a pose model has skipped",
+            skipped,
+            vec![unseen(red(OUTSIDE))],
+            '?',
+        ),
+        ("nobody, skipped", skipped, vec![], '?'),
+    ] {
+        let scene = Scene {
+            pose_inference,
+            vest_inference: done,
+            people,
+            ..Scene::default()
+        };
+        for stations in [RED, ANYONE] {
+            assert_eq!(settled(stations, &scene), expected, "{who}");
+        }
+    }
+}
+
+#[test]
 fn a_person_without_scores_may_be_the_worker() {
     // as where the model's logits are not finite
     let nan = |person: Person| Person { vest: None, ..person };

@@ -17,6 +17,7 @@ use super::dispatcher::Dispatcher;
 use super::frame_queue::{Frame, SLACK};
 use super::presentation::{self, OrientationTags};
 use super::queries::{self, Downstream};
+use super::regions::WatchedStations;
 use super::stream::{self, StreamFormat};
 use super::{opening, report, stats};
 use crate::exclusive::Exclusive;
@@ -33,6 +34,8 @@ pub struct TritonInferCore {
     format: Exclusive<Option<StreamFormat>>,
     /// Of the present stream; likewise.
     orientation: Exclusive<OrientationTags>,
+    /// Of the property `stations`, if the regions depend on it; likewise.
+    watched: Exclusive<WatchedStations>,
     /// What downstream has answered to the latest ALLOCATION query.
     downstream: Mutex<Downstream>,
     /// Measures the time between inferred frames; used by the source pad's task.
@@ -82,6 +85,7 @@ impl ObjectSubclass for TritonInferCore {
             pool: Mutex::default(),
             format: Exclusive::default(),
             orientation: Exclusive::default(),
+            watched: Exclusive::default(),
             downstream: Mutex::default(),
             period: Mutex::default(),
             sinkpad,
@@ -118,10 +122,18 @@ impl ElementImpl for TritonInferCore {
                 gst::StateChangeError
             })?;
         }
+        if transition == gst::StateChange::ReadyToPaused {
+            let opened = WatchedStations::open(&self.dispatcher.properties());
+            *self.watched.take() = opened.map_err(|why| {
+                gst::element_imp_error!(self, gst::ResourceError::Settings, ("{why}"));
+                gst::StateChangeError
+            })?;
+        }
         let success = self.parent_change_state(transition)?;
         match transition {
             gst::StateChange::PausedToReady => {
                 *self.format.take() = None;
+                *self.watched.take() = WatchedStations::default();
                 *self.orientation.take() = OrientationTags::default();
                 self.dispatcher.liveness.reset();
             }
@@ -208,7 +220,19 @@ impl TritonInferCore {
         // Asked again while upstream does not answer, as before it is linked completely.
         self.dispatcher.liveness.get(&self.sinkpad);
         let orientation = self.orientation.take().orientation();
-        stream::enter(&self.dispatcher, self.obj().upcast_ref(), format, orientation, buffer)
+        let mut watched = self.watched.take();
+        if let Err(why) = watched.refresh() {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{why}"));
+        }
+        let element = self.obj();
+        stream::enter(
+            &self.dispatcher,
+            element.upcast_ref(),
+            format,
+            orientation,
+            &watched,
+            buffer,
+        )
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {

@@ -140,10 +140,8 @@ impl Reporter {
                 "put poseparse behind tritoninfer model={0}, which decodes people from its outputs",
                 output.model
             ),
-            None => {
-                "add an element that finds people upstream, such as tritoninfer model=movenet_multipose ! poseparse"
-                    .to_owned()
-            }
+            None => "add an element that finds people upstream, such as tritoninfer model=person_pose ! poseparse"
+                .to_owned(),
         };
         gst::element_warning!(
             element,

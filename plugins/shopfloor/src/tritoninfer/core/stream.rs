@@ -8,11 +8,12 @@ use inference::reorder::Outcome;
 use people::{Inference, SkipReason};
 use vision::letterbox::Orientation;
 
-use super::attach::{self, Decoded};
+use super::attach::{self, Decoded, Stage};
 use super::dispatcher::Dispatcher;
 use super::frame_queue::Frame;
 use super::open_model::OpenModel;
-use super::{policy, regions};
+use super::policy;
+use super::regions::{self, WatchedStations};
 use crate::bounded_pool;
 use crate::tritoninfer::settings::InferenceRegion;
 
@@ -37,6 +38,7 @@ pub fn enter(
     element: &gst::Element,
     format: &mut StreamFormat,
     orientation: Orientation,
+    watched: &WatchedStations,
     buffer: gst::Buffer,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
     let settings = dispatcher.settings();
@@ -65,7 +67,8 @@ pub fn enter(
         queue.push_ready(frame, Outcome::Skipped(SkipReason::Interval));
         return Ok(gst::FlowSuccess::Ok);
     }
-    match regions::select(&frame.buffer, &format.info, settings.inference_region) {
+    let image = open.as_ref().map(|open| &open.session.contract().image);
+    match regions::select(&frame.buffer, &format.info, settings.inference_region, image, watched) {
         None => {
             dispatcher.reporter.no_people(element, &frame.buffer);
             queue.push_ready(frame, Outcome::Skipped(SkipReason::Failed));
@@ -124,7 +127,6 @@ fn stage(buffer: &gst::BufferRef) -> u32 {
 
 /// Attaches the result of a frame's requests before it leaves. `period` measures the time between inferred frames.
 pub fn finish(dispatcher: &Dispatcher, period: &mut Period, frame: Frame, outcome: Outcome<Decoded>) -> gst::Buffer {
-    let region = dispatcher.settings().inference_region;
     let mut buffer = frame.buffer;
     match outcome {
         Outcome::Responded(decoded) => {
@@ -132,11 +134,20 @@ pub fn finish(dispatcher: &Dispatcher, period: &mut Period, frame: Frame, outcom
                 period.add(time.into());
             }
             dispatcher.timings().inferred();
-            attach::attach(buffer.make_mut(), decoded, period.get(), frame.orientation);
+            attach::attach(
+                buffer.make_mut(),
+                decoded,
+                &frame.regions,
+                period.get(),
+                frame.orientation,
+            );
         }
         Outcome::Skipped(reason) => {
             dispatcher.timings().skipped(reason);
-            attach::mark_skipped(buffer.make_mut(), region, reason, period.get(), frame.orientation);
+            let open = dispatcher.connection.open_model();
+            let task = open.as_ref().map(|open| &open.session.contract().task);
+            let stage = Stage::of(task, dispatcher.settings().inference_region);
+            attach::mark_skipped(buffer.make_mut(), stage, reason, period.get(), frame.orientation);
         }
     }
     buffer

@@ -5,5 +5,6 @@ mod file;
 mod input;
 mod live;
 mod order;
+mod poses;
 mod presentation;
 mod script;

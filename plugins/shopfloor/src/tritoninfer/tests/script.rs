@@ -17,6 +17,9 @@ use crate::tritoninfer::TritonInfer;
 
 pub const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 const SIZE: i32 = 16;
+/// The output's dimensions for one region.
+const LOGITS: &[i64] = &[2];
+const KEYPOINTS: &[i64] = &[17, 3];
 
 /// A model that holds its requests until the test responds.
 #[derive(Clone, Default)]
@@ -26,6 +29,8 @@ pub struct Script(Arc<(Mutex<State>, Condvar)>);
 struct State {
     holding: bool,
     away: bool,
+    /// The model finds keypoints, instead of logits.
+    finds_keypoints: bool,
     pending: Vec<PendingRequest>,
 }
 
@@ -38,26 +43,32 @@ pub struct PendingRequest {
     /// The request's limits.
     pub timeout: Option<Duration>,
     pub probe_after: Option<Duration>,
-    batch: usize,
+    /// The output's dimensions for one region.
+    dims: &'static [i64],
     callback: ResponseCallback,
     /// Invoked after the response, as by a server that then releases the request.
     on_release: Option<OnRelease>,
 }
 
 impl PendingRequest {
-    /// Responds as the model would: 0 and a tenth of the first byte for each region, so that a vest model's best class
-    /// is 1.
+    /// Responds as the model would. For each region: 0 and a tenth of the first byte, so that a vest model's best class is 1;
+    /// or 17 keypoints in the middle, of that confidence.
     pub fn respond(self) {
-        let logits: Vec<f32> = self
+        let values: Vec<f32> = self
             .firsts
             .iter()
-            .flat_map(|first| [0.0, f32::from(*first) / 10.0])
+            .map(|first| f32::from(*first) / 10.0)
+            .flat_map(|value| match self.dims {
+                KEYPOINTS => [8.0, 8.0, value].repeat(17),
+                _ => vec![0.0, value],
+            })
             .collect();
-        let data: Vec<u8> = logits.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let batch = self.firsts.len() as i64;
         let output = Output {
             name: "out".into(),
             datatype: DataType::Fp32,
-            shape: vec![self.batch as i64, 2],
+            shape: [&[batch], self.dims].concat(),
             data: data.into(),
         };
         (self.callback)(Ok(Response { outputs: vec![output] }));
@@ -115,14 +126,25 @@ impl Script {
         element.set_context(&pool::context(&pool));
     }
 
+    fn dims(&self) -> &'static [i64] {
+        if self.0.0.lock().unwrap().finds_keypoints {
+            KEYPOINTS
+        } else {
+            LOGITS
+        }
+    }
+
     fn model(&self, parameters: &str) -> Scripted {
         let metadata = r#"{"name": "scripted", "versions": ["1"], "platform": "script",
             "inputs": [{"name": "in", "datatype": "UINT8", "shape": [-1, 16, 16, 3]}],
-            "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, 2]}]}"#;
+            "outputs": [{"name": "out", "datatype": "FP32", "shape": [-1, DIMS]}]}"#;
         let config = r#"{"name": "scripted", "max_batch_size": 2, "instance_group": [{"count": 8}],
             "input": [{"name": "in", "data_type": "TYPE_UINT8", "format": "FORMAT_NHWC", "dims": [16, 16, 3]}],
-            "output": [{"name": "out", "data_type": "TYPE_FP32", "dims": [2]}], "parameters": {PARAMETERS}}"#;
-        let description = ModelDescription::from_json(metadata, &config.replace("PARAMETERS", parameters)).unwrap();
+            "output": [{"name": "out", "data_type": "TYPE_FP32", "dims": [DIMS]}], "parameters": {PARAMETERS}}"#;
+        let dims = self.dims();
+        let text = dims.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+        let config = config.replace("PARAMETERS", parameters).replace("DIMS", &text);
+        let description = ModelDescription::from_json(&metadata.replace("DIMS", &text), &config).unwrap();
         let script = self.clone();
         let state = self.clone();
         Scripted::new(description, move |request, callback| script.receive(request, callback)).available_if(move || {
@@ -147,7 +169,7 @@ impl Script {
             images,
             timeout: request.timeout,
             probe_after: request.probe_after,
-            batch,
+            dims: self.dims(),
             callback,
             on_release: request.on_release,
         };
@@ -185,13 +207,28 @@ pub fn vests(properties: &str) -> (gst_check::Harness, gst::Bus, Script) {
     start(&format!("inference-region=people {properties}"), parameters)
 }
 
+/// The same on a model of keypoints, which sees a quarter more around each person, at stations.
+pub fn keypoints(properties: &str, stations: &str) -> (gst_check::Harness, gst::Bus, Script) {
+    let parameters =
+        r#""shopfloor.task": {"string_value": "keypoints"}, "shopfloor.input.margin": {"string_value": "0.25"}"#;
+    let (element, bus, script) = element(properties, "");
+    element.set_property("stations", stations);
+    script.0.0.lock().unwrap().finds_keypoints = true;
+    script.serve(&element, parameters);
+    (playing(&element, &script), bus, script)
+}
+
 fn start(properties: &str, parameters: &str) -> (gst_check::Harness, gst::Bus, Script) {
     let (element, bus, script) = element(properties, parameters);
-    let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+    (playing(&element, &script), bus, script)
+}
+
+fn playing(element: &TritonInfer, script: &Script) -> gst_check::Harness {
+    let mut harness = gst_check::Harness::with_element(element, Some("sink"), Some("src"));
     harness.set_src_caps(caps(SIZE));
     harness.play();
     script.hold();
-    (harness, bus, script)
+    harness
 }
 
 /// A stream that is not live, with its element in PLAYING: what [`gst_check::Harness`] cannot be.
@@ -323,18 +360,21 @@ pub fn frame_of_size(n: u8, size: i32) -> gst::Buffer {
 
 /// The n-th frame, with a number of people on it.
 pub fn frame_of_people(n: u8, people: usize) -> gst::Buffer {
+    frame_of_boxes(n, &vec![Rect::new(2.0, 2.0, 14.0, 14.0); people])
+}
+
+/// The n-th frame, with people in these boxes.
+pub fn frame_of_boxes(n: u8, boxes: &[Rect]) -> gst::Buffer {
     let mut buffer = frame(n);
-    let person = Person {
-        bbox: Rect::new(2.0, 2.0, 14.0, 14.0),
+    let person = |bbox: &Rect| Person {
+        bbox: *bbox,
         ..Person::default()
     };
-    people_meta::set_scene(
-        buffer.get_mut().unwrap(),
-        Scene {
-            people: vec![person; people],
-            ..Scene::default()
-        },
-    );
+    let scene = Scene {
+        people: boxes.iter().map(person).collect(),
+        ..Scene::default()
+    };
+    people_meta::set_scene(buffer.get_mut().unwrap(), scene);
     buffer
 }
 
