@@ -1,24 +1,22 @@
-"""Makes the ONNX graphs of `worker_ensemble`: what stands before, between and after its two networks.
+"""Makes the parts of the model repository that are not trained: the ensembles, and the ONNX graphs of their steps.
 
-Run by scripts/make-ensemble. Thresholds, sizes and limits come from the configurations of the networks, so that the
-ensemble does what `poseparse` and `tritoninfer` do between the same two models. What the graphs' tensors mean is said in
+Run by scripts/make-ensemble. Thresholds, sizes and limits come from the configurations of the networks, so that an
+ensemble does what `poseparse` and `tritoninfer` do between the same models. What the graphs' tensors mean is said in
 model_repository/README.md.
 """
 
 import argparse
-import pathlib
-import re
+import dataclasses
 import sys
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-OPSET = 17
-IR_VERSION = 8  # the first with that opset
-REPOSITORY = pathlib.Path(__file__).parent.parent / "model_repository"
-POSE, VEST = "movenet_multipose", "vest_resnet18"
+import networks
+import topdown
+from onnx_graph import REPOSITORY, Config, Graph
 
+VEST = "vest_resnet18"
 JOINTS = 17
 POSE_COLUMNS = [2, 2, 1, 1, 3 * JOINTS]  # YOLOv7-Pose's rows: centre, size, objectness, class score, keypoints
 PERSON_COLUMNS = [4, 1, 3 * JOINTS]  # a person's edges, score, keypoints
@@ -26,70 +24,165 @@ IOU_THRESHOLD = 0.65  # that of people::decode::DecodeOptions; a test holds the 
 FLOAT_MAX = np.finfo(np.float32).max
 
 
-class Graph:
-    """A graph in the making; tensors are known by their names."""
+@dataclasses.dataclass
+class Step:
+    """A step of an ensemble: its model, and the ensemble's tensors that are its inputs and outputs."""
 
-    def __init__(self, name):
-        self.name = name
-        self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
-
-    def input(self, name, element, shape):
-        self.inputs.append(helper.make_tensor_value_info(name, element, shape))
-        return name
-
-    def output(self, tensor, name, element, shape):
-        self.nodes.append(helper.make_node("Identity", [tensor], [name]))
-        self.outputs.append(helper.make_tensor_value_info(name, element, shape))
-
-    def constant(self, values, element=np.float32):
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(values, element), name))
-        return name
-
-    def integers(self, *values):
-        return self.constant(values, np.int64)
-
-    def split(self, tensor, columns):
-        outputs = [f"split_{len(self.nodes)}_{i}" for i in range(len(columns))]
-        self.nodes.append(helper.make_node("Split", [tensor, self.integers(*columns)], outputs, axis=1))
-        return outputs
-
-    def __getattr__(self, operator):
-        """Any operator of ONNX, as a method from tensors and attributes to its one output."""
-
-        def add(*inputs, **attributes):
-            output = f"{operator}_{len(self.nodes)}".lower()
-            self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
-            return output
-
-        return add
-
-    def model(self):
-        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.constants)
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, producer_name="shopfloor", ir_version=IR_VERSION, opset_imports=[opset])
-        onnx.checker.check_model(model, full_check=True)
-        return model.SerializeToString(deterministic=True)
+    model: str
+    inputs: dict
+    outputs: dict
 
 
-class Config:
-    """What the graphs need of a model's config.pbtxt."""
+# From `images` to `output`, the tensors of every pose model.
+TOP_DOWN = [
+    Step("person_detector", {"images": "images"}, {"output": "detections"}),
+    Step("person_crop", {"image": "images", "detections": "detections"}, {"crops": "crops"}),
+    Step("movenet_lightning", {"crops": "crops"}, {"keypoints": "keypoints"}),
+    Step("person_join", {"detections": "detections", "keypoints": "keypoints"}, {"poses": "output"}),
+]
 
-    def __init__(self, model):
-        self.text = (REPOSITORY / model / "config.pbtxt").read_text()
 
-    def find(self, pattern):
-        return re.search(pattern, self.text).group(1)
+@dataclasses.dataclass
+class Workers:
+    """An ensemble that finds people with a pose model and classifies their vests. A pose model that is an ensemble, too, is replaced
+    by its steps, since each of them is then queued once instead of twice."""
 
-    def number(self, key):
-        return float(self.parameter(key))
+    name: str
+    pose: str
+    pose_steps: list | None = None
 
-    def channels(self, key):
-        """A value for each of R, G, B, to be broadcast over an NCHW tensor."""
-        return np.array(self.parameter(key).split(","), np.float32).reshape(1, 3, 1, 1)
+    @property
+    def detect(self):
+        """The step that has the pose model's threshold."""
+        return self.name.replace("ensemble", "detect")
 
-    def parameter(self, key):
-        return self.find(rf'key: "{re.escape(key)}" value {{ string_value: "([^"]*)"')
+    def steps(self):
+        pose = self.pose_steps or [Step(self.pose, {"images": "images"}, {"output": "output"})]
+        people = ["boxes", "scores", "keypoints", "count"]
+        return [
+            Step("worker_normalize", {"frame": "frame"}, {"image": "images"}),
+            *(step_in_workers(step) for step in pose),
+            Step(self.detect, {"poses": "output"}, {name: name for name in people}),
+            Step("worker_crop", {"image": "images", "boxes": "boxes"}, {"crops": "vest_crops"}),
+            Step(VEST, {"input": "vest_crops"}, {"logits": "logits"}),
+            Step("worker_softmax", {"logits": "logits"}, {"vests": "vests"}),
+        ]
+
+
+def step_in_workers(step):
+    """The same step where `keypoints` are those of the people found."""
+    rename = {"keypoints": "crop_keypoints"}
+    names = lambda tensors: {name: rename.get(tensor, tensor) for name, tensor in tensors.items()}
+    return Step(step.model, names(step.inputs), names(step.outputs))
+
+
+WORKERS = [
+    Workers("worker_ensemble", "person_pose", TOP_DOWN),
+    Workers("worker_ensemble_movenet", "movenet_multipose"),
+]
+
+
+def ensemble(name, comment, inputs, outputs, steps, parameters):
+    """The text of an ensemble's config.pbtxt."""
+
+    def tensors(tensors):
+        return ",\n".join(f'  {{ name: "{name}" data_type: {kind} dims: [ {dims} ] }}' for name, kind, dims in tensors)
+
+    def step(step):
+        maps = [f'      input_map {{ key: "{key}" value: "{tensor}" }}' for key, tensor in step.inputs.items()]
+        maps += [f'      output_map {{ key: "{key}" value: "{tensor}" }}' for key, tensor in step.outputs.items()]
+        lines = "\n".join([f'      model_name: "{step.model}"', "      model_version: -1", *maps])
+        return f"    {{\n{lines}\n    }}"
+
+    steps = ",\n".join(step(each) for each in steps)
+    keys = "".join(
+        f'parameters {{ key: "shopfloor.{key}" value {{ string_value: "{value}" }} }}\n' for key, value in parameters.items()
+    )
+    return f"""\
+# {comment}
+# The tensors are described in ../README.md. Made by scripts/make-ensemble.
+name: "{name}"
+platform: "ensemble"
+max_batch_size: 0
+
+input [
+{tensors(inputs)}
+]
+output [
+{tensors(outputs)}
+]
+
+ensemble_scheduling {{
+  step [
+{steps}
+  ]
+}}
+
+{keys}"""
+
+
+def person_pose():
+    """The configuration of the top-down pose model."""
+    parameters = {
+        "task": "pose",
+        "input.size": "640x480",
+        "input.fit": "letterbox",
+        "input.pad": "0",
+        "input.color": "rgb",
+        "input.scale": "1/255",
+        "output.layout": "yolov7-pose",
+        "score-threshold": "0.45",
+    }
+    return ensemble(
+        "person_pose",
+        "Finds people and then the keypoints of each, with the tensors of YOLOv7-Pose.",
+        [("images", "TYPE_FP32", "1, 3, -1, -1")],
+        [("output", "TYPE_FP32", "1, -1, 57")],
+        TOP_DOWN,
+        parameters,
+    )
+
+
+def workers(workers):
+    """The configuration of an ensemble of workers."""
+    pose, labels = Config(workers.pose), Config(VEST).parameter("shopfloor.labels")
+    width, height = pose.parameter("shopfloor.input.size").split("x")
+    parameters = {"task": "people", "labels": labels}
+    parameters |= {key: pose.parameter(f"shopfloor.{key}") for key in ("input.fit", "input.pad", "input.color")}
+    return ensemble(
+        workers.name,
+        f"One request per frame: a letterboxed image in, people with their vests out, found by {workers.pose}.",
+        [("frame", "TYPE_UINT8", f"1, {height}, {width}, 3")],
+        [
+            ("boxes", "TYPE_FP32", "-1, 4"),
+            ("scores", "TYPE_FP32", "-1"),
+            ("keypoints", "TYPE_FP32", f"-1, {JOINTS}, 3"),
+            ("vests", "TYPE_FP32", f"-1, {len(labels.split(','))}"),
+            ("count", "TYPE_INT64", "1"),
+        ],
+        workers.steps(),
+        parameters,
+    )
+
+
+DETECT = """\
+# A step of {ensemble}: decodes people from YOLOv7-Pose's layout, highest scores first: the score threshold of {pose},
+# non-maximum suppression, at most the vest model's batch size. Made by scripts/make-ensemble.
+name: "{name}"
+backend: "onnxruntime"
+max_batch_size: 0
+instance_group [ {{ count: 1 kind: KIND_CPU }} ]
+
+input [ {{ name: "poses" data_type: TYPE_FP32 dims: [ 1, -1, 57 ] }} ]
+output [
+  {{ name: "boxes" data_type: TYPE_FP32 dims: [ -1, 4 ] }},
+  {{ name: "scores" data_type: TYPE_FP32 dims: [ -1 ] }},
+  {{ name: "keypoints" data_type: TYPE_FP32 dims: [ -1, 17, 3 ] }},
+  {{ name: "count" data_type: TYPE_INT64 dims: [ 1 ] }}
+]
+
+parameters {{ key: "intra_op_thread_count" value {{ string_value: "1" }} }}
+"""
 
 
 def normalize():
@@ -103,14 +196,14 @@ def normalize():
     return g
 
 
-def detect():
+def detect(workers):
     """A pose network's rows become people: those above the threshold, each once, the best first.
 
     The same as PoseLayout::Yolov7Pose.decode of the crate people, but for the letterbox. Ensembles do not split batches,
     and a step that gets no rows fails: so there are at most as many people as the vest network's batch holds, and nobody
     is a row of zeros. `count` says how many rows are people.
     """
-    g = Graph("worker_detect")
+    g = Graph(workers.detect)
     poses = g.input("poses", TensorProto.FLOAT, [1, "candidates", sum(POSE_COLUMNS)])
     candidates = g.Squeeze(poses, g.integers(0))
     centre, size, objectness, class_score, keypoints = g.split(candidates, POSE_COLUMNS)
@@ -122,13 +215,13 @@ def detect():
     area = g.ReduceProd(g.Max(g.Sub(right_bottom, left_top), g.constant(0)), axes=[1], keepdims=1)
     # neither infinite nor not a number
     finite = g.LessOrEqual(g.Abs(g.Concat(candidates, area, axis=1)), g.constant(FLOAT_MAX))
-    threshold = g.constant(Config(POSE).number("shopfloor.score-threshold"))
+    threshold = g.constant(Config(workers.pose).number("shopfloor.score-threshold"))
     sound = g.Concat(finite, g.GreaterOrEqual(score, threshold), g.Greater(area, g.constant(0)), axis=1)
     sound = g.ReduceMin(g.Cast(sound, to=TensorProto.INT32), axes=[1], keepdims=0)
     people = g.Compress(people, g.Cast(sound, to=TensorProto.BOOL), axis=0)
 
     boxes, scores, _ = g.split(people, PERSON_COLUMNS)
-    limit = g.integers(int(Config(VEST).find(r"max_batch_size: (\d+)")))
+    limit = g.integers(Config(VEST).max_batch_size())
     kept = g.NonMaxSuppression(
         g.Unsqueeze(boxes, g.integers(0)),
         g.Unsqueeze(g.Transpose(scores, perm=[1, 0]), g.integers(0)),
@@ -195,16 +288,37 @@ def softmax():
     return g
 
 
+def generated():
+    """Every generated file, as its path in the repository and its bytes. A file's sources come before it."""
+    yield "person_pose/config.pbtxt", person_pose().encode()
+    detector, pose = networks.DETECTOR, networks.LIGHTNING
+    graphs = [
+        topdown.person_detector(detector.committed()),
+        topdown.pose_network(pose.model, pose.size, pose.committed()),
+        topdown.person_crop(pose.size),
+        topdown.person_join(pose.size),
+        normalize(),
+        crop(),
+        softmax(),
+    ]
+    for each in WORKERS:
+        yield f"{each.name}/config.pbtxt", workers(each).encode()
+        yield f"{each.detect}/config.pbtxt", DETECT.format(ensemble=each.name, pose=each.pose, name=each.detect).encode()
+        graphs.append(detect(each))
+    for graph in graphs:
+        yield f"{graph.name}/1/model.onnx", graph.model()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, fail where a graph is not current")
+    parser.add_argument("--check", action="store_true", help="change nothing, fail where a file is not current")
     check = parser.parse_args().check
     stale = []
-    for graph in (normalize(), detect(), crop(), softmax()):
-        path, made = REPOSITORY / graph.name / "1" / "model.onnx", graph.model()
+    for name, made in generated():
+        path = REPOSITORY / name
         if path.exists() and path.read_bytes() == made:
             continue
-        stale.append(graph.name)
+        stale.append(name)
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(made)
