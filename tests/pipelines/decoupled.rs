@@ -17,7 +17,7 @@ use crate::truth::{self, Score};
 /// The one pass over the whole video; other tests use clips.
 pub static RUN: LazyLock<Run> = LazyLock::new(|| {
     play::whole(
-        "tritoninfer timeout=60000 model=movenet_multipose ! poseparse ! queue \
+        "tritoninfer timeout=60000 model=person_pose ! poseparse ! queue \
          ! tritoninfer timeout=60000 model=vest_resnet18 inference-region=people",
     )
 });

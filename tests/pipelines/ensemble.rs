@@ -55,8 +55,8 @@ fn people_match_the_truth_as_well_as_those_of_the_decoupled_line() {
     assert!(ensemble.recall > decoupled.recall - 0.01, "{ensemble:?}, {decoupled:?}");
 }
 
-/// A step of the ensemble, on its own.
-fn model(name: &str) -> Arc<Model> {
+/// A model of the repository, such as a step of the ensemble on its own.
+pub fn model(name: &str) -> Arc<Model> {
     let endpoint = Endpoint::InProcess(InProcess {
         repository: root().join("model_repository"),
         install_dir: root().join(".triton"),
@@ -65,11 +65,30 @@ fn model(name: &str) -> Arc<Model> {
 }
 
 #[test]
-fn the_detect_step_finds_the_same_people_as_the_decoder() {
-    let model = model("worker_detect");
+fn the_detect_steps_find_the_same_people_as_the_decoder() {
+    for (step, pose) in [
+        ("worker_detect", "person_pose"),
+        ("worker_detect_movenet", "movenet_multipose"),
+    ] {
+        let task = Contract::read(model(pose).description()).unwrap().task;
+        let Task::Pose {
+            score_threshold: Some(threshold),
+            ..
+        } = task
+        else {
+            panic!("{task:?}")
+        };
+        finds_the_same_people(&model(step), threshold);
+    }
+}
+
+/// The people that a step takes at most: the batch of the vest model.
+const MOST: usize = 32;
+
+fn finds_the_same_people(model: &Model, score_threshold: f32) {
     let options = DecodeOptions {
-        score_threshold: 0.2,
-        max_people: 16,
+        score_threshold,
+        max_people: MOST,
         ..DecodeOptions::default()
     };
     // Numbers that look random and are the same on every machine.
@@ -79,14 +98,14 @@ fn the_detect_step_finds_the_same_people_as_the_decoder() {
         (state >> 16) as f32 / 65_536.0
     };
     let mut counts = Vec::new();
-    for n in (0..60).chain([300]) {
+    for n in (0..100).chain([300]) {
         let rows: Vec<f32> = (0..n).flat_map(|_| row(&mut random)).collect();
         let tensor = ArrayView3::from_shape((1, n, 57), &rows).unwrap();
         let expected = PoseLayout::Yolov7Pose
             .decode(tensor.into_dyn(), &Letterbox::default(), &options)
             .unwrap();
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let got = detect(&model, &[1, n as i64, 57], &bytes);
+        let got = detect(model, &[1, n as i64, 57], &bytes);
         let plain = |people: Vec<Detection>| {
             people
                 .into_iter()
@@ -96,7 +115,7 @@ fn the_detect_step_finds_the_same_people_as_the_decoder() {
         assert_eq!(plain(got), plain(expected.clone()), "{n} rows");
         counts.push(expected.len());
     }
-    for count in [0, 1, 15, 16] {
+    for count in [0, 1, 20, 21, MOST] {
         assert!(counts.contains(&count), "no case with {count} people among {counts:?}");
     }
 }
@@ -150,12 +169,13 @@ fn detect(model: &Model, shape: &[i64], rows: &[u8]) -> Vec<Detection> {
 }
 
 #[test]
-fn the_ensemble_has_the_contract_of_its_networks() {
-    let (ensemble, pose, vest) = (
-        model("worker_ensemble"),
-        model("movenet_multipose"),
-        model("vest_resnet18"),
-    );
+fn the_ensembles_have_the_contract_of_their_networks() {
+    has_contract_of("worker_ensemble", "person_pose");
+    has_contract_of("worker_ensemble_movenet", "movenet_multipose");
+}
+
+fn has_contract_of(ensemble: &str, pose: &str) {
+    let (ensemble, pose, vest) = (model(ensemble), model(pose), model("vest_resnet18"));
     let contract = |model: &Model| Contract::read(model.description()).unwrap();
     let labels = |model: &Model| match contract(model).task {
         Task::People { labels } | Task::Vest { labels, .. } => labels,

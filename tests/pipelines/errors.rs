@@ -187,9 +187,19 @@ fn models() -> Vec<Case> {
             &["vest_resnet18", "inference-region=people"],
         ),
         case(
+            "people-region-needed",
+            "model=movenet_lightning",
+            &["movenet_lightning", "inference-region=people"],
+        ),
+        case(
+            "no-stations",
+            "model=movenet_lightning inference-region=people-at-stations",
+            &["people-at-stations", "stations="],
+        ),
+        case(
             "no-people",
             "model=vest_resnet18 inference-region=people",
-            &["inference-region=people", "movenet_multipose", "poseparse"],
+            &["inference-region=people", "person_pose", "poseparse"],
         )
         .severity(Severity::Warning),
     ]

@@ -52,7 +52,7 @@ static RUNS: LazyLock<[Run; 2]> = LazyLock::new(|| {
     let lines = [
         format!("tritoninfer {at}"),
         format!(
-            "tritoninfer {at} model=movenet_multipose ! poseparse ! queue \
+            "tritoninfer {at} model=person_pose ! poseparse ! queue \
              ! tritoninfer {at} model=vest_resnet18 inference-region=people"
         ),
     ];

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use shopfloor_tests::root;
 
 const VIDEO: &str = "filesrc location=media/vests.mp4 ! decodebin";
-const POSE: &str = "tritoninfer model=movenet_multipose ! poseparse";
+const POSE: &str = "tritoninfer model=person_pose ! poseparse";
 const VEST: &str = "tritoninfer model=vest_resnet18 inference-region=people";
 
 /// A shell in the checkout, after `. scripts/env`, that replaces itself by the line's program.

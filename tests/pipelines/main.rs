@@ -19,6 +19,7 @@ mod presentation;
 mod program;
 mod shutdown;
 mod stress;
+mod topdown;
 mod truth;
 /// The truth with keypoints, as the tests of `people` read it.
 #[path = "../../plugins/people/tests/people/truth.rs"]

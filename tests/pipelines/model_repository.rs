@@ -51,12 +51,40 @@ fn the_models_have_the_documented_contracts() {
             fit: Fit::Letterbox,
         },
         batch: Some(1),
+        margin: 0.0,
     };
     assert_eq!(contract.image, image);
+    let contract = Contract::read(model("person_pose").description()).unwrap();
+    let task = Task::Pose {
+        layout: Some(PoseLayout::Yolov7Pose),
+        score_threshold: Some(0.45),
+    };
+    assert_eq!((contract.task, &contract.image), (task, &image));
+    let contract = Contract::read(model("person_detector").description()).unwrap();
+    let task = Task::Detect {
+        score_threshold: Some(0.56),
+    };
+    assert_eq!((contract.task, &contract.image), (task, &image));
+    let contract = Contract::read(model("movenet_lightning").description()).unwrap();
+    let task = Task::Keypoints {
+        output: "keypoints".into(),
+    };
+    assert_eq!(contract.task, task);
+    let expected = ImageInput {
+        name: "crops".into(),
+        format: TensorFormat {
+            width: 192,
+            height: 192,
+            ..image.format
+        },
+        batch: Some(32),
+        margin: 0.1,
+    };
+    assert_eq!(contract.image, expected);
 
     let opened = model("vest_resnet18");
     let description = opened.description();
-    assert_eq!(description.max_batch_size, 16);
+    assert_eq!(description.max_batch_size, 32);
     assert_eq!(description.inputs[0].shape, [-1, 3, 64, 64]);
     assert_eq!(description.parameters["intra_op_thread_count"], "1");
     let contract = Contract::read(description).unwrap();
@@ -71,7 +99,8 @@ fn the_models_have_the_documented_contracts() {
             pad: 114,
             ..image.format
         },
-        batch: Some(16),
+        batch: Some(32),
+        margin: 0.0,
     };
     assert_eq!(contract.image, expected);
     assert_eq!(

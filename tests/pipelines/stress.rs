@@ -27,7 +27,7 @@ impl Dice {
 fn pipeline() -> gst::Pipeline {
     init();
     let launch = format!(
-        "filesrc location={} ! decodebin ! tritoninfer model=movenet_multipose ! poseparse ! queue \
+        "filesrc location={} ! decodebin ! tritoninfer model=person_pose ! poseparse ! queue \
          ! tritoninfer model=vest_resnet18 inference-region=people ! queue ! vesttrack ! fakesink name=out",
         root().join("media/vests.mp4").display()
     );
