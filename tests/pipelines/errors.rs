@@ -192,7 +192,7 @@ fn models() -> Vec<Case> {
             &["movenet_lightning", "inference-region=people"],
         ),
         case(
-            "no-stations",
+            "no-stations-for-regions",
             "model=movenet_lightning inference-region=people-at-stations",
             &["people-at-stations", "stations="],
         ),

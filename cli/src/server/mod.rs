@@ -28,7 +28,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// Prints grpc://127.0.0.1:PORT once all models are ready: the value for tritoninfer's property `server` or for
 /// SHOPFLOOR_SERVER. Ctrl-C or SIGTERM stops the server; sent twice, at once.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  shopfloor server --port 8001 --model movenet_multipose --model vest_resnet18")]
+#[command(after_help = "Example:\n  shopfloor server --port 8001 --model person_pose --model vest_resnet18")]
 pub struct Options {
     /// Port for gRPC, 0 for any free one
     #[arg(long, default_value_t = 8001)]

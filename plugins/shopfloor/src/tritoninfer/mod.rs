@@ -8,6 +8,8 @@
 //!
 //! - The outputs of a **people** model (`worker_ensemble`, the default), people with their vests, are attached as `SceneMeta`.
 //! - The outputs of a **pose** model are attached as a `ModelOutputMeta` for each region, which `poseparse` decodes.
+//! - The outputs of a **detect** model, people without keypoints, are attached as `SceneMeta`, too.
+//! - The outputs of a **keypoints** model (`inference-region=people` or `people-at-stations`) are added to the people on the buffer.
 //! - The outputs of a **vest** model (`inference-region=people`) are added to the people on the buffer.
 //!
 //! Size, layout, data type, scale, colour order and letterbox of the input come from the model's configuration. A
