@@ -64,6 +64,16 @@ def person_join(size):
     return g
 
 
+def fused(name, detector, size, network):
+    """The whole in one graph, whose people cannot be batched with those of other images: bench/pose/fused compares both."""
+    g = Graph(name)
+    images = g.input("images", FLOAT, [1, 3, "height", "width"])
+    rows = detect(g, images, detector)
+    points = keypoints(g, crop(g, images, rows, size), size, network.renamed("pose/"))
+    g.output(join(g, rows, points, size), "output", FLOAT, [1, "rows", 57])
+    return g
+
+
 def detect(g, images, network):
     """People in an image [1,3,height,width] of RGB from 0 to 1 as rows, the best first, at least one: nobody is a row of zeros,
     since the steps that follow in an ensemble need a batch."""
