@@ -60,18 +60,18 @@ class Workers:
         pose = self.pose_steps or [Step(self.pose, {"images": "images"}, {"output": "output"})]
         people = ["boxes", "scores", "keypoints", "count"]
         return [
-            Step("worker_normalize", {"frame": "frame"}, {"image": "images"}),
+            Step("worker_normalize", {"frame": "frame"}, {"image": "image"}),
             *(step_in_workers(step) for step in pose),
-            Step(self.detect, {"poses": "output"}, {name: name for name in people}),
-            Step("worker_crop", {"image": "images", "boxes": "boxes"}, {"crops": "vest_crops"}),
+            Step(self.detect, {"poses": "poses"}, {name: name for name in people}),
+            Step("worker_crop", {"image": "image", "boxes": "boxes"}, {"crops": "vest_crops"}),
             Step(VEST, {"input": "vest_crops"}, {"logits": "logits"}),
             Step("worker_softmax", {"logits": "logits"}, {"vests": "vests"}),
         ]
 
 
 def step_in_workers(step):
-    """The same step where `keypoints` are those of the people found."""
-    rename = {"keypoints": "crop_keypoints"}
+    """A pose model's step with the tensors' names of the ensemble, whose `keypoints` are those of the people found."""
+    rename = {"images": "image", "output": "poses", "keypoints": "crop_keypoints"}
     names = lambda tensors: {name: rename.get(tensor, tensor) for name, tensor in tensors.items()}
     return Step(step.model, names(step.inputs), names(step.outputs))
 

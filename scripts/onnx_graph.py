@@ -51,7 +51,7 @@ class Graph:
 
     def include(self, network, tensor):
         """The outputs of a network whose input is `tensor`."""
-        self.nodes.append(helper.make_node("Identity", [tensor], [network.INPUT]))
+        self.nodes.append(helper.make_node("Identity", [tensor], [network.input]))
         self.nodes.extend(network.nodes)
         self.constants.extend(network.weights)
         return network.outputs
@@ -66,8 +66,11 @@ class Graph:
 
         return add
 
+    def proto(self):
+        return helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.constants)
+
     def model(self):
-        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.constants)
+        graph = self.proto()
         opset = helper.make_opsetid("", OPSET)
         model = helper.make_model(graph, producer_name="shopfloor", ir_version=IR_VERSION, opset_imports=[opset])
         onnx.checker.check_model(model, full_check=True)
@@ -83,8 +86,18 @@ class Network:
 
     INPUT = "network/input"
 
-    def __init__(self, nodes, weights, outputs):
-        self.nodes, self.weights, self.outputs = nodes, weights, outputs
+    def __init__(self, nodes, weights, outputs, entry=INPUT):
+        self.nodes, self.weights, self.outputs, self.input = nodes, weights, outputs, entry
+
+    def renamed(self, prefix):
+        """The same with other names of tensors, for a graph with several networks."""
+        name = lambda tensor: tensor and tensor.replace("network/", prefix, 1)
+        nodes = []
+        for node in self.nodes:
+            nodes.append(helper.make_node(node.op_type, map(name, node.input), map(name, node.output)))
+            nodes[-1].attribute.extend(node.attribute)
+        weights = [numpy_helper.from_array(numpy_helper.to_array(weight), name(weight.name)) for weight in self.weights]
+        return Network(nodes, weights, [name(output) for output in self.outputs], name(self.input))
 
     @classmethod
     def between(cls, graph, start, ends):

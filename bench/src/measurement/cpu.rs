@@ -39,7 +39,7 @@ const PYTHON_DECOUPLED: [&str; 2] = ["Python: decoupled, wire", "Python: decoupl
 fn run(bench: &Bench) -> Result<Report> {
     let repository = bench.repository.path();
     let place = Place::find(&bench.triton(), &repository, bench.scratch.path())?;
-    let _server = TritonServer::ready(&place, &["worker_ensemble", "movenet_multipose", "vest_resnet18"])?;
+    let _server = TritonServer::ready(&place, &["worker_ensemble", "person_pose", "vest_resnet18"])?;
     let clients = Clients {
         peers: Peers::find(&bench.root, bench.scratch.path())?,
         address: place.address(),
@@ -49,7 +49,7 @@ fn run(bench: &Bench) -> Result<Report> {
     let at = format!("server={}", place.url());
     let ensemble = format!("tritoninfer {at} name=element");
     let decoupled = format!(
-        "tritoninfer {at} model=movenet_multipose ! poseparse ! queue \
+        "tritoninfer {at} model=person_pose ! poseparse ! queue \
          ! tritoninfer {at} model=vest_resnet18 inference-region=people name=element"
     );
     let clients = &clients;

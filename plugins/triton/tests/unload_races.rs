@@ -137,16 +137,16 @@ fn a_model_that_failed_to_load_can_be_loaded_later() {
 #[test]
 fn the_steps_of_an_ensemble_are_loaded_once() {
     let server = open(&repository());
-    let _ensemble = server.model("worker_ensemble", None).unwrap();
+    let _ensemble = server.model("worker_ensemble_movenet", None).unwrap();
     let _step = server.model("movenet_multipose", None).unwrap();
-    assert_eq!(times_loaded(&repository(), "worker_ensemble"), 1);
+    assert_eq!(times_loaded(&repository(), "worker_ensemble_movenet"), 1);
     assert_eq!(times_loaded(&repository(), "movenet_multipose"), 1);
     let memory = |name| {
         let loaded = loaded_models();
         let model = loaded.iter().find(|entry| entry.model == name);
         model.expect("it is loaded").memory
     };
-    assert!(memory("worker_ensemble") > 0);
+    assert!(memory("worker_ensemble_movenet") > 0);
 }
 
 /// The exit status of the child processes below, distinct from all others.

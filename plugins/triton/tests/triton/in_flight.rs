@@ -246,7 +246,7 @@ fn closing_waits_for_callbacks_that_are_being_invoked() {
 fn late_requests_of_an_ensemble_are_dropped_at_the_next_step() {
     let own = whole_repository();
     let server = open(own.path());
-    let ensemble = server.model("worker_ensemble", None).unwrap();
+    let ensemble = server.model("worker_ensemble_movenet", None).unwrap();
     let pose = server.model("movenet_multipose", None).unwrap();
     let frame = || {
         let input = &ensemble.description().inputs[0];
