@@ -1,11 +1,13 @@
 """An asyncio loop of tritonclient on a model that does nothing, with frames in the size of the tensor.
 
-Prints {"rate": inferences a second, "cpu": CPU seconds a frame} as JSON.
+Prints {"rate": inferences a second, "cpu": CPU seconds a frame} as JSON. With --seconds=inf it keeps the server busy until it
+is killed; it prints the rate of its first second.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import resource
 import time
 
@@ -46,7 +48,9 @@ async def main(options):
         await asyncio.gather(*(worker(n, began + seconds) for n in range(options.in_flight)))
         return done / (time.monotonic() - began), (cpu() - used) / done
 
-    await measure(WARM_UP)
+    rate, used = await measure(WARM_UP)
+    if math.isinf(options.seconds):
+        print(json.dumps({"rate": rate, "cpu": used}), flush=True)
     rate, used = await measure(options.seconds)
     await client.close()
     print(json.dumps({"rate": rate, "cpu": used}))

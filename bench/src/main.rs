@@ -17,6 +17,7 @@ mod repository;
 mod server;
 mod soak;
 mod statistics;
+mod tethered;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use crate::coverage::{Coverage, HALF, Runs, mean};
+use crate::ink::{Ink, widened};
 use crate::mask::RUN;
 use crate::sample::sample;
 use crate::{Color, Mask, Surface};
@@ -65,7 +66,7 @@ impl<'s, 'a> Canvas<'s, 'a> {
     pub fn fill(&mut self, color: Color, alpha: f32) {
         let alpha = (alpha.clamp(0.0, 1.0) * 255.0).round() as u8;
         if let Some(mut fills) = self.recording.take() {
-            let coverage = Coverage::of(self.mask, self.surface.planes() > 1);
+            let coverage = Coverage::of(self.mask, self.surface.planes() > 1, alpha);
             let fill = Fill { coverage, color, alpha };
             self.repeat(&fill);
             fills.push(fill);
@@ -128,18 +129,20 @@ impl<'s, 'a> Canvas<'s, 'a> {
         ink: &Ink<N>,
         kept: &Runs<M>,
     ) {
+        let whole = [ink.alpha(); M];
         for (y, full, partial) in kept.rows() {
             let (runs, rest) = self.surface.row_mut(plane, y).as_chunks_mut().0.as_chunks_mut::<M>();
             for run in full {
                 match runs.get_mut(*run as usize) {
-                    Some(samples) => ink.blend(samples, &[255; M]),
-                    None => on_rest::<N, M>(rest, |samples| ink.blend(samples, &[255; M])),
+                    Some(samples) => ink.blend(samples, &whole),
+                    None => on_rest::<N, M>(rest, |samples| ink.blend(samples, &whole)),
                 }
             }
-            for (run, cover) in partial {
+            for (run, weights) in partial {
+                let weights = widened(weights);
                 match runs.get_mut(*run as usize) {
-                    Some(samples) => blend_runs(ink, samples, cover),
-                    None => on_rest(rest, |samples| blend_runs(ink, samples, cover)),
+                    Some(samples) => ink.blend(samples, &weights),
+                    None => on_rest(rest, |samples| ink.blend(samples, &weights)),
                 }
             }
         }
@@ -194,47 +197,16 @@ impl<'s, 'a> Canvas<'s, 'a> {
     }
 }
 
-/// A colour to blend over samples of `N` bytes, in lanes of 16 bits.
-struct Ink<const N: usize> {
-    sample: [u16; N],
-    alpha: u16,
-}
-
-impl<const N: usize> Ink<N> {
-    fn new(sample: [u8; N], alpha: u8) -> Self {
-        Self {
-            sample: sample.map(u16::from),
-            alpha: u16::from(alpha),
-        }
-    }
-
-    /// Blends over samples, each by its coverage, 0..255.
-    #[inline(always)]
-    fn blend<const M: usize>(&self, row: &mut [[u8; N]; M], cover: &[u16; M]) {
-        let inks = [self.sample; M];
-        let mut weights = [[0; N]; M];
-        for (weight, cover) in weights.iter_mut().zip(cover) {
-            *weight = [div_255(cover * self.alpha); N];
-        }
-        let inks = inks.as_flattened().iter().zip(weights.as_flattened());
-        for (byte, (ink, weight)) in row.as_flattened_mut().iter_mut().zip(inks) {
-            *byte = div_255(u16::from(*byte) * (255 - weight) + ink * weight) as u8;
-        }
-    }
-}
-
 /// Blends over a run of samples.
 #[inline(always)]
 fn blend_runs<const N: usize, const M: usize>(ink: &Ink<N>, row: &mut [[u8; N]; M], cover: &[u8; M]) {
-    let mut wide = [0; M];
-    wide.iter_mut().zip(cover).for_each(|(wide, c)| *wide = u16::from(*c));
-    ink.blend(row, &wide);
+    ink.blend_covered(row, &widened(cover));
 }
 
 /// Blends over a run's chroma, with the mean coverage of each 2×2 pixels of two rows.
 #[inline(always)]
 fn blend_chroma<const N: usize>(ink: &Ink<N>, row: &mut [[u8; N]; HALF], upper: &[u8; RUN], lower: &[u8; RUN]) {
-    ink.blend(row, &mean(upper, lower));
+    ink.blend_covered(row, &mean(upper, lower));
 }
 
 /// Blends the samples that are left at the end of a row, in a copy that is filled up to a whole run or half.
@@ -244,13 +216,6 @@ fn on_rest<const N: usize, const M: usize>(rest: &mut [[u8; N]], blend: impl FnO
     run[..rest.len()].copy_from_slice(rest);
     blend(&mut run);
     rest.copy_from_slice(&run[..rest.len()]);
-}
-
-/// `v / 255` rounded to nearest, exact for `v` up to 255².
-#[inline(always)]
-fn div_255(v: u16) -> u16 {
-    let v = v + 128;
-    (v + (v >> 8)) >> 8
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! Coverage that is kept: that of one fill, without the parts of a frame that it leaves alone.
+//! Coverage that is kept: that of one fill, without the parts of a frame that it leaves alone, as the weights of its colour.
 
 use crate::Mask;
+use crate::ink::{weight_of, widened};
 use crate::mask::RUN;
 
 /// Number of chroma samples of a run.
 pub(crate) const HALF: usize = RUN / 2;
 
-/// The coverage of one fill.
+/// The weights of the colour of one fill.
 #[derive(Debug)]
 pub(crate) struct Coverage {
     pub pixels: Runs<RUN>,
@@ -20,11 +21,11 @@ pub(crate) struct Runs<const N: usize> {
     rows: Vec<Row>,
     /// The numbers of the runs that are covered as a whole.
     full: Vec<u32>,
-    /// The numbers of other runs, and the samples' coverage.
+    /// The numbers of other runs, and the colour's weights there.
     partial: Vec<Partial<N>>,
 }
 
-/// The number of a run, and its samples' coverage.
+/// The number of a run, and the colour's weight, 0..255, in each of its samples.
 pub(crate) type Partial<const N: usize> = (u32, [u8; N]);
 
 /// The runs of one row: from the end of those of the row before.
@@ -36,13 +37,15 @@ struct Row {
 }
 
 impl Coverage {
-    /// What is in the mask.
-    pub fn of(mask: &mut Mask, has_chroma: bool) -> Self {
+    /// What is in the mask, filled with a colour at `alpha`, 0..255.
+    pub fn of(mask: &mut Mask, has_chroma: bool, alpha: u8) -> Self {
+        let alpha = u16::from(alpha);
         let (mut pixels, mut chroma) = (Runs::default(), Runs::default());
         let (top, bottom) = mask.dirty_rows();
         for y in top..bottom {
             let covers = mask.runs(y);
-            pixels.add_row(y, mask.dirty_runs(y, y).map(|run| (run, covers[run])));
+            let runs = mask.dirty_runs(y, y).map(|run| (run, widened(&covers[run])));
+            pixels.add_row(y, alpha, runs);
         }
         if has_chroma && top < bottom {
             mask.double_odd_edge();
@@ -50,11 +53,10 @@ impl Coverage {
                 // at an odd frame's bottom a sample has one row
                 let (upper, lower) = (2 * y, (2 * y + 1).min(mask.height() - 1));
                 let covers = (mask.runs(upper), mask.runs(lower));
-                let means = mask.dirty_runs(upper, lower).map(|run| {
-                    let mean = mean(&covers.0[run], &covers.1[run]);
-                    (run, mean.map(|mean| mean as u8))
-                });
-                chroma.add_row(y, means);
+                let means = mask
+                    .dirty_runs(upper, lower)
+                    .map(|run| (run, mean(&covers.0[run], &covers.1[run])));
+                chroma.add_row(y, alpha, means);
             }
         }
         Self { pixels, chroma }
@@ -67,12 +69,14 @@ impl Coverage {
 }
 
 impl<const N: usize> Runs<N> {
-    fn add_row(&mut self, y: usize, runs: impl Iterator<Item = (usize, [u8; N])>) {
+    /// Adds the runs of a row, by their numbers and coverage.
+    fn add_row(&mut self, y: usize, alpha: u16, runs: impl Iterator<Item = (usize, [u16; N])>) {
         for (run, cover) in runs {
-            if cover == [u8::MAX; N] {
+            if cover == [255; N] {
                 self.full.push(run as u32);
             } else if cover != [0; N] {
-                self.partial.push((run as u32, cover));
+                self.partial
+                    .push((run as u32, cover.map(|cover| weight_of(cover, alpha) as u8)));
             }
         }
         self.rows.push(Row {
@@ -82,7 +86,7 @@ impl<const N: usize> Runs<N> {
         });
     }
 
-    /// The rows from the top: each with the numbers of the runs that are covered as a whole, and the others with their coverage.
+    /// The rows from the top: each with the numbers of the runs that are covered as a whole, and the others with their weights.
     #[inline(always)]
     pub fn rows(&self) -> impl Iterator<Item = (usize, &[u32], &[Partial<N>])> {
         let (mut full, mut partial) = (0, 0);

@@ -27,6 +27,7 @@ mod canvas;
 mod cell;
 pub mod color;
 mod coverage;
+mod ink;
 mod mask;
 mod obscure;
 mod painter;

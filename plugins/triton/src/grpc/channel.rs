@@ -10,6 +10,7 @@ use super::access::Access;
 use super::connector::Peer;
 use super::headers::AddHeaders;
 use super::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
+use super::tcp::PlainConnector;
 use crate::{Address, Error};
 
 /// Maximum time to establish a connection.
@@ -44,12 +45,13 @@ pub(super) fn client(address: &Address, access: &Access, peer: Option<Peer>) -> 
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| wrong(error.to_string()))?;
     let endpoint = endpoint
         .origin(origin)
-        .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     let channel = match connector {
-        Some(connector) => endpoint.connect_with_connector_lazy(connector),
-        None => endpoint.connect_lazy(),
+        Some(connector) => endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_with_connector_lazy(connector),
+        None => endpoint.connect_with_connector_lazy(PlainConnector::new(CONNECT_TIMEOUT)),
     };
     Ok(
         ServerClient::new(InterceptedService::new(channel, access.interceptor()))

@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{self, AlertDescription};
 use tonic::codegen::http::Uri;
 use tonic::codegen::{Service, StdError};
 
+use super::tcp::{self, Coalesced};
 use super::tls::{ClientTls, HTTP2};
 use crate::endpoint::SERVER_NAME;
 use crate::{Address, Error, lock};
@@ -82,15 +83,16 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(tls: Arc<ClientTls>, peer: Peer) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        Self { tcp, tls, peer }
+        Self {
+            tcp: tcp::connector(),
+            tls,
+            peer,
+        }
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Connection>;
+    type Response = TokioIo<Coalesced<Connection>>;
     type Error = StdError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, StdError>> + Send>>;
 
@@ -108,11 +110,11 @@ impl Service<Uri> for Connector {
             if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
                 return Err(rustls::Error::NoApplicationProtocol.into());
             }
-            Ok(TokioIo::new(Connection {
+            Ok(TokioIo::new(Coalesced::new(Connection {
                 stream,
                 is_undecided: true,
                 refusal: peer.refusal,
-            }))
+            })))
         })
     }
 }

@@ -26,6 +26,7 @@ mod servers;
 mod shared_memory;
 mod sigpipe;
 mod status;
+mod tcp;
 mod tls;
 mod transfers;
 

@@ -110,54 +110,87 @@ impl RgbFromYuv {
     }
 
     /// The same conversion for many pixels.
-    #[inline(always)]
-    pub(crate) fn to_floats(self) -> RgbFromYuvFloats {
-        let unit = 1.0 / (1 << Self::BITS) as f32;
-        let scaled = |v: i16| f32::from(v) * unit;
-        let rest = |u: i16, v: i16| {
-            let offset = i32::from(self.black) * i32::from(self.luma) + 128 * (i32::from(u) + i32::from(v));
-            (0.5 - offset as f32) * unit
-        };
-        RgbFromYuvFloats {
-            luma: scaled(self.luma),
-            r: [scaled(self.r_v), rest(0, self.r_v)],
-            g: [scaled(self.g_u), scaled(self.g_v), rest(self.g_u, self.g_v)],
-            b: [scaled(self.b_u), rest(self.b_u, 0)],
+    pub(crate) fn to_words(self) -> RgbFromYuvWords {
+        RgbFromYuvWords {
+            black: self.black,
+            luma: Words::of(self.luma),
+            r_v: Words::of(self.r_v),
+            g_u: Words::of(self.g_u),
+            g_v: Words::of(self.g_v),
+            b_u: Words::of(self.b_u),
         }
     }
 }
 
-/// [`RgbFromYuv`] in `f32`, which is exact: all products and sums are whole numbers below 2^23 and a half, times 2^-13. SIMD
-/// multiplies more floats than 32-bit integers at a time.
+/// A coefficient, or its product, as `2^7·high + low`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RgbFromYuvFloats {
-    luma: f32,
-    /// Factor of V, and the constant rest with the offsets of luma and chroma and half a fraction's unit, which makes the
-    /// nearest number of two equally near ones the larger.
-    r: [f32; 2],
-    /// Factors of U and V, and the rest.
-    g: [f32; 3],
-    /// Factor of U, and the rest.
-    b: [f32; 2],
+struct Words {
+    high: i16,
+    low: i16,
 }
 
-impl RgbFromYuvFloats {
+impl Words {
+    const BITS: u32 = 7;
+
+    /// The coefficient `c`; its low word is -64 to 63.
+    fn of(c: i16) -> Self {
+        let high = (c + (1 << (Self::BITS - 1))) >> Self::BITS;
+        Self {
+            high,
+            low: c - (high << Self::BITS),
+        }
+    }
+
+    // Without checks of overflow, which would keep the compiler from SIMD in a debug build.
+
+    /// The product with a number of -128 to 255.
+    #[inline(always)]
+    fn times(self, factor: i16) -> Self {
+        Self {
+            high: self.high.wrapping_mul(factor),
+            low: self.low.wrapping_mul(factor),
+        }
+    }
+
+    /// The sum of products. It is saturated where it is far above a byte's; three low words fit 16 bits.
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self {
+            high: self.high.saturating_add(other.high),
+            low: self.low.wrapping_add(other.low),
+        }
+    }
+}
+
+/// [`RgbFromYuv`] in words of 16 bits, of which SIMD multiplies twice as many at a time as of 32 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RgbFromYuvWords {
+    black: i16,
+    luma: Words,
+    r_v: Words,
+    g_u: Words,
+    g_v: Words,
+    b_u: Words,
+}
+
+impl RgbFromYuvWords {
     /// Exactly [`RgbFromYuv::convert`].
     #[inline(always)]
     pub(crate) fn convert(&self, y: u8, u: u8, v: u8) -> [u8; 3] {
-        let [y, u, v] = [y, u, v].map(f32::from);
-        let y = y * self.luma;
-        let rgb = [
-            y + v * self.r[0] + self.r[1],
-            y + u * self.g[0] + v * self.g[1] + self.g[2],
-            y + u * self.b[0] + self.b[1],
-        ];
-        rgb.map(|c| {
-            // `f32::clamp` also keeps NaN, which costs as much as the rest
-            let c = if c > 0.0 { c } else { 0.0 };
-            let c = if c < 255.0 { c } else { 255.0 };
-            // adding 2^23 leaves the nearest whole number in the low bits
-            (c + 8_388_608.0).to_bits() as u8
+        let [y, u, v] = [(y, self.black), (u, 128), (v, 128)].map(|(byte, zero)| i16::from(byte).wrapping_sub(zero));
+        let half = Words {
+            high: 1 << (RgbFromYuv::BITS - 1 - Words::BITS),
+            low: 0,
+        };
+        let y = self.luma.times(y).plus(half);
+        [
+            y.plus(self.r_v.times(v)),
+            y.plus(self.g_u.times(u).plus(self.g_v.times(v))),
+            y.plus(self.b_u.times(u)),
+        ]
+        .map(|Words { high, low }| {
+            let sum = high.saturating_add(low >> Words::BITS);
+            (sum >> (RgbFromYuv::BITS - Words::BITS)).clamp(0, 255) as u8
         })
     }
 }
@@ -167,15 +200,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_convert_every_colour_as_integers_do() {
+    fn words_convert_every_colour_as_integers_do() {
         for matrix in [ColorMatrix::Bt601, ColorMatrix::Bt709, ColorMatrix::Bt2020] {
             for range in [ColorRange::Limited, ColorRange::Full] {
                 let integers = Colorimetry { matrix, range }.rgb_from_yuv();
-                let floats = integers.to_floats();
+                let words = integers.to_words();
                 for colour in 0..1_u32 << 24 {
                     let [y, u, v, _] = colour.to_le_bytes();
                     assert_eq!(
-                        floats.convert(y, u, v),
+                        words.convert(y, u, v),
                         integers.convert(y, u, v),
                         "{matrix:?} {range:?} {y} {u} {v}"
                     );

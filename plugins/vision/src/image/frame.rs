@@ -186,6 +186,16 @@ impl<'a> Frame<&'a [u8]> {
     pub fn row(&self, plane: usize, row: usize) -> &'a [u8] {
         &self.planes[plane].data[self.row_range(plane, row)]
     }
+
+    /// All rows of a plane, if there is no padding between them.
+    ///
+    /// # Panics
+    /// If the frame does not have that plane.
+    pub fn rows(&self, plane: usize) -> Option<&'a [u8]> {
+        let FramePlane { data, stride } = self.planes[plane];
+        let (_, rows) = self.plane_size(plane);
+        (stride == self.row_bytes(plane)).then(|| &data[..stride * rows])
+    }
 }
 
 impl Frame<&[u8]> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::taps::{ONE, Taps};
+use super::taps::Taps;
 
 /// Samples that are loaded together: 16 bytes, the most that one SIMD instruction picks from on every processor.
 pub(super) const WINDOW: usize = 8;
@@ -57,7 +57,7 @@ impl Columns {
     pub fn set(&mut self, taps: &Taps) {
         let outputs = taps.starts.len();
         let quads = outputs.div_ceil(LANES);
-        self.is_copy = (0..outputs).all(|i| taps.output(i) == (i, &[ONE]));
+        self.is_copy = taps.is_copy();
         if self.is_copy {
             return;
         }

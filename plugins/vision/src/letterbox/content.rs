@@ -1,9 +1,13 @@
 //! The scaled pixels of a region, a row at a time.
 
+use std::iter;
+
 use fearless_simd::Level;
 
 use super::columns::{Columns, WINDOW};
+use super::held::Held;
 use super::kernels;
+use super::pairs::Pairs;
 use super::taps::Taps;
 use crate::Rect;
 use crate::image::{Image, PixelFormat};
@@ -16,11 +20,7 @@ use crate::image::{Image, PixelFormat};
 pub(super) struct Content {
     /// What the filters are prepared for.
     prepared: Option<Prepared>,
-    /// The first plane's.
-    pixels: Filter,
-    /// That of the planes of chroma, which have one size.
-    chroma: Filter,
-    rows: Rows,
+    components: Components,
     /// A row of Y, U, V.
     yuv: [Vec<u8>; 3],
 }
@@ -43,8 +43,9 @@ const RUN: usize = 64;
 const NEUTRAL: u8 = 128;
 
 impl Content {
-    /// Prepares for `region` of frames like `image`, in pixels of the image, as content of `size` (columns and rows).
+    /// Prepares for `region` of `image`, in pixels of the image, as content of `size` (columns and rows).
     pub fn prepare(&mut self, image: &Image<'_>, region: Rect, size: (usize, usize)) {
+        self.components.held.iter_mut().for_each(Held::clear);
         let wanted = Prepared {
             format: image.format(),
             image: (image.width(), image.height()),
@@ -54,9 +55,9 @@ impl Content {
         if self.prepared == Some(wanted) {
             return;
         }
-        self.pixels.prepare(image, 0, region, size);
+        self.components.pixels.prepare(image, 0, region, size);
         if image.planes() > 1 {
-            self.chroma.prepare(image, 1, region, size);
+            self.components.chroma.prepare(image, 1, region, size);
         }
         for row in &mut self.yuv {
             row.clear();
@@ -65,37 +66,63 @@ impl Content {
         self.prepared = Some(wanted);
     }
 
-    /// Row `y` of the content of an image that was prepared for: its R, G and B.
-    pub fn row(&mut self, level: Level, image: &Image<'_>, y: usize, mut rgb: [&mut [u8]; 3]) {
-        let Self {
-            pixels,
-            chroma,
-            rows,
-            yuv,
-            ..
-        } = self;
-        let first = image.format().rgb_offsets().unwrap_or_default();
-        rows.blend(level, image, 0, pixels, y);
-        if image.format().rgb_offsets().is_some() {
-            for (out, offset) in rgb.iter_mut().zip(first) {
-                kernels::blend_columns(level, &pixels.columns, rows.component(offset), out);
-            }
+    /// Row `y` of the content of the image that was prepared for: its R, G and B.
+    pub fn row(&mut self, level: Level, image: &Image<'_>, y: usize, rgb: [&mut [u8]; 3]) {
+        let Self { components, yuv, .. } = self;
+        if let Some(offsets) = image.format().rgb_offsets() {
+            let places = offsets.map(|offset| (0, offset));
+            components.row(level, image, y, places.into_iter().zip(rgb));
             return;
         }
-        kernels::blend_columns(level, &pixels.columns, rows.component(0), &mut yuv[0]);
         // grey has no chroma: its rows stay neutral
-        if let Some(places) = image.format().uv_places() {
-            for plane in 1..image.planes() {
-                rows.blend(level, image, plane, chroma, y);
-                for (out, (at, offset)) in yuv[1..].iter_mut().zip(places) {
-                    if at == plane {
-                        kernels::blend_columns(level, &chroma.columns, rows.component(offset), out);
+        let chroma = image.format().uv_places().into_iter().flatten();
+        let places = iter::once((0, 0)).chain(chroma);
+        let rows = yuv.each_mut().map(Vec::as_mut_slice);
+        components.row(level, image, y, places.zip(rows));
+        let matrix = image.colorimetry().rgb_from_yuv();
+        kernels::convert(level, &matrix, yuv.each_ref().map(Vec::as_slice), rgb);
+    }
+}
+
+/// Rows of the content, a component at a time.
+#[derive(Default)]
+struct Components {
+    /// The first plane's.
+    pixels: Filter,
+    /// That of the planes of chroma, which have one size.
+    chroma: Filter,
+    rows: Rows,
+    /// Of each component, in the order in which they are asked for.
+    held: [Held; 3],
+}
+
+impl Components {
+    /// Row `y` of each component, whose place is a plane and the byte of a pixel.
+    fn row<'a>(
+        &mut self,
+        level: Level,
+        image: &Image<'_>,
+        y: usize,
+        components: impl Iterator<Item = ((usize, usize), &'a mut [u8])>,
+    ) {
+        let mut blended = None;
+        for (((plane, offset), out), held) in components.zip(&mut self.held) {
+            let filter = if plane == 0 { &self.pixels } else { &self.chroma };
+            match filter.order {
+                Order::None => out.copy_from_slice(filter.stored(image, plane, y)),
+                Order::ColumnsFirst => {
+                    let row = |row| &image.row(plane, row)[offset..];
+                    held.blend(level, (&filter.pairs, &filter.y), y, row, out);
+                }
+                Order::RowsFirst => {
+                    if blended != Some(plane) {
+                        self.rows.blend(level, image, plane, filter, y);
+                        blended = Some(plane);
                     }
+                    kernels::blend_columns(level, &filter.columns, self.rows.component(offset), out);
                 }
             }
         }
-        let matrix = image.colorimetry().rgb_from_yuv();
-        kernels::convert(level, &matrix, yuv.each_ref().map(Vec::as_slice), rgb);
     }
 }
 
@@ -104,8 +131,23 @@ impl Content {
 struct Filter {
     x: Taps,
     y: Taps,
-    /// `x`, arranged for SIMD.
+    order: Order,
+    /// `x`, arranged for SIMD, if columns are blended first.
+    pairs: Pairs,
+    /// The same, if rows are.
     columns: Columns,
+}
+
+/// What is blended first. The result is the same: sums of both are whole numbers.
+#[derive(Clone, Copy, Default)]
+enum Order {
+    /// Rows, of which there are fewer then: the plane is scaled down.
+    #[default]
+    RowsFirst,
+    /// Columns, which are bytes then.
+    ColumnsFirst,
+    /// Nothing: every sample of the content is one of the plane's.
+    None,
 }
 
 impl Filter {
@@ -119,7 +161,20 @@ impl Filter {
         };
         axis(&mut self.x, region.left, region.right, size.0, columns);
         axis(&mut self.y, region.top, region.bottom, size.1, rows);
-        self.columns.set(&self.x);
+        let stride = image.format().pixel_stride(plane);
+        self.order = if stride == 1 && self.x.is_copy() && self.y.is_copy() {
+            Order::None
+        } else if self.y.count <= 2 && self.pairs.set(&self.x, stride, (columns - 1) * stride + 1) {
+            Order::ColumnsFirst
+        } else {
+            self.columns.set(&self.x);
+            Order::RowsFirst
+        };
+    }
+
+    /// The samples of row `y` of the content, if they are a plane's.
+    fn stored<'a>(&self, image: &Image<'a>, plane: usize, y: usize) -> &'a [u8] {
+        &image.row(plane, self.y.first + y)[self.x.first..][..self.x.span]
     }
 }
 

@@ -1,10 +1,11 @@
 //! The loops over samples, compiled for several instruction sets; the best that the processor has is chosen at run time.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, Simd, dispatch, i16x8, i16x16, i32x8, u8x16, u8x32, u32x8};
+use fearless_simd::{Level, Simd, dispatch, i16x8, i16x16, i32x8, u8x16, u8x32, u16x16, u32x8};
 
 use super::columns::{Columns, GROUP, Step, WINDOW};
 use super::format::Terms;
+use super::pairs::{GROUP as PAIRS, Pairs, WINDOW as BYTES};
 use super::taps::ONE;
 use crate::image::RgbFromYuv;
 
@@ -138,6 +139,47 @@ fn blend_group<S: Simd>(simd: S, steps: &[Step], sums: &[i16], out: &mut [u8; GR
     out[4..].copy_from_slice(&words[4].to_le_bytes());
 }
 
+/// Blends pairs of bytes of a row into sums with 8 fraction bits, which have room for whole groups.
+pub(super) fn blend_pairs(level: Level, pairs: &Pairs, row: &[u8], sums: &mut [u16]) {
+    dispatch!(level, simd => blend_pairs_in(simd, pairs, row, sums));
+}
+
+#[inline(always)]
+fn blend_pairs_in<S: Simd>(simd: S, pairs: &Pairs, row: &[u8], sums: &mut [u16]) {
+    assert!(row.len() >= BYTES);
+    let last = row.len() - BYTES;
+    for (sums, group) in sums.as_chunks_mut::<PAIRS>().0.iter_mut().zip(pairs.groups()) {
+        // no window is further; said like this, it needs no branch
+        let [low, high] = group.windows.map(|at| {
+            let at = (at as usize).min(last);
+            u8x16::from_slice(simd, &row[at..at + BYTES])
+        });
+        let bytes = u8x32::load_array_ref(simd, &group.bytes);
+        let picked: u16x16<S> = low.combine(high).swizzle_dyn_within_blocks(bytes).bitcast();
+        let [first, second] = group
+            .weights
+            .each_ref()
+            .map(|weights| u16x16::load_array_ref(simd, weights));
+        let sum = (picked & 0xff) * first + (picked >> 8) * second;
+        sum.store_slice(sums);
+    }
+}
+
+/// Blends two rows of sums, by weights whose sum is 256, into bytes.
+pub(super) fn blend_two(level: Level, rows: [&[u16]; 2], weights: [u16; 2], out: &mut [u8]) {
+    dispatch!(level, simd => blend_two_in(simd, rows, weights, out));
+}
+
+#[inline(always)]
+fn blend_two_in<S: Simd>(_: S, [a, b]: [&[u16]; 2], [wa, wb]: [u16; 2], out: &mut [u8]) {
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        // (wa·a + wb·b + 2^15) >> 16, of high and low bytes on their own, which fit 16 bits
+        let high = (a >> 8).wrapping_mul(wa).wrapping_add((b >> 8).wrapping_mul(wb));
+        let low = (a & 0xff).wrapping_mul(wa).wrapping_add((b & 0xff).wrapping_mul(wb));
+        *out = (high.wrapping_add(low >> 8).wrapping_add(128) >> 8) as u8;
+    }
+}
+
 /// Converts a row of Y, U, V to R, G, B.
 pub(super) fn convert(level: Level, matrix: &RgbFromYuv, yuv: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
     dispatch!(level, simd => convert_in(simd, matrix, yuv, rgb));
@@ -145,7 +187,7 @@ pub(super) fn convert(level: Level, matrix: &RgbFromYuv, yuv: [&[u8]; 3], rgb: [
 
 #[inline(always)]
 fn convert_in<S: Simd>(_: S, matrix: &RgbFromYuv, [y, u, v]: [&[u8]; 3], [r, g, b]: [&mut [u8]; 3]) {
-    let matrix = matrix.to_floats();
+    let matrix = matrix.to_words();
     let rgb = r.iter_mut().zip(g).zip(b);
     for (((y, u), v), ((r, g), b)) in y.iter().zip(u).zip(v).zip(rgb) {
         [*r, *g, *b] = matrix.convert(*y, *u, *v);

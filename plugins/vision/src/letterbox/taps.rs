@@ -71,6 +71,11 @@ impl Taps {
         }
     }
 
+    /// Whether every output is the sample of its number, counted from `first`.
+    pub fn is_copy(&self) -> bool {
+        (0..self.starts.len()).all(|i| self.output(i) == (i, &[ONE]))
+    }
+
     /// Samples and weights of output `i`, without weights of 0.
     pub fn of(&self, i: usize) -> impl Iterator<Item = (usize, u16)> {
         let weights = &self.weights[i * self.count..][..self.count];
