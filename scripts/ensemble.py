@@ -17,7 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 17
 IR_VERSION = 8  # the first with that opset
 REPOSITORY = pathlib.Path(__file__).parent.parent / "model_repository"
-POSE, VEST = "movenet_multipose", "vest_resnet18"
+VEST = "vest_resnet18"
+# The step that decodes people, and the pose network whose threshold it has: one for each ensemble. The others are shared.
+DETECTORS = {"worker_detect": "movenet_multipose", "worker_detect_yolov7": "yolov7_pose"}
 
 JOINTS = 17
 POSE_COLUMNS = [2, 2, 1, 1, 3 * JOINTS]  # YOLOv7-Pose's rows: centre, size, objectness, class score, keypoints
@@ -103,14 +105,14 @@ def normalize():
     return g
 
 
-def detect():
-    """A pose network's rows become people: those above the threshold, each once, the best first.
+def detect(name, pose):
+    """The rows of the network `pose` become people: those above the threshold, each once, the best first.
 
     The same as PoseLayout::Yolov7Pose.decode of the crate people, but for the letterbox. Ensembles do not split batches,
     and a step that gets no rows fails: so there are at most as many people as the vest network's batch holds, and nobody
     is a row of zeros. `count` says how many rows are people.
     """
-    g = Graph("worker_detect")
+    g = Graph(name)
     poses = g.input("poses", TensorProto.FLOAT, [1, "candidates", sum(POSE_COLUMNS)])
     candidates = g.Squeeze(poses, g.integers(0))
     centre, size, objectness, class_score, keypoints = g.split(candidates, POSE_COLUMNS)
@@ -122,7 +124,7 @@ def detect():
     area = g.ReduceProd(g.Max(g.Sub(right_bottom, left_top), g.constant(0)), axes=[1], keepdims=1)
     # neither infinite nor not a number
     finite = g.LessOrEqual(g.Abs(g.Concat(candidates, area, axis=1)), g.constant(FLOAT_MAX))
-    threshold = g.constant(Config(POSE).number("shopfloor.score-threshold"))
+    threshold = g.constant(Config(pose).number("shopfloor.score-threshold"))
     sound = g.Concat(finite, g.GreaterOrEqual(score, threshold), g.Greater(area, g.constant(0)), axis=1)
     sound = g.ReduceMin(g.Cast(sound, to=TensorProto.INT32), axes=[1], keepdims=0)
     people = g.Compress(people, g.Cast(sound, to=TensorProto.BOOL), axis=0)
@@ -200,7 +202,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="change nothing, fail where a graph is not current")
     check = parser.parse_args().check
     stale = []
-    for graph in (normalize(), detect(), crop(), softmax()):
+    for graph in (normalize(), *(detect(*names) for names in DETECTORS.items()), crop(), softmax()):
         path, made = REPOSITORY / graph.name / "1" / "model.onnx", graph.model()
         if path.exists() and path.read_bytes() == made:
             continue

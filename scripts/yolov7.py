@@ -339,6 +339,39 @@ def counted(path):
     return weights, operations / 1e9
 
 
+def adopted(path, size):
+    """An export of the real network (`--grid --dynamic`) with the tensors of model_repository/yolov7_pose."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+
+    def shape(value):
+        return [d.dim_value if d.HasField("dim_value") else d.dim_param for d in value.type.tensor_type.shape.dim]
+
+    found = ", ".join(f"{value.name} {shape(value)}" for value in [*graph.input, *graph.output])
+    poses = [value for value in graph.output if len(shape(value)) == 3 and shape(value)[-1] == COLUMNS]
+    if len(graph.input) != 1 or len(poses) != 1:
+        sys.exit(f"{path} has {found}: expected one image and one output [n,N,{COLUMNS}]; export with --grid --dynamic")
+    (image,), (pose,) = graph.input, poses
+    if isinstance(shape(image)[0], int):
+        sys.exit(f"{path} has {found}: the batch is fixed at {shape(image)[0]}; export with --grid --dynamic")
+    rows = shape(pose)[1]
+    if isinstance(rows, int) and rows != candidates(*size):
+        sys.exit(f"{path} has {rows} candidates, expected {candidates(*size)}; give the --size that it was exported with")
+
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["output" if name == pose.name else "images" if name == image.name else name for name in names]
+    width, height = size
+    value = onnx.helper.make_tensor_value_info
+    image.CopyFrom(value("images", onnx.TensorProto.FLOAT, ["batch", 3, height, width]))
+    output = value("output", onnx.TensorProto.FLOAT, ["batch", candidates(*size), COLUMNS])
+    del graph.output[:]
+    graph.output.append(output)
+    return model.SerializeToString(deterministic=True)
+
+
 def size(text):
     width, _, height = text.partition("x")
     sides = tuple(int(side) if side.isdecimal() else 0 for side in (width, height))
@@ -352,19 +385,28 @@ def main():
     parser.add_argument("file", type=pathlib.Path, nargs="?", default=REPOSITORY / "yolov7_pose" / "1" / "model.onnx")
     parser.add_argument("--count", action="store_true", help="write nothing")
     parser.add_argument("--size", type=size, default=(640, 640))
+    parser.add_argument("--from", type=pathlib.Path, dest="export")
     parser.add_argument("--divide", type=int, default=1, choices=(1, 2, 4, 8, 16))
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
+    if options.export:
+        write(options.file, adopted(options.export, options.size))
+        return
     network, heads = w6(options.divide)
     count = parameters(network), gflops(network, *options.size)
     if not options.count:
-        options.file.parent.mkdir(parents=True, exist_ok=True)
-        options.file.write_bytes(Maker(options.size, options.people, options.seed).model(network, heads))
+        write(options.file, Maker(options.size, options.people, options.seed).model(network, heads))
         count = counted(options.file)
     if options.divide == 1:
         check(*count, options.size)
     print(f"{count[0] / 1e6:.1f} M parameters, {count[1]:.1f} GFLOPs, {candidates(*options.size)} candidates")
+
+
+def write(file, model):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(model)
+    print(f"written: {file}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ mod truth;
 #[allow(dead_code, reason = "those tests need more of it")]
 mod truth_of_people;
 
+mod yolov7;
+
 use gst::prelude::*;
 
 /// GStreamer with our elements, in this process.

@@ -53,7 +53,12 @@ fn an_unknown_option_is_refused() {
     check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
     check("scripts/test", &["--quick"], 2, "unknown option: --quick");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
-    check("scripts/make-yolov7", &["--sise", "640x640"], 2, "unknown option: --sise");
+    check(
+        "scripts/make-yolov7",
+        &["--sise", "640x640"],
+        2,
+        "unknown option: --sise",
+    );
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
@@ -68,12 +73,20 @@ fn an_unknown_option_is_refused() {
 #[test]
 fn the_made_network_has_the_cost_of_yolov7_w6_pose() {
     check_cost(&[], "80.2 M parameters, 101.6 GFLOPs, 25500 candidates");
-    check_cost(&["--size", "960x960"], "80.2 M parameters, 228.5 GFLOPs, 57375 candidates");
+    check_cost(
+        &["--size", "960x960"],
+        "80.2 M parameters, 228.5 GFLOPs, 57375 candidates",
+    );
     check_cost(&["--size=640x384"], "80.2 M parameters, 60.9 GFLOPs, 15300 candidates");
     check_cost(&["--divide", "8"], "1.3 M parameters, 1.9 GFLOPs, 25500 candidates");
     for size in ["640", "640x0", "0x640", "640x650", "640x-64", "x"] {
         let expected = format!("{size}: expected WIDTHxHEIGHT, both multiples of 64");
-        check("scripts/make-yolov7", &["--count", &format!("--size={size}")], 2, &expected);
+        check(
+            "scripts/make-yolov7",
+            &["--count", &format!("--size={size}")],
+            2,
+            &expected,
+        );
     }
 }
 

@@ -37,7 +37,11 @@ fn load_errors_name_the_model_and_the_problem() {
             "other_file",
             format!("default_model_filename: \"net.onnx\"\n{plain}"),
             good.clone(),
-            &["cannot load", "net.onnx"],
+            &[
+                "cannot load",
+                "1/net.onnx: there is no such file",
+                "default_model_filename",
+            ],
         ),
         (
             "other_type",
@@ -205,6 +209,26 @@ fn missing_inputs_and_outputs_are_completed_from_the_model() {
             .expect(model);
         assert_eq!(y, [Tensor::floats("y", shape, &values)]);
     }
+}
+
+/// Weights that may not be passed on are not in the repository; other models load, and the error names the way to get them.
+#[test]
+fn a_missing_file_is_looked_up_in_the_model_s_readme() {
+    let repository = Repository::new();
+    repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
+    repository.add("bare", &io(X, Y), &[]);
+    std::fs::remove_file(repository.path("models/bare/1/model.onnx")).expect("a file");
+    let readme = repository.path("models/bare/README.md");
+    std::fs::write(&readme, "").expect("a folder");
+    let server = Server::start(repository);
+    let error = server.load("bare").expect_err("it has no file");
+    for part in [
+        "1/model.onnx: there is no such file",
+        &format!("{} says how", readme.display()),
+    ] {
+        assert!(error.contains(part), "no '{part}' in: {error}");
+    }
+    server.load("plain").expect("its neighbour is not affected");
 }
 
 #[test]
