@@ -79,6 +79,7 @@ def step_in_workers(step):
 WORKERS = [
     Workers("worker_ensemble", "person_pose", TOP_DOWN),
     Workers("worker_ensemble_movenet", "movenet_multipose"),
+    Workers("worker_ensemble_yolov7", "yolov7_pose"),
 ]
 
 

@@ -54,6 +54,23 @@ python_with_venv() {
         "install Python 3 with venv (Debian: python3-venv)"
 }
 
+# onnx_python: prints a Python that has the packages onnx and numpy, installed into .tools/onnx unless they are there.
+# The bytes of the graphs depend on these versions.
+onnx_python() {
+    onnx=1.23.2
+    numpy=2.4.6
+    onnx_venv="$root/.tools/onnx"
+    if [ "$(cat "$onnx_venv/stamp" 2>/dev/null)" != "onnx $onnx" ]; then
+        say "graphs: installing onnx $onnx into .tools/onnx, about 45 MB to download" >&2
+        python=$(python_with_venv graphs)
+        quietly "graphs, venv" "remove $onnx_venv and run this again" "$python" -m venv --clear "$onnx_venv"
+        quietly "graphs, wheels" "check the network and pip's index" "$onnx_venv/bin/python" -m pip install \
+            --disable-pip-version-check --only-binary :all: "onnx==$onnx" "numpy==$numpy"
+        printf 'onnx %s\n' "$onnx" >"$onnx_venv/stamp"
+    fi
+    printf '%s' "$onnx_venv/bin/python"
+}
+
 # build_release: everything that the demo and the whole-pipeline tests run, with cargo's own progress.
 build_release() {
     say "build: the plugin, the command and the Triton backend (release); about 8 minutes the first time on two cores"

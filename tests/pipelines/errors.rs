@@ -222,6 +222,9 @@ fn repositories(broken: &Broken) -> Vec<Case> {
     let config = config.replace("movenet_multipose", "m");
     broken.file("syntax/m/config.pbtxt", "max_batch_size: nonsense");
     broken.file("bare/m/config.pbtxt", &config);
+    broken.file("weightless/m/config.pbtxt", &config);
+    broken.file("weightless/m/README.md", "how to get the weights");
+    broken.file("weightless/m/1/README.md", "");
     broken.file("junk/m/config.pbtxt", &config);
     broken.file("junk/m/1/model.onnx", "not a network");
     let case = |id, name: &str, facts: &[&str]| {
@@ -237,6 +240,11 @@ fn repositories(broken: &Broken) -> Vec<Case> {
         case("empty-repository", "empty", &[&broken.folder("empty"), "config.pbtxt"]),
         case("model-not-loaded", "syntax", &["'m'", "shopfloor server"]),
         case("model-not-loaded", "bare", &["'m'", "version"]),
+        case(
+            "model-not-loaded",
+            "weightless",
+            &["'m'", "there is no such file", &broken.path("weightless/m/README.md")],
+        ),
         case("model-not-loaded", "junk", &["'m'", "model.onnx"]),
     ]
 }

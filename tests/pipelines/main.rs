@@ -11,6 +11,7 @@ mod ensemble;
 mod errors;
 mod facts;
 mod golden;
+mod gpu_matrix;
 mod grpc;
 mod launch;
 mod model_repository;
@@ -25,6 +26,8 @@ mod truth;
 #[path = "../../plugins/people/tests/people/truth.rs"]
 #[allow(dead_code, reason = "those tests need more of it")]
 mod truth_of_people;
+
+mod yolov7;
 
 use gst::prelude::*;
 

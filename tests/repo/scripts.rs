@@ -39,6 +39,8 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["--help"], 0, "11 minutes");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
+    check("scripts/gpu-configs", &["--help"], 0, "tensorrt-int8");
+    check("scripts/make-yolov7", &["--help"], 0, "yolov7_pose/1/model.onnx");
     check("scripts/setup-triton", &["--help"], 0, "usage: setup-triton");
     check("scripts/install-test", &["--help"], 0, "DESTDIR");
     check("scripts/check-installed", &["--help"], 0, "gst-inspect-1.0");
@@ -52,6 +54,12 @@ fn an_unknown_option_is_refused() {
     check("scripts/demo", &["--window", "now"], 2, "unknown option: now");
     check("scripts/test", &["--quick"], 2, "unknown option: --quick");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
+    check(
+        "scripts/make-yolov7",
+        &["--sise", "640x640"],
+        2,
+        "unknown option: --sise",
+    );
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
@@ -60,6 +68,31 @@ fn an_unknown_option_is_refused() {
     check("scripts/install-test", &["--fast"], 2, "unknown option: --fast");
     check("scripts/package", &["--fast"], 2, "unknown option: --fast");
     check("scripts/debian13", &["--fast"], 2, "unknown option: --fast");
+}
+
+/// Parameters and operations are counted from the layers that the network is made of, without making it.
+#[test]
+fn the_made_network_has_the_cost_of_yolov7_w6_pose() {
+    check_cost(&[], "80.2 M parameters, 101.6 GFLOPs, 25500 candidates");
+    check_cost(
+        &["--size", "960x960"],
+        "80.2 M parameters, 228.5 GFLOPs, 57375 candidates",
+    );
+    check_cost(&["--size=640x384"], "80.2 M parameters, 60.9 GFLOPs, 15300 candidates");
+    check_cost(&["--divide", "8"], "1.3 M parameters, 1.9 GFLOPs, 25500 candidates");
+    for size in ["640", "640x0", "0x640", "640x650", "640x-64", "x"] {
+        let expected = format!("{size}: expected WIDTHxHEIGHT, both multiples of 64");
+        check(
+            "scripts/make-yolov7",
+            &["--count", &format!("--size={size}")],
+            2,
+            &expected,
+        );
+    }
+}
+
+fn check_cost(arguments: &[&str], expected: &str) {
+    check("scripts/make-yolov7", &[&["--count"], arguments].concat(), 0, expected);
 }
 
 #[test]
@@ -104,7 +137,10 @@ fn scripts_are_plain_sh_and_executable() {
         "debian13",
         "demo",
         "fuzz",
+        "gpu-configs",
         "install-test",
+        "make-ensemble",
+        "make-yolov7",
         "package",
         "setup",
         "setup-triton",

@@ -4,6 +4,7 @@
 //! printed, and with `--restart` it is started again at the same address.
 
 mod ending;
+mod models;
 mod process;
 mod restarts;
 mod setup;
@@ -59,6 +60,7 @@ pub fn serve(options: &Options) -> Result<()> {
     .context("cannot listen for Ctrl-C")?;
     let places = Places::find(options)?;
     let ports = Ports::find(options.port)?;
+    places.left_out(options).iter().for_each(|line| print_line(line));
 
     let mut restarts = Restarts::new();
     let mut announced = false;

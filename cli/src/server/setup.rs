@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use triton::locate;
 
 use super::Options;
+use super::models::Models;
 
 /// Seconds that Triton waits for requests in flight before it exits.
 pub const EXIT_TIMEOUT: u64 = 5;
@@ -21,13 +22,14 @@ pub struct Places {
     /// `tritonserver`.
     pub program: PathBuf,
     home: PathBuf,
-    /// The models.
+    /// The folder of the models.
     pub repository: PathBuf,
+    models: Models,
 }
 
 impl Places {
     /// # Errors
-    /// Triton, the model repository or a model is missing.
+    /// Triton, the model repository or a model that is asked for is missing.
     pub fn find(options: &Options) -> Result<Self> {
         let here = [std::env::current_exe().context("cannot find the path of this command")?];
         let home =
@@ -40,36 +42,35 @@ impl Places {
         let repository = repository
             .or_else(|| locate::model_repository(&here))
             .context("no model repository found; name one with --model-repository")?;
-        let models = models(&repository)?;
-        if let Some(name) = options.model.iter().find(|name| !models.contains(name)) {
-            bail!(
-                "--model {name}: {} has no such model; it has {}",
-                repository.display(),
-                models.join(", ")
-            );
-        }
+        let models = Models::read(&repository)?;
+        options
+            .model
+            .iter()
+            .try_for_each(|name| models.check(name, &repository))?;
         Ok(Self {
             program,
             home,
             repository,
+            models,
         })
     }
-}
 
-/// The names of the models in a repository.
-fn models(repository: &Path) -> Result<Vec<String>> {
-    let shown = repository.display();
-    let folder = std::fs::read_dir(repository)
-        .with_context(|| format!("cannot read the model repository {shown}; name another with --model-repository"))?;
-    let folder = folder.flatten().filter(|entry| entry.path().is_dir());
-    let mut models: Vec<_> = folder
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    models.sort();
-    if models.is_empty() {
-        bail!("{shown} has no models; name another folder with --model-repository");
+    /// The models to load, if they are not all that the repository has: those asked for, or those whose files are there.
+    fn selected<'a>(&'a self, options: &'a Options) -> Option<Vec<&'a str>> {
+        if !options.model.is_empty() {
+            return Some(options.model.iter().map(String::as_str).collect());
+        }
+        let some_lack_files = self.models.incomplete().next().is_some();
+        some_lack_files.then(|| self.models.complete().collect())
     }
-    Ok(models)
+
+    /// A line for each model that is not loaded because its files are missing, unless only some are asked for.
+    pub fn left_out(&self, options: &Options) -> Vec<String> {
+        let models = self.models.incomplete().filter(|_| options.model.is_empty());
+        models
+            .map(|(name, reason)| format!("{name} is not loaded: {reason}"))
+            .collect()
+    }
 }
 
 /// The ports, which stay the same when Triton is started again.
@@ -123,11 +124,9 @@ pub fn command(places: &Places, ports: &Ports, options: &Options) -> Command {
         option("backend-config", &format!("onnxruntime,library={}", library.display()));
     }
     option("exit-timeout-secs", &EXIT_TIMEOUT);
-    if !options.model.is_empty() {
+    if let Some(models) = places.selected(options) {
         option("model-control-mode", &"explicit");
-    }
-    for name in &options.model {
-        option("load-model", name);
+        models.iter().for_each(|name| option("load-model", name));
     }
     if options.allow_client_shm && knows(&places.program, CLIENT_SHM) {
         option(CLIENT_SHM, &true);

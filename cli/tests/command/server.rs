@@ -304,6 +304,60 @@ fn mistakes_are_reported_before_triton_starts() {
     check(&["--model", "yolo"], &["yolo", MODEL]);
 }
 
+/// A model whose weights a user has to bring is left out, and the ensembles that need it, until it is asked for.
+#[test]
+fn models_without_their_files_are_left_out() {
+    let (repository, triton) = (TempDir::new().unwrap(), fake_triton(""));
+    let file = |path: &str, text: &str| {
+        let path = repository.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    file("whole/config.pbtxt", "backend: \"onnxruntime\"");
+    file("whole/1/model.onnx", "");
+    file("bare/config.pbtxt", "backend: \"onnxruntime\"");
+    file("bare/README.md", "");
+    file(
+        "both/config.pbtxt",
+        "ensemble_scheduling { step [ { model_name: \"bare\" } ] }",
+    );
+    let run = |options: &[&str]| {
+        let mut command = command();
+        command.env("SHOPFLOOR_TRITON", triton.path()).args(["--port", "0"]);
+        let output = command
+            .arg("--model-repository")
+            .arg(repository.path())
+            .args(options)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = run(&[]);
+    for part in [
+        "bare is not loaded: there is no ",
+        "bare/README.md says how to get it",
+        "both is not loaded: it needs bare",
+        "--model-control-mode=explicit",
+        "--load-model=whole",
+    ] {
+        assert!(text.contains(part), "no `{part}` in: {text}");
+    }
+    assert!(!text.contains("--load-model=b"), "{text}");
+    let text = run(&["--model", "both"]);
+    assert!(
+        text.contains("--model both: it needs bare: there is no ") && !text.contains("--load-model"),
+        "{text}"
+    );
+    let text = run(&["--model", "whole"]);
+    assert!(
+        text.contains("--load-model=whole") && !text.contains("is not loaded"),
+        "{text}"
+    );
+    file("bare/1/model.onnx", "");
+    let text = run(&[]);
+    assert!(!text.contains("explicit") && !text.contains("is not loaded"), "{text}");
+}
+
 #[test]
 fn errors_of_triton_are_shown() {
     let repository = TempDir::new().unwrap();

@@ -1,6 +1,6 @@
 //! Errors, with the Triton error code of each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::tensor::DataType;
 
@@ -104,6 +104,19 @@ pub enum Error {
         /// The model's name.
         model: String,
     },
+    /// The version folder has no model file.
+    #[error(
+        "model '{model}': cannot load {}: there is no such file; {}",
+        .path.display(), found_by(.readme.as_deref())
+    )]
+    NoFile {
+        /// The model's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// A README in the model's folder.
+        readme: Option<PathBuf>,
+    },
     /// ONNX Runtime cannot load the model file.
     #[error(
         "model '{model}': cannot load {}: {reason}; expected an ONNX model there (default_model_filename in config.pbtxt \
@@ -197,11 +210,18 @@ pub enum Error {
     #[error("the request was cancelled before it was run")]
     Cancelled,
     /// Device memory cannot be accessed.
-    #[error("CUDA: {0}")]
-    Cuda(String),
+    #[error(transparent)]
+    Cuda(#[from] cuda::Error),
     /// A bug in this backend; the server continues to run.
     #[error("the onnxruntime backend panicked: {0}; please report this with the server's log")]
     Panic(String),
+}
+
+/// How to get a missing model file; models whose weights may not be passed on have a README that says it.
+fn found_by(readme: Option<&Path>) -> String {
+    let default =
+        || "put the ONNX model there, or name another file with default_model_filename in config.pbtxt".to_owned();
+    readme.map_or_else(default, |readme| format!("{} says how to get it", readme.display()))
 }
 
 /// A tensor that differs between configuration and model file.
@@ -233,7 +253,7 @@ impl Error {
             Self::ApiVersion { .. } | Self::Provider { .. } | Self::DataType { .. } | Self::Repository { .. } => {
                 Code::Unsupported
             }
-            Self::Library { .. } => Code::NotFound,
+            Self::Library { .. } | Self::NoFile { .. } => Code::NotFound,
             Self::OtherLibrary { .. } => Code::AlreadyExists,
             Self::ConfigJson { .. }
             | Self::Config { .. }

@@ -1,6 +1,6 @@
 //! Creating an ONNX Runtime session from a model's configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch};
 use ort::session::Session;
@@ -15,7 +15,7 @@ use crate::signature::{self, Tensor};
 /// Loads the model file at `path` for an instance with tensors at `place`, and compares it with `config`.
 ///
 /// # Errors
-/// [`Error::Provider`], [`Error::Config`], [`Error::Load`] or [`Error::Mismatch`].
+/// As [`load`], and [`Error::Mismatch`].
 pub(crate) fn open(config: &ModelConfig, path: &Path, place: Place) -> Result<Session, Error> {
     let session = load(config, path, place)?;
     let (inputs, outputs) = tensors(&session);
@@ -26,8 +26,15 @@ pub(crate) fn open(config: &ModelConfig, path: &Path, place: Place) -> Result<Se
 /// Loads the model file without comparing its tensors with the configuration.
 ///
 /// # Errors
-/// [`Error::Provider`], [`Error::Config`] or [`Error::Load`].
+/// [`Error::NoFile`], [`Error::Provider`], [`Error::Config`] or [`Error::Load`].
 pub(crate) fn load(config: &ModelConfig, path: &Path, place: Place) -> Result<Session, Error> {
+    if !path.is_file() {
+        return Err(Error::NoFile {
+            model: config.name.clone(),
+            path: path.to_owned(),
+            readme: readme(path),
+        });
+    }
     let runtime = library::runtime()?;
     let providers = providers(config, place, &runtime.path)?;
     let failed = |error: ort::Error| Error::Load {
@@ -38,6 +45,12 @@ pub(crate) fn load(config: &ModelConfig, path: &Path, place: Place) -> Result<Se
     let builder = Session::builder(&runtime.environment).map_err(failed)?;
     let mut builder = configure(builder, &config.options, &providers).map_err(failed)?;
     builder.commit_from_file(path).map_err(failed)
+}
+
+/// The README in the folder of a model, given the path of its file in a version folder.
+fn readme(path: &Path) -> Option<PathBuf> {
+    let readme = path.parent()?.parent()?.join("README.md");
+    readme.is_file().then_some(readme)
 }
 
 /// The inputs and outputs of a session.
