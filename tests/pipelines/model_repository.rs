@@ -7,7 +7,7 @@ use inference::contract::ImageInput;
 use inference::{Contract, Task};
 use shopfloor_tests::root;
 use triton::{Endpoint, InProcess, Model, Server};
-use vision::decode::PoseLayout;
+use vision::decode::{BoxLayout, PoseLayout};
 use vision::letterbox::{ChannelOrder, Element, Fit, Layout, TensorFormat};
 
 fn repository() -> PathBuf {
@@ -62,6 +62,7 @@ fn the_models_have_the_documented_contracts() {
     assert_eq!((contract.task, &contract.image), (task, &image));
     let contract = Contract::read(model("person_detector").description()).unwrap();
     let task = Task::Detect {
+        layout: Some(BoxLayout::Yolo26),
         score_threshold: Some(0.56),
     };
     assert_eq!((contract.task, &contract.image), (task, &image));

@@ -180,16 +180,19 @@ fn people_in(image: &[u8], width: usize, height: usize) -> Vec<decode::Detection
     let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
     let response = infer(&model("person_pose"), &[1, 3, height as i64, width as i64], &bytes);
     let output = &response.outputs[0];
-    let poses = decode::f32_tensor(&output.shape, &output.data).unwrap();
+    let poses = decode::TensorView {
+        name: &output.name,
+        datatype: output.datatype.name(),
+        shape: &output.shape,
+        data: &output.data,
+    };
     let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
     let letterbox = Letterbox::fit(whole, width, height, Fit::Letterbox).unwrap();
     let options = DecodeOptions {
         score_threshold: 0.45,
         ..DecodeOptions::default()
     };
-    PoseLayout::Yolov7Pose
-        .decode(poses.view(), &letterbox, &options)
-        .unwrap()
+    PoseLayout::Yolov7Pose.decode(&[poses], &letterbox, &options).unwrap()
 }
 
 #[test]

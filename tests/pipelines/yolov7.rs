@@ -10,7 +10,7 @@ use inference::{Contract, Task};
 use shopfloor_tests::root;
 use tempfile::TempDir;
 use triton::{Endpoint, InProcess, Input, Model, Request, Response, Server};
-use vision::decode::{self, DecodeOptions, Detection, PoseLayout, TensorView, f32_tensor};
+use vision::decode::{self, DecodeOptions, Detection, PoseLayout, TensorView};
 use vision::letterbox::Letterbox;
 
 const POSE: &str = "yolov7_pose";
@@ -73,6 +73,7 @@ fn infer(model: &Model, images: u32) -> Response {
 fn views(response: &Response) -> Vec<TensorView<'_>> {
     let views = response.outputs.iter().map(|output| TensorView {
         name: &output.name,
+        datatype: output.datatype.name(),
         shape: &output.shape,
         data: &output.data,
     });
@@ -121,10 +122,9 @@ fn it_has_the_tensors_of_yolov7_pose() {
         score_threshold: 0.25,
         ..DecodeOptions::default()
     };
-    let rows = f32_tensor(&response.outputs[0].shape, &response.outputs[0].data).unwrap();
     check_people(
         PoseLayout::Yolov7Pose
-            .decode(rows.view(), &Letterbox::default(), &options)
+            .decode(&views(&response), &Letterbox::default(), &options)
             .unwrap(),
     );
 }
