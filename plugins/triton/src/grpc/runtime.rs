@@ -1,14 +1,20 @@
 //! The thread that drives a client's connections.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::sigpipe;
 use crate::Error;
+
+/// Interval of turns without work: less than the time after which a request's server is probed.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A thread with an event loop. Dropping it ends the thread and drops all spawned tasks.
 pub(super) struct Runtime {
@@ -24,7 +30,7 @@ impl Runtime {
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("triton-grpc".into()).spawn(move || {
             sigpipe::block();
-            let _dropped_sender = runtime.block_on(ended);
+            runtime.block_on(tick_until(ended));
             runtime.shutdown_background(); // does not wait for a hanging name look-up
         })?;
         Ok(Self {
@@ -48,6 +54,13 @@ impl Runtime {
         });
         receiver.recv().map_err(|_| Error::ServerStopped)
     }
+}
+
+/// Waits until the sender is dropped, with a timer that is nearly always due before those of requests: tokio wakes itself, by two
+/// system calls, for a new timer that is due before all others.
+async fn tick_until(ended: oneshot::Receiver<()>) {
+    let mut ended = pin!(ended);
+    while timeout(TICK, &mut ended).await.is_err() {}
 }
 
 impl Drop for Runtime {
