@@ -9,6 +9,7 @@ use crate::common::through;
 
 fn scene() -> Scene {
     Scene {
+        pose_inference: Some(Inference::Skipped(SkipReason::Failed)),
         vest_inference: Some(Inference::Skipped(SkipReason::Overload)),
         inference_period: Some(Duration::from_millis(1200)),
         ..Scene::default()
@@ -38,8 +39,8 @@ fn names_and_fields_are_fixed() {
         people_meta::set_scene(frame, Scene { inference, ..scene() });
         people_meta::set_inference(frame).unwrap();
         let expected = format!(
-            "shopfloor-inference, inference=(string){name}, vest-inference=(string)overload, \
-             inference-period=(guint64)1200000000;"
+            "shopfloor-inference, inference=(string){name}, pose-inference=(string)failed, \
+             vest-inference=(string)overload, inference-period=(guint64)1200000000;"
         );
         assert_eq!(text(frame), Some(expected));
         // What is not known any more is not there.
