@@ -12,7 +12,7 @@ fn check(host: &Path, time: &str) {
     let frames: Vec<_> = printed.lines().filter(|line| !line.starts_with(['>', '<'])).collect();
     assert_eq!(frames.len(), FRAMES, "{printed}");
     assert!(frames[10].starts_with(time), "{printed}");
-    for worker in ["red", "blue", "green"] {
+    for worker in ["red", "blue", "yellow"] {
         assert!(
             frames[10].contains(&format!("{worker} ")),
             "{worker} is not in `{}`",
@@ -22,7 +22,7 @@ fn check(host: &Path, time: &str) {
     assert!(
         printed
             .lines()
-            .any(|line| line.starts_with(">>> ") && line.ends_with(" works at packing")),
+            .any(|line| line.starts_with(">>> ") && line.ends_with(" works at loading dock")),
         "{printed}"
     );
 }

@@ -17,7 +17,7 @@ pub const CLIP: usize = 100;
 /// How long a frame lasts.
 pub const FRAME: Duration = Duration::from_millis(100);
 /// The frame of the README's image: three stations active, every worker named.
-pub const IMAGE: usize = 241;
+pub const IMAGE: usize = 194;
 
 /// A station's change of state, as a golden line has it.
 #[derive(Clone, Debug, PartialEq)]

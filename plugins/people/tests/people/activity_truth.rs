@@ -89,7 +89,9 @@ fn states_of_the_demo_match_its_ground_truth() {
     }
 
     expect![[r#"
-        {"schema":"shopfloor-activity/2","time":58.9,"station":"tool crib","worker":"orange","kind":"handover","from":"red","lasted":0.8}
+        {"schema":"shopfloor-activity/2","time":7.9,"station":"tool crib","worker":null,"kind":"handover","from":"red","lasted":0.3}
+        {"schema":"shopfloor-activity/2","time":14.0,"station":"tool crib","worker":"blue","kind":"handover","from":"green","lasted":1.6}
+        {"schema":"shopfloor-activity/2","time":43.0,"station":"tool crib","worker":"red","kind":"handover","from":"orange","lasted":1.1}
     "#]].assert_eq(&handovers);
 
     let ends = tracker.finish(FRAME * truth.len() as u32);

@@ -86,7 +86,7 @@ pub fn open(repository: &Path) -> Arc<Server> {
     Server::open(&endpoint(repository)).expect("a server")
 }
 
-/// An RGB image of 256x192 pixels: people.ppm, cropped from frame 120 of media/vests.mp4.
+/// An RGB image of 256x192 pixels: people.ppm, cropped from a frame of an earlier demo video.
 pub struct TestImage {
     pixels: &'static [u8],
 }
