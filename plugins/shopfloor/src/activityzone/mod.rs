@@ -38,7 +38,7 @@
 mod drawing;
 mod imp;
 mod log;
-mod outbox;
+mod numbering;
 mod settings;
 mod stations;
 mod time_of_day;
