@@ -85,7 +85,9 @@ impl Summary {
                 totals,
                 ..
             }
-            | EventKind::End { state, lasted, totals } => {
+            | EventKind::End {
+                state, lasted, totals, ..
+            } => {
                 station.end_state(event.worker.as_ref(), *state, *lasted, *totals);
             }
         }
@@ -144,6 +146,7 @@ fn seconds(time: Duration) -> String {
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+    use people::event::Assigned;
 
     const RED: Option<&str> = Some("red");
     const TOTALS: Totals = Totals {
@@ -177,6 +180,7 @@ mod tests {
             state,
             lasted: Duration::from_secs(seconds),
             totals: TOTALS,
+            assigned: Assigned::Anyone,
         }
     }
 
@@ -293,6 +297,7 @@ mod tests {
                 idle: Duration::from_secs(2),
                 ..Totals::default()
             },
+            assigned: Assigned::Anyone,
         };
         record(&mut summary, bench, RED, heartbeat);
         check(

@@ -369,6 +369,7 @@ mod tests {
                         state: Activity::Active,
                         lasted,
                         totals,
+                        assigned: Default::default(),
                     },
                 };
                 let structure = bus::to_structure(&LogLine::Event(LogRecord::from(event)));

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use people::event::{Event, EventKind, LogRecord};
+use people::event::{Assigned, Event, EventKind, LogRecord};
 use people::{Activity, Totals};
 use serde_json::{Value, json};
 use shopfloor_tests::root;
@@ -41,11 +41,13 @@ fn events() -> [Event; 5] {
             state: Activity::Idle,
             lasted,
             totals,
+            assigned: Assigned::To("red".into()),
         },
         EventKind::End {
             state: Activity::Idle,
             lasted,
             totals,
+            assigned: Assigned::Anyone,
         },
     ];
     kinds.map(|kind| Event {
@@ -128,7 +130,9 @@ fn the_schema_accepts_every_kind_of_line() {
 
 #[test]
 fn the_schema_refuses_wrong_lines() {
-    let [_, change, handover, _, _] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
+    let [_, change, handover, _, end] = events().map(|event| serde_json::to_value(LogRecord::from(event)).unwrap());
+    let mut misassigned = end;
+    misassigned["assigned"] = json!(7);
     let set = |field: &str, value: Value| {
         let mut line = change.clone();
         line[field] = value;
@@ -154,6 +158,7 @@ fn the_schema_refuses_wrong_lines() {
         set("state", json!("asleep")),
         set("totals", json!({"active": 1})),
         set("stream", json!(1)),
+        misassigned.to_string(),
     ]);
     let passed: Vec<_> = lines.iter().zip(verdicts(&lines)).filter(|(_, ok)| *ok).collect();
     assert!(passed.is_empty(), "{passed:#?}");

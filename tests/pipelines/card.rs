@@ -19,7 +19,7 @@ use crate::program::{PATIENCE, Program};
 const LINE: &str = "tritoninfer ! vesttrack ! activityzone ! overlay ! autovideosink";
 
 impl Program {
-    fn camera() -> (Self, String) {
+    pub fn camera() -> (Self, String) {
         let root = root();
         // Debian's own Python, which has GStreamer's bindings.
         let mut command = Command::new("/usr/bin/python3");

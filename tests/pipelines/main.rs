@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod bench;
+mod boxes;
+mod camera_time;
 mod card;
 mod decoupled;
 mod distance;

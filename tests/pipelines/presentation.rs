@@ -10,7 +10,7 @@ use shopfloor_tests::root;
 use vision::letterbox::{Fit, Letterbox, Orientation, Presentation};
 use vision::{Point, Rect};
 
-use crate::{end, ensemble, init, play};
+use crate::{boxes, end, ensemble, init, play};
 
 /// Frames of each kind.
 const FRAMES: usize = 40;
@@ -22,7 +22,7 @@ const SAME: f32 = 0.98;
 /// The boxes of each frame's people.
 type Boxes = Vec<Vec<Rect>>;
 
-fn boxes(scenes: &[Arc<Scene>]) -> Boxes {
+fn boxes_of(scenes: &[Arc<Scene>]) -> Boxes {
     let of_scene = |scene: &Arc<Scene>| scene.people.iter().map(|person| person.bbox).collect();
     scenes.iter().map(of_scene).collect()
 }
@@ -44,7 +44,7 @@ fn people_behind(elements: &str, prepare: impl FnOnce(&gst::Pipeline)) -> Boxes 
     assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
     let scenes = scenes.lock().unwrap();
     assert_eq!(scenes.len(), FRAMES, "{elements}");
-    boxes(&scenes)
+    boxes_of(&scenes)
 }
 
 /// Twice the number of people in both, at IoU 0.5, divided by the number of all.
@@ -55,7 +55,7 @@ fn f1(one: &Boxes, other: &Boxes) -> f32 {
         let mut left = other.clone();
         all += one.len() + other.len();
         for person in one {
-            if let Some(at) = left.iter().position(|candidate| candidate.iou(person) >= 0.5) {
+            if let Some(at) = boxes::best(person, left.iter().copied()) {
                 left.swap_remove(at);
                 matched += 1;
             }
@@ -133,7 +133,7 @@ fn turned_frames_with_tags_that_change_while_playing() {
             }
         });
     });
-    let want = boxes(&ensemble::RUN.found[..FRAMES]);
+    let want = boxes_of(&ensemble::RUN.found[..FRAMES]);
     for (n, (tag, _, orientation)) in TAGS.into_iter().enumerate() {
         let frames = n * STRETCH..(n + 1) * STRETCH;
         let turn = |people: &Vec<Rect>| people.iter().map(|stored| upright(stored, orientation)).collect();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use people::{Person, Scene};
+use people::Scene;
 use vision::Rect;
 
+use crate::boxes;
 use crate::truth_of_people::{TruthPerson, truth};
 
 /// Shares of all people in the frames, 0..1.
@@ -35,7 +36,10 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
         there += left.len();
         for person in detections {
             found += 1;
-            let Some(at) = best(&left, person) else { continue };
+            let boxes = left.iter().map(|truth| bbox(truth));
+            let Some(at) = boxes::best(&person.bbox, boxes) else {
+                continue;
+            };
             let truth = left.swap_remove(at);
             matched += 1;
             let vest = person.vest.as_ref().and_then(|vest| vest.best());
@@ -50,14 +54,7 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
     }
 }
 
-fn best(truth: &[&TruthPerson], person: &Person) -> Option<usize> {
-    let iou = |truth: &TruthPerson| {
-        let [left, top, right, bottom] = truth.bbox;
-        person.bbox.iou(&Rect::new(left, top, right, bottom))
-    };
-    let overlaps = truth.iter().map(|truth| iou(truth)).enumerate();
-    overlaps
-        .filter(|(_, iou)| *iou >= 0.5)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(at, _)| at)
+fn bbox(truth: &TruthPerson) -> Rect {
+    let [left, top, right, bottom] = truth.bbox;
+    Rect::new(left, top, right, bottom)
 }

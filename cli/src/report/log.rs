@@ -111,6 +111,7 @@ fn shortened(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use people::Activity;
+    use people::event::Assigned;
 
     use super::super::record::{Fact, State};
     use super::*;
@@ -141,6 +142,7 @@ mod tests {
                 lasted: 2000,
                 next: Some(red),
                 is_handover: false,
+                assigned: Assigned::Unstated,
             }
         );
         assert!(matches!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use people::event::{EventKind, LogLine, LogRecord, StepReason};
+use people::event::{Assigned, EventKind, LogLine, LogRecord, StepReason};
 use people::{Activity, VestName};
 
 /// Milliseconds: a duration, a running time, or a time of day as milliseconds since 1970 in UTC.
@@ -57,6 +57,8 @@ pub enum Fact {
         next: Option<State>,
         /// The worker in `next` took over from the one in `state`.
         is_handover: bool,
+        /// The worker the station is assigned to.
+        assigned: Assigned,
     },
     /// A clock or the timestamps stepped. Its time is no sign that anything was observed then.
     ClockStep {
@@ -121,7 +123,7 @@ impl From<LogLine> for Record {
 fn fact(record: LogRecord) -> Fact {
     let (station, worker) = (record.event.station, record.event.worker);
     let state = |activity| State::new(activity, worker.clone());
-    let (state, lasted, next, is_handover) = match record.event.kind {
+    let (state, lasted, next, is_handover, assigned) = match record.event.kind {
         EventKind::Start => {
             return Fact::Start {
                 station,
@@ -133,17 +135,25 @@ fn fact(record: LogRecord) -> Fact {
             previous,
             lasted,
             ..
-        } => (state(previous), lasted, Some(state(next)), false),
+        } => (state(previous), lasted, Some(state(next)), false, Assigned::Unstated),
         EventKind::Handover { from, lasted } => {
             let previous = State::new(Activity::Active, from);
-            (previous, lasted, Some(state(Activity::Active)), true)
+            // Where it is, others' hands do not count.
+            let assigned = Assigned::Anyone;
+            (previous, lasted, Some(state(Activity::Active)), true, assigned)
         }
         EventKind::Heartbeat {
-            state: present, lasted, ..
-        } => (state(present), lasted, Some(state(present)), false),
+            state: present,
+            lasted,
+            assigned,
+            ..
+        } => (state(present), lasted, Some(state(present)), false, assigned),
         EventKind::End {
-            state: last, lasted, ..
-        } => (state(last), lasted, None, false),
+            state: last,
+            lasted,
+            assigned,
+            ..
+        } => (state(last), lasted, None, false, assigned),
     };
     Fact::Held {
         station,
@@ -151,6 +161,7 @@ fn fact(record: LogRecord) -> Fact {
         lasted: millis(lasted),
         next,
         is_handover,
+        assigned,
     }
 }
 

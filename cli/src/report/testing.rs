@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use people::Activity;
+use people::event::Assigned;
+use people::{Activity, VestName};
 
 use super::log::Log;
 use super::record::{Fact, Millis, Origin, Record, State};
@@ -13,7 +14,7 @@ use super::spans::Span;
 /// A log of lines `RUN#NUMBER TENANT: SECONDS@UTC STATION WORKER WHAT`, of which the first two, and `@UTC`, may be left out.
 /// A worker `-` is none. WHAT is `start`, `a>i` for a change, `~a` for a heartbeat, `<red` for a handover from red, and `a.`
 /// for the end; the states are `a`ctive, `i`dle, `o` for absent and `u`nknown. `/5` behind it is how long the state lasted,
-/// else that is reckoned from the lines before.
+/// else that is reckoned from the lines before; `=red` behind that is the worker whom the line states as assigned, `=-` none.
 pub fn part(log: &str, text: &str) -> Part {
     let mut since = HashMap::new();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -49,6 +50,11 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
         .map_or((time, None), |(time, utc)| (time, Some(utc)));
     let seconds = |text: &str| (text.parse::<f64>().unwrap() * 1000.0) as Millis;
     let time = seconds(time);
+    let (what, assigned) = what
+        .split_once('=')
+        .map_or((what, Assigned::Unstated), |(what, assigned)| {
+            (what, named(assigned).into())
+        });
     let (what, lasted) = what
         .split_once('/')
         .map_or((what, None), |(what, lasted)| (what, Some(seconds(lasted))));
@@ -57,7 +63,7 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
     if !what.starts_with('~') {
         *begun = time;
     }
-    let worker = Some(worker).filter(|worker| *worker != "-").map(Into::into);
+    let worker = named(worker);
     let state = |letter: &str| State::new(activity(letter), worker.clone());
     let held = |state, next, is_handover| Fact::Held {
         station: station.into(),
@@ -65,6 +71,7 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
         lasted,
         next,
         is_handover,
+        assigned: assigned.clone(),
     };
     let fact = if what == "start" {
         Fact::Start {
@@ -72,8 +79,7 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
             assigned: worker.clone(),
         }
     } else if let Some(from) = what.strip_prefix('<') {
-        let from = Some(from).filter(|from| *from != "-").map(Into::into);
-        held(State::new(Activity::Active, from), Some(state("a")), true)
+        held(State::new(Activity::Active, named(from)), Some(state("a")), true)
     } else if let Some(present) = what.strip_prefix('~') {
         held(state(present), Some(state(present)), false)
     } else if let Some((previous, next)) = what.split_once('>') {
@@ -88,6 +94,11 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
         utc: utc.map(seconds),
         fact,
     }
+}
+
+/// A worker, `-` for none.
+fn named(worker: &str) -> Option<VestName> {
+    Some(worker).filter(|worker| *worker != "-").map(Into::into)
 }
 
 fn activity(letter: &str) -> Activity {

@@ -9,6 +9,8 @@
 
 mod identity;
 pub mod log;
+#[cfg(test)]
+mod mounts;
 mod read;
 pub mod replace;
 pub mod text;

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile};
 
 /// Links that are followed, as in Linux.
@@ -65,8 +66,13 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), ReplaceError> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
     };
-    if old.is_some() && rustix::fs::access(&target, Access::WRITE_OK).is_err() {
-        return Err(ReplaceError::ReadOnly(target));
+    if old.is_some()
+        && let Err(error) = rustix::fs::access(&target, Access::WRITE_OK)
+    {
+        return Err(match error {
+            Errno::ROFS => failed(error.into()),
+            _ => ReplaceError::ReadOnly(target),
+        });
     }
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -106,7 +112,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(target),
         }
     }
-    Err(rustix::io::Errno::LOOP.into())
+    Err(Errno::LOOP.into())
 }
 
 /// A new file in the folder, with the permissions of `mode`, or those of any new file.
@@ -143,6 +149,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::mounts;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o7777
@@ -247,48 +254,50 @@ mod tests {
         assert!(matches!(error, ReplaceError::Failed { .. }), "{error}");
     }
 
-    /// In a mount namespace of its own, where the system lets users make one: a file that is a mount, as a container's, and a
-    /// folder that is mounted read-only.
+    /// A file that is a mount, as a container's; a disk that is full, or was mounted anew as read-only.
     #[test]
-    fn mounts_are_named_and_untouched() {
-        let has_namespaces = Command::new("unshare").args(["-rm", "true"]).status();
-        if !has_namespaces.is_ok_and(|status| status.success()) {
-            eprintln!("unshare -rm is not permitted here: nothing was tested");
-            return;
-        }
+    fn what_disks_refuse_is_named_and_untouched() {
         let folder = TempDir::new().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::create_dir(at("read-only")).unwrap();
-        for name in ["source", "mount", "read-only/file"] {
-            fs::write(at(name), "old").unwrap();
-        }
-        let script = format!(
-            "cd {} && mount --bind source mount && mount --bind read-only read-only && mount -o remount,bind,ro read-only \
-             && exec {} --exact --ignored replace::tests::process_with_mounts",
-            folder.path().display(),
-            std::env::current_exe().unwrap().display()
-        );
-        let mut unshare = Command::new("unshare");
-        unshare.args(["-rm", "sh", "-c", &script]).env("FOLDER", folder.path());
-        let output = unshare.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        mounts::run_in_namespace("replace::tests::process_with_disks", folder.path());
     }
 
     #[test]
-    #[ignore = "run by mounts_are_named_and_untouched"]
-    fn process_with_mounts() {
-        let Some(folder) = std::env::var_os("FOLDER") else {
+    #[ignore = "run by what_disks_refuse_is_named_and_untouched"]
+    fn process_with_disks() {
+        let Some(folder) = mounts::folder() else {
             return;
         };
-        let at = |name: &str| Path::new(&folder).join(name);
+        let at = |name: &str| folder.join(name);
+        for name in ["source", "mount"] {
+            fs::write(at(name), "old").unwrap();
+        }
+        mounts::bind(&at("source"), &at("mount"));
         let error = replace(&at("mount"), b"new").unwrap_err();
         assert!(matches!(error, ReplaceError::Mount(_)), "{error}");
-        let error = replace(&at("read-only/file"), b"new").unwrap_err();
-        assert!(error.to_string().contains("read-only"), "{error}");
-        for name in ["mount", "read-only/file"] {
-            assert_eq!(fs::read_to_string(at(name)).unwrap(), "old");
-        }
-        assert_eq!(names(&at("read-only")), ["file"]);
-        assert_eq!(names(Path::new(&folder)), ["mount", "read-only", "source"]);
+        assert_eq!(fs::read_to_string(at("mount")).unwrap(), "old");
+        assert_eq!(names(&folder), ["mount", "source"]);
+
+        mounts::disk(&at("disk"), 64);
+        let file = at("disk/file");
+        let has = |content: &str| {
+            assert_eq!(fs::read_to_string(&file).unwrap(), content);
+            assert_eq!(names(&at("disk")).iter().filter(|name| *name != "filler").count(), 1);
+        };
+        replace(&file, b"old").unwrap();
+        let filler = mounts::fill(&at("disk"));
+        let error = replace(&file, &[b'x'; 8000]).unwrap_err();
+        assert!(error.to_string().contains("No space left"), "{error}");
+        has("old");
+        fs::remove_file(filler).unwrap();
+        replace(&file, b"new").unwrap();
+        has("new");
+
+        mounts::remount(&at("disk"), "ro");
+        let error = replace(&file, b"newer").unwrap_err();
+        assert!(error.to_string().contains("Read-only file system"), "{error}");
+        has("new");
+        mounts::remount(&at("disk"), "rw");
+        replace(&file, b"newer").unwrap();
+        has("newer");
     }
 }

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use gst::prelude::*;
-use people::event::{ClockRecord, ClockStep, Event, EventKind, LogLine, LogRecord, Origin, StepReason, Utc, UtcClock};
+use people::event::{
+    Assigned, ClockRecord, ClockStep, Event, EventKind, LogLine, LogRecord, Origin, StepReason, Utc, UtcClock,
+};
 use people::{Activity, Totals};
 
 /// Name of the message of an [`EventKind::Start`].
@@ -58,9 +60,19 @@ fn event(event: &Event) -> gst::structure::Builder {
         EventKind::Handover { from, lasted } => message
             .field_if_some("from", from.as_deref())
             .field("lasted", nanoseconds(*lasted)),
-        EventKind::Heartbeat { state, lasted, totals } | EventKind::End { state, lasted, totals } => {
-            with_times(message.field("state", state.name()), *lasted, totals)
+        EventKind::Heartbeat {
+            state,
+            lasted,
+            totals,
+            assigned,
         }
+        | EventKind::End {
+            state,
+            lasted,
+            totals,
+            assigned,
+        } => with_times(message.field("state", state.name()), *lasted, totals)
+            .field_if_some("assigned", assigned.worker().map(|worker| &**worker)),
     }
 }
 
@@ -149,11 +161,13 @@ impl<'a> Fields<'a> {
                 state: self.state("state")?,
                 lasted: self.time("lasted")?,
                 totals: self.totals()?,
+                assigned: self.assigned()?,
             },
             TOTALS => EventKind::End {
                 state: self.state("state")?,
                 lasted: self.time("lasted")?,
                 totals: self.totals()?,
+                assigned: self.assigned()?,
             },
             _ => return Ok(None),
         };
@@ -215,6 +229,12 @@ impl<'a> Fields<'a> {
         nanoseconds
             .map(Duration::from_nanos)
             .map_err(|_| self.error(field, "nanoseconds as guint64"))
+    }
+
+    /// A message of a station for anyone has no such field.
+    fn assigned(&self) -> Result<Assigned, MessageError> {
+        let worker = self.text("assigned")?;
+        Ok(worker.map(Into::into).into())
     }
 
     fn totals(&self) -> Result<Totals, MessageError> {
@@ -321,8 +341,18 @@ mod tests {
             change,
             handover(Some("blue")),
             handover(None),
-            EventKind::Heartbeat { state, lasted, totals },
-            EventKind::End { state, lasted, totals },
+            EventKind::Heartbeat {
+                state,
+                lasted,
+                totals,
+                assigned: Assigned::To("red".into()),
+            },
+            EventKind::End {
+                state,
+                lasted,
+                totals,
+                assigned: Assigned::Anyone,
+            },
         ];
         let event = |kind: EventKind, worker: Option<&str>| Event {
             time: Duration::from_millis(12_300),
@@ -372,7 +402,7 @@ mod tests {
             message(8),
             "shopfloor-heartbeat, station=(string)\"bench\\ 1\", worker=(string)red, running-time=(guint64)12300000000, \
              state=(string)active, lasted=(guint64)2000000001, active=(guint64)4000000000, idle=(guint64)8000000000, \
-             absent=(guint64)300000000, unknown=(guint64)0, coverage=(double)1;"
+             absent=(guint64)300000000, unknown=(guint64)0, coverage=(double)1, assigned=(string)red;"
         );
         assert_eq!(
             message(11),

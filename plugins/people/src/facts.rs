@@ -108,7 +108,9 @@ impl Facts {
         let mut facts = Vec::new();
         match time {
             Time::At(time) => {
-                let step = time_of_day.and_then(|told| self.wall.observe(time, told));
+                // A late frame counts at a time that was told before it; its time of day is that of its timestamp.
+                let own = frame.timestamp.map_or(time, |own| own.min(time));
+                let step = time_of_day.and_then(|told| self.wall.observe(own, told));
                 facts.extend(step.map(Fact::Clock));
                 let events = self.tracker.update(time, size, scene);
                 facts.extend(events.into_iter().map(Fact::Event));

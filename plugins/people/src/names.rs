@@ -49,6 +49,11 @@ pub fn resolve(wanted: &str, labels: &[VestName]) -> Result<VestName, UnknownNam
     }
 }
 
+/// Whether two names are the same but for what people do not distinguish.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one == other || key(one) == key(other)
+}
+
 /// A name without what people do not distinguish: case, the composition of accents, and white space at the ends and its amount.
 fn key(name: &str) -> String {
     let folded: String = name.nfd().default_case_fold().nfd().collect();

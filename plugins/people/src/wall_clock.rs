@@ -69,6 +69,8 @@ impl WallClock {
         let has_camera = self.known.is_some_and(|known| known.utc.clock == UtcClock::Camera);
         match told {
             TimeOfDay::StartTime(_) | TimeOfDay::Host { .. } if has_camera => None,
+            // The timestamp of a frame that has none of its own was repeated.
+            TimeOfDay::Camera(_) if has_camera && self.known.is_some_and(|known| known.time == time) => None,
             TimeOfDay::Camera(utc) => {
                 let expected = self.utc(time).filter(|expected| expected.clock == UtcClock::Camera);
                 self.follow(time, utc, UtcClock::Camera);
@@ -215,6 +217,16 @@ mod tests {
         // frames between two of the camera's
         assert_eq!(wall.observe(seconds(1.1), host(1_100, 1.1)), None);
         assert_eq!(milliseconds(&wall, 1.1), Some(90_100));
+    }
+
+    #[test]
+    fn a_timestamp_that_stands_still_is_no_step_of_the_camera() {
+        let mut wall = WallClock::default();
+        for second in 0..5 {
+            let told = TimeOfDay::Camera(timestamp(1_000 * second));
+            assert_eq!(wall.observe(seconds(7.0), told), None);
+        }
+        assert_eq!(milliseconds(&wall, 8.0), Some(1_000));
     }
 
     #[test]

@@ -1,9 +1,7 @@
-//! A value, or a turn, that one thread at a time takes, works with and puts back: for work that must not be done under a lock,
-//! such as file I/O and messages.
+//! A value that one thread at a time takes, works with and puts back: for work that must not be done under a lock, such as file I/O.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// A value that is taken by one thread at a time. The lock inside is held for moments only.
 #[derive(Debug)]
@@ -81,40 +79,6 @@ impl<T> Drop for Taken<'_, T> {
     }
 }
 
-/// A turn that one thread at a time has: several times, if what it does leads back to it, as a message handler may.
-#[derive(Debug, Default)]
-pub struct Turn {
-    holder: Mutex<Option<ThreadId>>,
-    free: Condvar,
-}
-
-/// The turn, given back when dropped; `None` if the thread had it already.
-pub struct TakenTurn<'a>(Option<&'a Turn>);
-
-impl Turn {
-    /// Takes the turn; waits while another thread has it.
-    pub fn take(&self) -> TakenTurn<'_> {
-        let this = thread::current().id();
-        let taken_by_another = |holder: &mut Option<ThreadId>| holder.is_some_and(|holder| holder != this);
-        let holder = self.free.wait_while(self.lock(), taken_by_another);
-        let before = holder.unwrap_or_else(PoisonError::into_inner).replace(this);
-        TakenTurn(before.is_none().then_some(self))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<ThreadId>> {
-        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for TakenTurn<'_> {
-    fn drop(&mut self) {
-        if let Some(turn) = self.0 {
-            *turn.lock() = None;
-            turn.free.notify_one();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -137,22 +101,6 @@ mod tests {
             }
         });
         assert_eq!(*counter.take(), 4000);
-    }
-
-    #[test]
-    fn a_thread_that_has_the_turn_has_it_again_and_another_waits() {
-        let (turn, done) = (Turn::default(), Mutex::new(Vec::new()));
-        thread::scope(|scope| {
-            let outer = turn.take();
-            scope.spawn(|| {
-                let _turn = turn.take();
-                done.lock().unwrap().push("other");
-            });
-            drop(turn.take());
-            done.lock().unwrap().push("again");
-            drop(outer);
-        });
-        assert_eq!(done.into_inner().unwrap(), ["again", "other"]);
     }
 
     #[test]

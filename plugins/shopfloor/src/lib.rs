@@ -11,6 +11,7 @@ mod activityzone;
 mod bounded_pool;
 mod exclusive;
 mod locate;
+mod outlet;
 mod overlay;
 pub mod pool;
 mod poseparse;

@@ -129,7 +129,7 @@ pub enum NoteKind {
     },
     /// Two runs recorded the camera at once; each moment counts once.
     Overlap,
-    /// The starts of stations are missing, which name their workers.
+    /// The lines that name the stations' workers are missing: starts, heartbeats and totals.
     Unassigned,
 }
 
@@ -280,17 +280,19 @@ fn camera(name: &str, entries: &[&Entry]) -> (Camera, Vec<Note>) {
     (camera, notes)
 }
 
-/// Whom a station is assigned to. Where the section lacks its start, that of the section before it counts, or the next one's.
+/// Whom a station is assigned to. Where the section does not state it, that of the section before it counts, or the next one's.
 fn assigned<'a>(watch: &'a Watch, entries: &[&'a Entry], index: usize) -> Option<&'a str> {
     let known = |entry: &&&'a Entry| {
         let watches = entry.report.watches.iter();
-        let mut watches = watches.filter(|other| other.station == watch.station);
-        watches.find_map(|other| other.assigned.as_ref())
+        let watches = watches.filter(|other| other.station == watch.station);
+        watches
+            .map(|other| &other.assigned)
+            .find(|assigned| !assigned.is_unstated())
     };
-    let own = watch.assigned.as_ref();
+    let own = Some(&watch.assigned).filter(|assigned| !assigned.is_unstated());
     let before = || entries[..index].iter().rev().find_map(|entry| known(&entry));
     let after = || entries[index..].iter().find_map(|entry| known(&entry));
-    own.or_else(before).or_else(after)?.as_deref()
+    own.or_else(before).or_else(after)?.worker().map(|worker| &**worker)
 }
 
 /// The spans of a watch, active under the name of the worker whom the station is assigned to.
@@ -356,7 +358,7 @@ fn notes(camera: &str, entry: &Entry) -> Vec<Note> {
             }),
     );
     let (from, to) = entry.range();
-    if entry.report.watches.iter().any(|watch| watch.assigned.is_none()) {
+    if entry.report.watches.iter().any(|watch| watch.assigned.is_unstated()) {
         notes.push(note(from, from, NoteKind::Unassigned));
     }
     if entry.report.is_unfinished {

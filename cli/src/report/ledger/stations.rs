@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use people::{Activity, VestName};
+use people::Activity;
+use people::event::Assigned;
+use people::names;
 
 use super::super::record::{Fact, Millis, State};
 use super::super::spans::{Range, Span, merge, push, union};
@@ -22,8 +24,8 @@ const ROUNDING: Millis = 2;
 pub struct Watch {
     /// The station.
     pub station: Arc<str>,
-    /// Whom it is assigned to; the outer option is none if the section lacks the record that says so.
-    pub assigned: Option<Option<VestName>>,
+    /// Whom it is assigned to; unstated if the section lacks all records that say so.
+    pub assigned: Assigned,
     /// Its states, in order; between them nothing is known.
     pub spans: Vec<Span>,
     /// When it was watched, in order.
@@ -43,7 +45,7 @@ pub struct Report {
 
 /// A station while its records are read.
 struct Station {
-    assigned: Option<Option<VestName>>,
+    assigned: Assigned,
     spans: Vec<Span>,
     begun: Millis,
     /// The end of what is known, on the clock and in running time.
@@ -99,18 +101,23 @@ pub fn report(section: &Section, placement: &Placement) -> Report {
         let now = (placement.at[index], record.time);
         match &record.fact {
             Fact::ClockStep { .. } => {}
-            Fact::Start { station, assigned } => reader.start(index, now, station, assigned),
+            Fact::Start { station, assigned } => {
+                let started = Station::started(assigned.clone().into(), now, index);
+                reader.begin(index, station, started);
+            }
             Fact::Held {
                 station,
                 state,
                 lasted,
                 next,
                 is_handover,
+                assigned,
             } => {
                 let held = Held {
                     state,
                     since: now.1 - lasted,
                     now,
+                    assigned,
                 };
                 reader.hold(index, station, &held, next.as_ref());
                 if *is_handover {
@@ -134,33 +141,31 @@ struct Reader {
 }
 
 impl Reader {
-    fn start(&mut self, index: usize, now: (Millis, Millis), name: &Arc<str>, assigned: &Option<VestName>) {
+    /// The station is watched from the record with this index on.
+    fn begin(&mut self, index: usize, name: &Arc<str>, station: Station) {
         if let Some(old) = self.stations.remove(name) {
             self.report.close(name, old, &self.life, index);
         }
-        self.occurs(name);
-        self.stations
-            .insert(name.clone(), Station::started(assigned.clone(), now, index));
+        if !self.order.contains(name) {
+            self.order.push(name.clone());
+        }
+        self.stations.insert(name.clone(), station);
     }
 
     fn hold(&mut self, index: usize, name: &Arc<str>, held: &Held, next: Option<&State>) {
-        self.occurs(name);
-        let station = self
-            .stations
-            .entry(name.clone())
-            .or_insert_with(|| Station::joined(held));
-        station.hold(held, &self.life, index);
-        station.open = next.cloned().map(|next| (next, index));
+        let watched = self.stations.get(name);
+        // Otherwise its start is missing.
+        if !watched.is_some_and(|station| station.may_be_assigned(held.assigned)) {
+            self.begin(index, name, Station::joined(held));
+        }
+        if let Some(station) = self.stations.get_mut(name) {
+            station.hold(held, &self.life, index);
+            station.open = next.cloned().map(|next| (next, index));
+        }
         if next.is_none()
             && let Some(ended) = self.stations.remove(name)
         {
             self.report.close(name, ended, &self.life, index);
-        }
-    }
-
-    fn occurs(&mut self, name: &Arc<str>) {
-        if !self.order.contains(name) {
-            self.order.push(name.clone());
         }
     }
 
@@ -182,12 +187,13 @@ struct Held<'a> {
     since: Millis,
     /// On the clock and in running time.
     now: (Millis, Millis),
+    assigned: &'a Assigned,
 }
 
 impl Station {
-    fn started(assigned: Option<VestName>, now: (Millis, Millis), index: usize) -> Self {
+    fn started(assigned: Assigned, now: (Millis, Millis), index: usize) -> Self {
         Self {
-            assigned: Some(assigned),
+            assigned,
             spans: Vec::new(),
             begun: now.0,
             known: now,
@@ -199,7 +205,7 @@ impl Station {
     fn joined(held: &Held) -> Self {
         let begun = held.now.0 - (held.now.1 - held.since);
         Self {
-            assigned: None,
+            assigned: held.assigned.clone(),
             spans: Vec::new(),
             begun,
             known: (begun, held.since),
@@ -207,7 +213,20 @@ impl Station {
         }
     }
 
+    /// Whether a record with this assignment is about the station while it is watched. The first records may have the spelling of
+    /// the station file, and later ones that of the vest model.
+    fn may_be_assigned(&self, assigned: &Assigned) -> bool {
+        match (&self.assigned, assigned) {
+            (Assigned::Unstated, _) | (_, Assigned::Unstated) => true,
+            (Assigned::To(one), Assigned::To(other)) => names::is_same(one, other),
+            (one, other) => one == other,
+        }
+    }
+
     fn hold(&mut self, held: &Held, life: &Life, index: usize) {
+        if !held.assigned.is_unstated() {
+            self.assigned = held.assigned.clone();
+        }
         if let Some((state, at)) = self.open.take()
             && life.are_lines_missing(at, index)
         {
@@ -225,11 +244,7 @@ impl Station {
     fn extend(&mut self, state: &State, until: (Millis, Millis)) {
         if let Some(range) = Range::new(self.known.0, until.0) {
             let name = || state.worker.as_deref().unwrap_or(VISITOR).to_owned();
-            let names = (state.activity == Activity::Active).then(|| match &self.assigned {
-                Some(Some(assigned)) => assigned.to_string(),
-                _ => name(),
-            });
-            let names = names.into_iter().collect();
+            let names = (state.activity == Activity::Active).then(name).into_iter().collect();
             push(
                 &mut self.spans,
                 Span {

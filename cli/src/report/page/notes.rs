@@ -50,7 +50,7 @@ pub fn note(note: &Note, scale: Scale, cameras: usize) -> String {
         NoteKind::Odd { reason, step } => odd(*reason, seconds(*step), &from),
         NoteKind::Overlap => format!("two runs recorded from {from} to {to}; each moment counts once"),
         NoteKind::Unassigned => {
-            "the lines with the stations' starts, which name their workers, are missing; the stations count as unassigned".to_owned()
+            "the lines that name the stations' workers (starts, heartbeats and totals) are missing; the stations count as unassigned".to_owned()
         }
     };
     camera + &text

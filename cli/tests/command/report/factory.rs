@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use people::event::{Event, EventKind, LogRecord, Origin, Utc, UtcClock};
+use people::event::{Assigned, Event, EventKind, LogRecord, Origin, Utc, UtcClock};
 use people::{Activity, Totals};
 
 /// The early shift begins: 6:00 in Berlin.
@@ -242,6 +242,10 @@ impl Station {
         }
     }
 
+    fn assigned(&self) -> Assigned {
+        self.assigned.map(Into::into).into()
+    }
+
     fn observe(&mut self, (state, worker): (Activity, Option<&'static str>), now: u32, writer: &mut Writer) {
         self.count(1);
         let time = now - writer.begun;
@@ -269,6 +273,7 @@ impl Station {
                 state,
                 lasted: lasted(self.since),
                 totals: self.totals,
+                assigned: self.assigned(),
             };
             writer.write(self.event(time, self.worker, kind));
         }
@@ -290,6 +295,7 @@ impl Station {
             state: self.state,
             lasted: Duration::from_secs((now - self.since).into()),
             totals: self.totals,
+            assigned: self.assigned(),
         };
         writer.write(self.event(now - writer.begun, self.worker, kind));
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Schema 1, without times of day.
-const LOG: &str = r#"{"schema":"shopfloor-activity/1","time":0.0,"station":"bench","worker":"red","kind":"start","stream":"yard"}
+pub const LOG: &str = r#"{"schema":"shopfloor-activity/1","time":0.0,"station":"bench","worker":"red","kind":"start","stream":"yard"}
 {"schema":"shopfloor-activity/1","time":2.5,"station":"bench","worker":"red","kind":"change","state":"active","previous":"absent","lasted":2.5,"totals":{"active":0.0,"idle":0.0,"absent":2.5,"unknown":0.0},"stream":"yard"}
 {"schema":"shopfloor-activity/1","time":6.0,"station":"bench","worker":"red","kind":"change","state":"unknown","previous":"active","lasted":3.5,"totals":{"active":3.5,"idle":0.0,"absent":2.5,"unknown":0.0},"stream":"yard"}
 {"schema":"shopfloor-activity/1","time":10.0,"station":"bench","worker":"red","kind":"totals","state":"unknown","lasted":4.0,"totals":{"active":3.5,"idle":0.0,"absent":2.5,"unknown":4.0},"stream":"yard"}

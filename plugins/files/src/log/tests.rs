@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
 use super::*;
+use crate::mounts;
 
 /// Long enough for a loaded machine; nothing waits that long if it works.
 const LONG: Duration = Duration::from_secs(60);
@@ -485,4 +486,112 @@ fn process_to_be_killed() {
     for n in 0.. {
         write(&log, &[&format!("line {n}")]);
     }
+}
+
+/// Real disks, in a mount namespace of their own.
+#[test]
+fn lines_outlast_what_happens_to_their_disk() {
+    let folder = TempDir::new().unwrap();
+    mounts::run_in_namespace("log::tests::process_with_disks", folder.path());
+}
+
+#[test]
+#[ignore = "run by lines_outlast_what_happens_to_their_disk"]
+fn process_with_disks() {
+    let Some(folder) = mounts::folder() else {
+        return;
+    };
+    mounts::disk(&folder.join("disk"), 64);
+    fills_up(&folder.join("disk"));
+    is_read_only_at_first(&folder.join("disk"));
+    is_covered(&folder);
+}
+
+/// Whole lines of a file, in order, without what a full disk has torn.
+fn whole_lines(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines()
+        .filter(|line| line.ends_with('.'))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn fills_up(disk: &Path) {
+    let case = Case::new();
+    let path = disk.join("full.jsonl");
+    let log = case.open_at(&path);
+    write(&log, &["first."]);
+    let filler = mounts::fill(disk);
+    // What is left of the file's last page has room for some, and a part of one.
+    let lines: Vec<String> = (0..40).map(|n| format!("{n:0239}.")).collect();
+    for line in &lines {
+        log.write(line);
+    }
+    assert!(matches!(case.notice(), Notice::NotWritten(error) if error.kind() == io::ErrorKind::StorageFull));
+    fs::remove_file(filler).unwrap();
+    assert!(log.flush(LONG));
+    assert!(matches!(case.notice(), Notice::Resumed { dropped: 0 }));
+    case.check_silent();
+    let expected: Vec<String> = ["first.".to_owned()].into_iter().chain(lines).collect();
+    assert_eq!(whole_lines(&path), expected);
+    assert!(
+        fs::read_to_string(&path).unwrap().lines().count() <= expected.len() + 1,
+        "one line is torn at most"
+    );
+    assert_eq!(log.close(), 0);
+}
+
+fn is_read_only_at_first(disk: &Path) {
+    let case = Case::new();
+    let path = disk.join("read-only.jsonl");
+    mounts::remount(disk, "ro");
+    let log = case.open_at(&path);
+    assert!(matches!(case.notice(), Notice::NotWritten(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem));
+    log.write("a");
+    mounts::remount(disk, "rw");
+    assert!(log.flush(LONG));
+    assert!(matches!(case.notice(), Notice::Resumed { dropped: 0 }));
+    check(&path, &["a"]);
+    case.check_silent();
+}
+
+/// Other disks are mounted over the log's folder, and taken away.
+fn is_covered(folder: &Path) {
+    let case = Case::new();
+    let (line, below) = (folder.join("line"), folder.join("below"));
+    for made in [&line, &below] {
+        fs::create_dir(made).unwrap();
+    }
+    let path = line.join("log.jsonl");
+    let log = case.open_at(&path);
+    write(&log, &["a"]);
+    mounts::bind(&line, &below);
+    // one with room: the path leads there
+    mounts::disk(&line, 64);
+    write(&log, &["b"]);
+    check(&path, &["b"]);
+    mounts::unmount(&line);
+    write(&log, &["c"]);
+    check(&path, &["a", "c"]);
+    case.check_silent();
+    // one that may not be written: the old file has the lines
+    mounts::disk(&line, 64);
+    mounts::remount(&line, "ro");
+    write(&log, &["d"]);
+    assert!(matches!(case.notice(), Notice::Elsewhere(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem));
+    write(&log, &["e"]);
+    case.check_silent();
+    check(&below.join("log.jsonl"), &["a", "c", "d", "e"]);
+    mounts::unmount(&line);
+    write(&log, &["f"]);
+    assert!(matches!(case.notice(), Notice::Resumed { dropped: 0 }));
+    check(&path, &["a", "c", "d", "e", "f"]);
+    // the same folder, read-only: the open file is the same
+    mounts::bind(&line, &line);
+    mounts::remount(&line, "bind,ro");
+    write(&log, &["g"]);
+    mounts::unmount(&line);
+    check(&path, &["a", "c", "d", "e", "f", "g"]);
+    case.check_silent();
+    assert_eq!(log.close(), 0);
 }

@@ -10,6 +10,7 @@ use rustix::fs::Mode;
 use tempfile::TempDir;
 
 use super::*;
+use crate::mounts;
 
 /// A file whose content is a number, in a folder of its own.
 struct Case {
@@ -283,4 +284,35 @@ fn a_disk_that_hangs_holds_neither_news_nor_save_nor_the_end() {
     drop(file);
     assert_eq!(fs::read_to_string(&case.path).unwrap(), "2");
     drop(release);
+}
+
+/// A file or its folder is covered by a mount, as a container's volume that is mounted late, and uncovered again.
+#[test]
+fn mounts_are_followed() {
+    let folder = TempDir::new().unwrap();
+    mounts::run_in_namespace("watch::tests::process_with_mounts", folder.path());
+}
+
+#[test]
+#[ignore = "run by mounts_are_followed"]
+fn process_with_mounts() {
+    let Some(folder) = mounts::folder() else {
+        return;
+    };
+    let mut case = Case::new();
+    fs::write(folder.join("other"), "2").unwrap();
+    mounts::bind(&folder.join("other"), &case.path);
+    case.check_news(2);
+    fs::write(folder.join("other"), "3").unwrap();
+    case.check_news(3);
+    mounts::unmount(&case.path);
+    case.check_news(1);
+    // an empty disk over the folder
+    mounts::disk(case.folder.path(), 64);
+    case.check_wrong("No such file");
+    fs::write(&case.path, "4").unwrap();
+    mounts::remount(case.folder.path(), "ro");
+    case.check_news(4);
+    mounts::unmount(case.folder.path());
+    case.check_news(1);
 }

@@ -8,7 +8,7 @@ use vision::Point;
 
 use super::area::Area;
 use super::options::ActivityOptions;
-use crate::event::{Event, EventKind};
+use crate::event::{Assigned, Event, EventKind};
 use crate::names;
 use crate::{Activity, Inference, Person, Scene, Station, StationStatus, Totals, VestName, VestScores};
 
@@ -268,17 +268,28 @@ impl StationState {
 
     /// The end of the station's stream; `None` before the first frame.
     pub fn end(&self) -> Option<Event> {
-        self.sums(|state, lasted, totals| EventKind::End { state, lasted, totals })
+        self.sums(|state, lasted, totals, assigned| EventKind::End {
+            state,
+            lasted,
+            totals,
+            assigned,
+        })
     }
 
     /// The sums at the latest time; `None` before the first frame.
     pub fn heartbeat(&self) -> Option<Event> {
-        self.sums(|state, lasted, totals| EventKind::Heartbeat { state, lasted, totals })
+        self.sums(|state, lasted, totals, assigned| EventKind::Heartbeat {
+            state,
+            lasted,
+            totals,
+            assigned,
+        })
     }
 
-    fn sums(&self, kind: impl FnOnce(Activity, Duration, Totals) -> EventKind) -> Option<Event> {
+    fn sums(&self, kind: impl FnOnce(Activity, Duration, Totals, Assigned) -> EventKind) -> Option<Event> {
         let latest = self.latest?;
-        let kind = kind(self.activity, latest - self.since, self.totals);
+        let assigned = self.station.vest.clone().into();
+        let kind = kind(self.activity, latest - self.since, self.totals, assigned);
         Some(self.event(latest, self.worker.clone(), kind))
     }
 

@@ -8,6 +8,7 @@
 //!
 //! As a message on a GStreamer bus an event is written and read by `people_meta::bus`.
 
+mod assigned;
 mod clock;
 mod record;
 mod utc;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::seconds::Seconds;
 use crate::{Activity, Totals, VestName};
 
+pub use assigned::Assigned;
 pub use clock::{ClockStep, StepReason};
 pub use record::{ClockRecord, LogLine, LogRecord, Origin, RecordError};
 pub use utc::{Utc, UtcClock};
@@ -89,6 +91,9 @@ pub enum EventKind {
         lasted: Duration,
         /// Time in each state until now.
         totals: Totals,
+        /// The worker that the station is assigned to, null for anyone. A log without its beginning has no start line.
+        #[serde(default, skip_serializing_if = "Assigned::is_unstated")]
+        assigned: Assigned,
     },
     /// The station is no longer watched: the stream ended, another began, or the station file changed. A log without
     /// this line was cut off.
@@ -101,6 +106,9 @@ pub enum EventKind {
         lasted: Duration,
         /// Time in each state.
         totals: Totals,
+        /// As in a heartbeat line. Since schema 2.
+        #[serde(default, skip_serializing_if = "Assigned::is_unstated")]
+        assigned: Assigned,
     },
 }
 

@@ -206,7 +206,7 @@ mod tests {
     use schemars::Schema;
     use schemars::transform::{RecursiveTransform, Transform};
 
-    use super::super::{StepReason, UtcClock};
+    use super::super::{Assigned, StepReason, UtcClock};
     use super::*;
     use crate::{Activity, Totals};
 
@@ -234,11 +234,13 @@ mod tests {
                 state: Activity::Idle,
                 lasted,
                 totals,
+                assigned: Assigned::To("red".into()),
             },
             EventKind::End {
                 state: Activity::Unknown,
                 lasted,
                 totals,
+                assigned: Assigned::Anyone,
             },
         ];
         let mut records = kinds.map(|kind| {
@@ -291,8 +293,8 @@ mod tests {
             {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":null,"kind":"start"}
             {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"change","state":"active","previous":"idle","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005,"coverage":0.9991},"stream":"yard \"2\""}
             {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"handover","from":"blue","lasted":3.5}
-            {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"heartbeat","state":"idle","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005,"coverage":0.9991},"utc":"2026-11-26T19:00:00.013Z","clock":"camera","stream_id":"a3/1","run":"5f1c","sequence":7}
-            {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"totals","state":"unknown","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005,"coverage":0.9991}}
+            {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"heartbeat","state":"idle","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005,"coverage":0.9991},"assigned":"red","utc":"2026-11-26T19:00:00.013Z","clock":"camera","stream_id":"a3/1","run":"5f1c","sequence":7}
+            {"schema":"shopfloor-activity/2","time":12.5,"station":"cutting \"board\"","worker":"red","kind":"totals","state":"unknown","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005,"coverage":0.9991},"assigned":null}
             {"schema":"shopfloor-activity/2","kind":"clock","time":12.5,"step":-1.25,"reason":"host-clock","stream":"yard","utc":"2026-11-26T19:00:00.013Z","clock":"camera","stream_id":"a3/1","run":"5f1c","sequence":7}
         "#]].assert_eq(&lines);
     }
@@ -316,10 +318,13 @@ mod tests {
         let line = r#"{"schema":"shopfloor-activity/1","time":12.5,"station":"bench","worker":"red","kind":"totals","state":"unknown","lasted":3.5,"totals":{"active":2.0,"idle":4.033,"absent":0.0,"unknown":0.005}}"#;
         let record = LogRecord::from_json(line.as_bytes()).unwrap().unwrap();
         assert_eq!((record.stream, record.origin), (None, Origin::default()));
-        let EventKind::End { totals, .. } = record.event.kind else {
+        let EventKind::End { totals, assigned, .. } = record.event.kind else {
             panic!("{:?}", record.event)
         };
-        assert_eq!(totals.sum(), Duration::from_millis(6_038));
+        assert_eq!(
+            (totals.sum(), assigned),
+            (Duration::from_millis(6_038), Assigned::Unstated)
+        );
     }
 
     #[test]

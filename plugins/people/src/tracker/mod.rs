@@ -29,6 +29,7 @@ use crate::names::{self, UnknownName};
 use crate::{Inference, Person, Scene, Track, VestName, VestScores, period};
 use vision::Rect;
 use vision::decode::MAX_PEOPLE;
+use vision::letterbox::Orientation;
 
 pub use timed::TimedTracker;
 
@@ -36,12 +37,19 @@ pub use timed::TimedTracker;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackerOptions {
     /// Number of frames that a track outlasts its last detection: a person detected again by then, near enough or in the same
-    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track. `None`: 3 s or three inference
-    /// periods, whichever is longer, at any frame rate.
+    /// vest, keeps the id. Skipped frames count, too, but only an inferred one ends a track. `None`: any number.
     pub max_age: Option<u32>,
-    /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once. They must be
-    /// 50 ms apart on average, so that a high frame rate does not turn a flicker into a person.
+    /// The same as a time; the first of both ends a track. `None`: if `max_age` is none, 3 s or three inference periods,
+    /// whichever is longer.
+    pub max_age_time: Option<Duration>,
+    /// Number of consecutive inferred frames with a detection before a person gets a track; 0 and 1: at once.
     pub min_hits: u32,
+    /// The time from the first to the last of these detections at least, so that a high frame rate does not turn a flicker into
+    /// a person. `None`: 50 ms for each but the first.
+    pub min_hits_time: Option<Duration>,
+    /// The time for which a person without a detection is shown at the predicted place; three inference periods, if that is
+    /// longer.
+    pub coast_time: Duration,
     /// The vests of workers, [resolved](names::resolve) to the model's labels; people in other vests are visitors. `None`: all
     /// labels but `none`.
     pub vests: Option<Vec<VestName>>,
@@ -53,7 +61,10 @@ impl Default for TrackerOptions {
     fn default() -> Self {
         Self {
             max_age: None,
+            max_age_time: None,
             min_hits: 2,
+            min_hits_time: None,
+            coast_time: COAST_TIME,
             vests: None,
             min_confidence: 0.5,
         }
@@ -65,6 +76,8 @@ impl Default for TrackerOptions {
 pub struct Tracker {
     options: TrackerOptions,
     format: Option<FrameFormat>,
+    /// That of the latest frame.
+    orientation: Option<Orientation>,
     labels: Arc<[VestName]>,
     /// Indices of the labels of workers.
     workers: Vec<usize>,
@@ -76,12 +89,10 @@ pub struct Tracker {
     inference_period: Option<Duration>,
 }
 
-/// Time for which a person without a detection is shown at the predicted place; longer if that is less than three inference
-/// periods. Walking people are a body's length farther by then.
-const MAX_COAST: Duration = Duration::from_secs(1);
+/// The default of [`TrackerOptions::coast_time`]: walking people are a body's length farther by then.
+const COAST_TIME: Duration = Duration::from_secs(1);
 
-/// Time that a track outlasts its last detection, unless [`TrackerOptions::max_age`] is set or that is less than three inference
-/// periods.
+/// Time that a track outlasts its last detection by default, unless that is less than three inference periods.
 const MAX_AGE: Duration = Duration::from_secs(3);
 
 /// Number of frames a second at which both end all the same, for streams without any time.
@@ -166,11 +177,6 @@ impl Tracker {
         }
     }
 
-    /// Removes all tracks of people on frames that show something else from now on; time goes on.
-    pub fn reset_tracks(&mut self) {
-        self.tracks.clear();
-    }
-
     /// Takes the state of an earlier moment; ids that were assigned since are not assigned again.
     fn return_to(&mut self, before: Self) {
         let last_id = self.last_id;
@@ -188,11 +194,19 @@ impl Tracker {
     /// and the score of their last detection, without pose and vest.
     ///
     /// `time` is the frame's running time. If the scene's inference was skipped, its people are replaced by predictions. If
-    /// its vest inference was skipped, their vests are removed.
+    /// its vest inference was skipped, their vests are removed. If its orientation is another than before, tracks end.
     pub fn update(&mut self, time: Duration, scene: &mut Scene) {
         let elapsed = self.last_time.map_or(Duration::ZERO, |last| time.saturating_sub(last));
         self.last_time = Some(time);
         self.inference_period = scene.inference_period.or(self.inference_period);
+        // Turned otherwise, the same places of the room are at other pixels.
+        if self
+            .orientation
+            .replace(scene.orientation)
+            .is_some_and(|before| before != scene.orientation)
+        {
+            self.tracks.clear();
+        }
         for track in &mut self.tracks {
             track.motion.predict(elapsed);
             track.frames_since_update = track.frames_since_update.saturating_add(1);
@@ -245,14 +259,28 @@ impl Tracker {
         for (detection, track) in detections.iter().zip(track_of) {
             people[detection.person].track = track.and_then(|track| self.published(&self.tracks[track]));
         }
-        let (max_age, horizon) = (self.options.max_age, self.horizon());
+        let (frames, time) = self.max_age();
         self.tracks
-            .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(max_age, horizon)));
+            .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(frames, time)));
         if self.tracks.len() > MAX_TRACKS {
             // those that were detected most recently
             self.tracks.sort_by_key(|track| track.misses);
             self.tracks.truncate(MAX_TRACKS);
         }
+    }
+
+    /// Frames and time that a track outlasts its last detection.
+    fn max_age(&self) -> (u32, Duration) {
+        let TrackerOptions {
+            max_age, max_age_time, ..
+        } = self.options;
+        let time = match (max_age, max_age_time) {
+            (_, Some(time)) => time,
+            (Some(_), None) => Duration::MAX,
+            (None, None) => MAX_AGE.max(self.horizon()),
+        };
+        let most = time.as_secs_f64().ceil() * f64::from(MAX_RATE);
+        (max_age.unwrap_or(most as u32), time)
     }
 
     /// Time that people and tracks outlast their last detection at least.
@@ -308,7 +336,7 @@ impl Tracker {
     /// Assigns ids to tracks with enough detections.
     fn confirm(&mut self) {
         for track in &mut self.tracks {
-            if track.id.is_none() && track.is_confirmed(self.options.min_hits) {
+            if track.id.is_none() && track.is_confirmed(self.options.min_hits, self.options.min_hits_time) {
                 self.last_id += 1;
                 track.id = Some(self.last_id);
             }
@@ -341,7 +369,7 @@ impl Tracker {
     fn is_shown_coasting(&self, track: &TrackState) -> bool {
         let bbox = track.motion.bbox();
         let is_undetected = track.frames_since_update > 0;
-        let is_recent = track.is_within(MAX_COAST.max(self.horizon()));
+        let is_recent = track.is_within(self.options.coast_time.max(self.horizon()));
         let is_in_frame = |frame: Rect| frame.intersection(&bbox).area() >= LEAST_VISIBLE * bbox.area();
         is_undetected && is_recent && is_sound(&bbox) && self.format.is_none_or(|format| is_in_frame(format.bounds()))
     }

@@ -35,11 +35,6 @@ impl TimedTracker {
         self.change(|tracker| tracker.set_format(format));
     }
 
-    /// As [`Tracker::reset_tracks`].
-    pub fn reset_tracks(&mut self) {
-        self.change(Tracker::reset_tracks);
-    }
-
     /// A held frame is not tracked once more: it may be of another format.
     fn change(&mut self, change: impl FnOnce(&mut Tracker)) {
         self.held = None;

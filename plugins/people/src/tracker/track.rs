@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vision::Rect;
 
+use super::MAX_RATE;
 use super::belief::{Belief, Evidence};
-use super::{MAX_AGE, MAX_RATE};
 use crate::kalman::{BoxFilter, GATE};
 
 /// A person of the scene that can be tracked.
@@ -81,19 +81,15 @@ impl TrackState {
         }
     }
 
-    /// Whether the track has `min_hits` detections over the time that they take at a usual frame rate, or many more.
-    pub(super) fn is_confirmed(&self, min_hits: u32) -> bool {
-        let time = HIT_INTERVAL.saturating_mul(min_hits.saturating_sub(1));
+    /// Whether the track has `min_hits` detections over `time`, by default that which they take at a usual frame rate, or many more.
+    pub(super) fn is_confirmed(&self, min_hits: u32, time: Option<Duration>) -> bool {
+        let time = time.unwrap_or(HIT_INTERVAL.saturating_mul(min_hits.saturating_sub(1)));
         self.hits >= min_hits && (self.age >= time || self.hits >= min_hits.saturating_mul(MANY_HITS))
     }
 
-    /// Whether the track outlasts an inferred frame without a detection; `max_age` in frames, `None`: [`MAX_AGE`] and at least
-    /// the time `horizon`.
-    pub(super) fn is_kept(&self, max_age: Option<u32>, horizon: Duration) -> bool {
-        match max_age {
-            Some(frames) => self.frames_since_update <= frames,
-            None => self.is_within(MAX_AGE.max(horizon)),
-        }
+    /// Whether the last detection is at most that many frames and that time ago.
+    pub(super) fn is_kept(&self, frames: u32, time: Duration) -> bool {
+        self.frames_since_update <= frames && self.time_since_update <= time
     }
 
     /// Whether the last detection is at most `time` ago.

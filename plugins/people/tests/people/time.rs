@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use people::activity::ActivityOptions;
-use people::event::{EventKind, StepReason};
+use people::event::{EventKind, StepReason, UtcClock};
 use people::facts::{Fact, Facts, Stated};
 use people::timeline::FrameTime;
+use people::wall_clock::TimeOfDay;
 use people::{Activity, Scene, Totals};
 use proptest::prelude::*;
 
@@ -441,6 +442,35 @@ fn late_frames_within_the_latency_are_never_unknown() {
     }
     outcome.add(facts.finish(Some((ms(29_900 + 2_090), latency))));
     assert_eq!(outcome.sums(), [(29_900, 0)]);
+}
+
+/// The time that was told goes with the clock while frames are on their way; what they tell of the camera's time is right all the same.
+#[test]
+fn late_frames_are_no_step_of_the_cameras_clock() {
+    let mut facts = facts();
+    let camera = |timestamp: u64| {
+        let noon = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+        Some(TimeOfDay::Camera(noon + ms(timestamp)))
+    };
+    let mut stated = Vec::new();
+    for (timestamp, arrival) in [(0, 0), (100, 5_000), (200, 5_100), (5_000, 5_200), (5_300, 5_300)] {
+        stated.extend(facts.tick(ms(arrival), Duration::ZERO));
+        let frame = live(timestamp, arrival);
+        stated.extend(facts.frame(frame, camera(timestamp), SIZE, &mut scene('R')));
+    }
+    stated.extend(facts.finish(Some((ms(9_000), Duration::ZERO))));
+    let steps = stated
+        .iter()
+        .filter(|(fact, _)| matches!(fact, Fact::Clock(step) if step.reason == StepReason::CameraClock));
+    assert_eq!(steps.count(), 0, "{stated:?}");
+    for (fact, utc) in &stated {
+        let utc = utc.unwrap();
+        assert_eq!(utc.clock, UtcClock::Camera);
+        assert_eq!(
+            u128::try_from(utc.time.as_millisecond()).unwrap(),
+            1_800_000_000_000 + fact.time().as_millis()
+        );
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl TruthPerson {
     }
 
     /// The person a part of the way, 0..1, to where they are in a later frame.
-    fn between(&self, later: &Self, part: f32) -> Self {
+    pub fn between(&self, later: &Self, part: f32) -> Self {
         let mix = |from: f32, to: f32| from + (to - from) * part;
         Self {
             bbox: std::array::from_fn(|edge| mix(self.bbox[edge], later.bbox[edge])),

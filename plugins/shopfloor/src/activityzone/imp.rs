@@ -3,8 +3,9 @@
 //! # Locks
 //!
 //! `settings` (the properties) is locked before `state` (of the stream); both for moments, and neither during file I/O or while
-//! a message is posted. What is to be stated is put into the outbox under `state`, by the streaming thread or by the timer's, and is
-//! taken out and published by one thread at a time, whose turn it is, so that messages and lines are in order. `source` (where the
+//! a message is posted. What is to be stated is put into the outlet under `state`, by the streaming thread or by the timer's, and is
+//! published by one thread at a time, so that messages and lines are in order. No thread waits for another one's message handlers but
+//! at the end of a stream. `source` (where the
 //! stations come from) and `log` (the log of events) are no locks: one thread at a time takes the value, before it locks `settings`,
 //! works with it, and puts it back. So changes of the file, of `stations=` and by the mouse happen one after the other; the streaming
 //! thread does not wait for them. Files are read and written by threads of their own.
@@ -25,12 +26,13 @@ use people_meta::bus;
 
 use super::drawing;
 use super::log::Log;
-use super::outbox::Outbox;
+use super::numbering::Numbering;
 use super::settings::Settings;
 use super::time_of_day::time_of_day;
 use super::timer::Timer;
 use super::warnings::{self, Warnings};
-use crate::exclusive::{Exclusive, Turn};
+use crate::exclusive::Exclusive;
+use crate::outlet::Outlet;
 use crate::qos::Liveness;
 use crate::stations::{NOT_SAVED, Notices, StationSource};
 use crate::time::SegmentTime;
@@ -53,7 +55,7 @@ struct State {
     stations: Stations,
     /// `None` before the start.
     facts: Option<Facts>,
-    outbox: Outbox,
+    lines: Numbering,
     segment: SegmentTime,
     editor: PolygonEditor,
     /// Width and height of the frames, in pixels.
@@ -101,8 +103,8 @@ pub struct ActivityZone {
     source: Exclusive<StationSource>,
     state: Mutex<State>,
     log: Exclusive<Option<Log>>,
-    /// Of the thread that publishes what is in the outbox.
-    publishing: Turn,
+    /// What is to be posted and logged; filled under the lock of `state`.
+    outlet: Outlet<LogLine>,
     live: Liveness,
     wiring: Wiring,
     timer: Timer,
@@ -136,6 +138,7 @@ impl ElementImpl for ActivityZone {
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         let element = self.obj();
         match transition {
+            gst::StateChange::ReadyToPaused => self.outlet.set_closing(false),
             gst::StateChange::PausedToPlaying => {
                 self.resume();
                 if let (Some(clock), Some(base)) = (element.clock(), element.base_time()) {
@@ -146,7 +149,10 @@ impl ElementImpl for ActivityZone {
                 self.timer.pause();
                 self.state.lock().unwrap().paused = time::running_time(&*element);
             }
-            gst::StateChange::PausedToReady => self.timer.stop(),
+            gst::StateChange::PausedToReady => {
+                self.outlet.set_closing(true);
+                self.timer.stop();
+            }
             _ => {}
         }
         self.parent_change_state(transition)
@@ -185,7 +191,7 @@ impl BaseTransformImpl for ActivityZone {
                 *self.state.lock().unwrap() = State {
                     facts: Some(facts),
                     stations,
-                    outbox: Outbox::new(glib::uuid_string_random().as_str().into()),
+                    lines: Numbering::new(glib::uuid_string_random().as_str().into()),
                     start_time,
                     ..State::default()
                 };
@@ -200,6 +206,7 @@ impl BaseTransformImpl for ActivityZone {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.finish();
+        self.outlet.empty_now(|line| self.publish_line(&line));
         let mut source = self.source.take();
         *source = StationSource::default();
         *self.state.lock().unwrap() = State::default();
@@ -236,6 +243,11 @@ impl BaseTransformImpl for ActivityZone {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
+        match event.type_() {
+            gst::EventType::FlushStart => self.outlet.set_closing(true),
+            gst::EventType::FlushStop => self.outlet.set_closing(false),
+            _ => {}
+        }
         self.live.sink_event(self.obj().sink_pad(), &event);
         self.follow(&event);
         self.wiring
@@ -264,7 +276,7 @@ impl BaseTransformImpl for ActivityZone {
             let mut state = self.state.lock().unwrap();
             let State {
                 facts: Some(facts),
-                outbox,
+                lines,
                 segment,
                 editor,
                 size,
@@ -283,7 +295,8 @@ impl BaseTransformImpl for ActivityZone {
             let time_of_day = time_of_day(buffer, recorded, arrival);
             let hint = stations.is_empty() && !draw && !std::mem::replace(hinted, true);
             let warnings = people_meta::scene_mut(buffer, |scene| {
-                outbox.put(facts.frame(frame, time_of_day, size, scene));
+                self.outlet
+                    .put(lines.number(facts.frame(frame, time_of_day, size, scene)));
                 scene.stations.extend(drawing::preview(editor.corners()));
                 warnings.of_frame(facts.time(), scene, facts.tracker(), hold_time)
             });
@@ -326,7 +339,7 @@ impl ActivityZone {
             let mut state = self.state.lock().unwrap();
             let State {
                 facts: Some(facts),
-                outbox,
+                lines,
                 segment,
                 ..
             } = &mut *state
@@ -334,16 +347,19 @@ impl ActivityZone {
                 return;
             };
             if segment.follow(event) {
-                outbox.put(facts.reset());
+                self.outlet.put(lines.number(facts.reset()));
             }
             match event.view() {
-                gst::EventView::StreamStart(start) => outbox.set_stream_id(start.stream_id().into()),
-                gst::EventView::Gap(gap) => outbox.put(pass_gap(facts, segment, gap, arrival)),
+                gst::EventView::StreamStart(start) => lines.set_stream_id(start.stream_id().into()),
+                gst::EventView::Gap(gap) => self.outlet.put(lines.number(pass_gap(facts, segment, gap, arrival))),
                 _ => {}
             }
         }
         if event.type_() == gst::EventType::Eos {
             self.finish();
+            self.publish();
+            // The end of the stream is the last that is heard of it.
+            self.outlet.wait();
             if let Some(log) = &*self.log.take() {
                 log.flush();
             }
@@ -362,13 +378,9 @@ impl ActivityZone {
         self.live.query(self.obj().sink_pad());
         if let (Some(clock), Some(latency)) = (self.clock(), self.live.latency()) {
             let mut state = self.state.lock().unwrap();
-            let State { facts, outbox, .. } = &mut *state;
-            outbox.put(
-                facts
-                    .as_mut()
-                    .map(|facts| facts.tick(clock, latency.into()))
-                    .unwrap_or_default(),
-            );
+            let State { facts, lines, .. } = &mut *state;
+            let stated = facts.as_mut().map(|facts| facts.tick(clock, latency.into()));
+            self.outlet.put(lines.number(stated.unwrap_or_default()));
         }
         self.publish();
         self.set_timer();
@@ -561,7 +573,7 @@ impl ActivityZone {
         }
     }
 
-    /// Ends the stream, unless it has ended before.
+    /// Puts the end of the stream into the outlet, unless it has ended before.
     fn finish(&self) {
         let clock = self.clock();
         {
@@ -569,24 +581,24 @@ impl ActivityZone {
             // While it is paused nothing happens.
             let clock = clock.map(|clock| state.paused.unwrap_or(clock));
             let live = clock.zip(self.live.latency().map(Duration::from));
-            let State { facts, outbox, .. } = &mut *state;
-            outbox.put(facts.as_mut().map(|facts| facts.finish(live)).unwrap_or_default());
+            let State { facts, lines, .. } = &mut *state;
+            let stated = facts.as_mut().map(|facts| facts.finish(live));
+            self.outlet.put(lines.number(stated.unwrap_or_default()));
         }
-        self.publish();
     }
 
-    /// Posts what is in the outbox and writes it to the log: one line after the other, also if a message handler leads here.
+    /// Posts what is in the outlet and writes it to the log, unless another thread does, or this one and a message handler led here.
     fn publish(&self) {
-        let _turn = self.publishing.take();
-        let next = || self.state.lock().unwrap().outbox.next();
-        while let Some(line) = next() {
-            if let Some(log) = &*self.log.take() {
-                log.write(&line);
-            }
-            self.post(bus::to_structure(&line));
-            if let LogLine::Clock(record) = &line {
-                self.warn_of_clock(&record.step);
-            }
+        self.outlet.empty(|line| self.publish_line(&line));
+    }
+
+    fn publish_line(&self, line: &LogLine) {
+        if let Some(log) = &*self.log.take() {
+            log.write(line);
+        }
+        self.post(bus::to_structure(line));
+        if let LogLine::Clock(record) = line {
+            self.warn_of_clock(&record.step);
         }
     }
 

@@ -38,7 +38,7 @@
 mod drawing;
 mod imp;
 mod log;
-mod outbox;
+mod numbering;
 mod settings;
 mod time_of_day;
 mod timer;

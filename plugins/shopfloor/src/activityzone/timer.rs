@@ -3,8 +3,10 @@
 //! Its thread waits for a clock id, without a lock, and calls back without one. While the pipeline is paused it waits for the
 //! next change of state; a stop unschedules the id and waits for the thread's end.
 
+use std::convert::Infallible;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -13,7 +15,18 @@ use gst::prelude::*;
 #[derive(Debug, Default)]
 pub struct Timer {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<Running>>,
+}
+
+/// Time for which a stop waits for a message handler that the call has led to. The handler may wait for the stop.
+const STOP_WAIT: Duration = Duration::from_secs(1);
+
+/// The timer's thread.
+#[derive(Debug)]
+struct Running {
+    id: ThreadId,
+    /// Disconnected at the thread's end.
+    end: Receiver<Infallible>,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +44,8 @@ struct State {
     /// What the thread waits for.
     waiting: Option<(Duration, gst::SingleShotClockId)>,
     stopped: bool,
+    /// The number of stops so far; threads from before the latest one end.
+    stops: u64,
 }
 
 impl Timer {
@@ -51,7 +66,7 @@ impl Timer {
 
     /// Sets the running time at which `call` is due, instead of the one before; `None`: never. The thread begins with the first.
     pub fn set(&self, due: Option<Duration>, call: impl Fn() + Send + 'static) {
-        {
+        let stops = {
             let mut state = self.shared.state();
             state.due = due;
             // If it is due later than the thread wakes up, the thread will see.
@@ -64,21 +79,31 @@ impl Timer {
                 state.unschedule();
                 self.shared.changed.notify_all();
             }
-        }
+            state.stops
+        };
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_none() {
+        if !thread.as_ref().is_some_and(Running::is_alive) {
+            let (alive, end) = channel();
             let shared = self.shared.clone();
-            let spawned = thread::Builder::new().name("activityzone-timer".into());
+            let run = move || {
+                shared.run(stops, &call);
+                drop(alive);
+            };
+            let spawned = thread::Builder::new().name("activityzone-timer".into()).spawn(run);
             // Without a thread the states are those of the next frame.
-            *thread = spawned.spawn(move || shared.run(&call)).ok();
+            *thread = spawned.ok().map(|spawned| Running {
+                id: spawned.thread().id(),
+                end,
+            });
         }
     }
 
-    /// Ends the thread and waits for its end. Until the next [`play`](Self::play) nothing is due.
+    /// Ends the thread and waits for its end, for [`STOP_WAIT`] at most. Until the next [`play`](Self::play) nothing is due.
     pub fn stop(&self) {
         {
             let mut state = self.shared.state();
             state.stopped = true;
+            state.stops += 1;
             state.due = None;
             state.clock = None;
             state.unschedule();
@@ -86,9 +111,15 @@ impl Timer {
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A stop that is made within the call must not wait for it.
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
-            let _ = thread.join();
+        if let Some(thread) = thread.filter(|thread| thread.id != thread::current().id()) {
+            let _ = thread.end.recv_timeout(STOP_WAIT);
         }
+    }
+}
+
+impl Running {
+    fn is_alive(&self) -> bool {
+        self.end.try_recv() != Err(TryRecvError::Disconnected)
     }
 }
 
@@ -112,8 +143,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, call: &impl Fn()) {
-        while let Some((due, id)) = self.wait_for_next() {
+    /// The thread's work until a stop beyond `stops`.
+    fn run(&self, stops: u64, call: &impl Fn()) {
+        while let Some((due, id)) = self.wait_for_next(stops) {
             let reached = match id.wait().0 {
                 Ok(_) | Err(gst::ClockError::Early) => Some(true),
                 Err(gst::ClockError::Unscheduled) => Some(false),
@@ -135,11 +167,11 @@ impl Shared {
         }
     }
 
-    /// What to wait for; `None` after a stop.
-    fn wait_for_next(&self) -> Option<(Duration, gst::SingleShotClockId)> {
+    /// What to wait for; `None` after a stop beyond `stops`.
+    fn wait_for_next(&self, stops: u64) -> Option<(Duration, gst::SingleShotClockId)> {
         let mut state = self.state();
         loop {
-            if state.stopped {
+            if state.stops != stops {
                 return None;
             }
             state.waiting = state.next();

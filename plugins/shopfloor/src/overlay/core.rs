@@ -13,7 +13,7 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use people::Scene;
-use people::event::StepReason;
+use people::timeline::{Resolved, Time, Timeline};
 
 use super::CAT;
 use super::fonts::{NameShaper, UnreadableScripts};
@@ -43,23 +43,48 @@ pub struct OverlayCore {
 #[derive(Default)]
 struct Clock {
     segment: SegmentTime,
+    timeline: Timeline,
     /// Time between frames by the caps.
     interval: Option<Duration>,
-    /// Time of the latest frame.
-    latest: Duration,
+}
+
+/// When a frame is.
+struct FrameMoment {
+    /// `None` if it cannot be told.
+    time: Option<Duration>,
+    /// What was known before is of another clock.
+    begins_anew: bool,
 }
 
 impl Clock {
-    /// The time of a frame; `None` if it cannot be told.
-    fn time(&mut self, buffer: &gst::BufferRef) -> Option<Duration> {
-        let frame = self.segment.frame(buffer, None);
-        let time = match frame.timestamp {
-            Ok(time) => Some(time),
-            Err(StepReason::NoTimestamp) => Some(self.latest + frame.duration.or(self.interval)?),
-            Err(_) => None,
+    fn set_interval(&mut self, interval: Option<Duration>) {
+        self.interval = interval;
+        self.timeline.set_interval(interval);
+    }
+
+    /// Takes note of an event. True if the stream begins anew with it.
+    fn follow(&mut self, event: &gst::Event) -> bool {
+        let anew = self.segment.follow(event);
+        if anew {
+            self.timeline.reset();
+        }
+        anew
+    }
+
+    /// When a frame is. `arrival` is the running time by the clock of a live pipeline.
+    fn moment(&mut self, buffer: &gst::BufferRef, arrival: Option<Duration>) -> FrameMoment {
+        let frame = self.segment.frame(buffer, arrival);
+        // Without any of these, time stands still.
+        let is_known = frame.timestamp.is_ok() || frame.duration.or(self.interval).or(arrival).is_some();
+        let placed = self.timeline.place(frame);
+        let time = match placed.time {
+            Time::At(time) => time,
+            Time::Held { otherwise } => otherwise,
         };
-        self.latest = time.unwrap_or(self.latest);
-        time
+        FrameMoment {
+            time: is_known.then_some(time),
+            begins_anew: matches!(placed.held, Some(Resolved::BeginsAnew(_))),
+        }
     }
 }
 
@@ -105,14 +130,15 @@ impl BaseTransformImpl for OverlayCore {
     /// What is known about people is in pixels of the previous caps.
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(incaps).ok();
-        self.clock.lock().unwrap().interval = info.as_ref().and_then(time::frame_interval);
+        let interval = info.as_ref().and_then(time::frame_interval);
+        self.clock.lock().unwrap().set_interval(interval);
         self.forget();
         self.parent_set_caps(incaps, outcaps)
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         self.live.sink_event(self.obj().sink_pad(), &event);
-        let anew = self.clock.lock().unwrap().segment.follow(&event);
+        let anew = self.clock.lock().unwrap().follow(&event);
         if anew {
             self.forget();
         }
@@ -139,7 +165,11 @@ impl VideoFilterImpl for OverlayCore {
         if let Some(scene) = &scene {
             self.shape_names(scene, &style);
         }
-        let time = self.clock.lock().unwrap().time(frame.buffer());
+        let arrival = self.live.latency().and_then(|_| time::running_time(&*self.obj()));
+        let FrameMoment { time, begins_anew } = self.clock.lock().unwrap().moment(frame.buffer(), arrival);
+        if begins_anew {
+            self.forget();
+        }
         // How old an inference is cannot be told without the frame's time.
         let scene = scene.filter(|_| time.is_some() || style.redact == Redaction::None);
         let mut surface = video::surface(frame).map_err(|error| {

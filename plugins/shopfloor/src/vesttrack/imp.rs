@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -30,9 +31,15 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
-    /// 0: automatic.
+    /// In frames; 0: automatic.
     max_age: u32,
+    /// Milliseconds; 0: automatic.
+    max_age_time: u32,
     min_hits: u32,
+    /// Milliseconds; 0: automatic.
+    min_hits_time: u32,
+    /// Milliseconds.
+    coast_time: u32,
     vests: Option<String>,
     min_confidence: f32,
     roi_metas: bool,
@@ -43,12 +50,19 @@ impl Default for Settings {
         let options = TrackerOptions::default();
         Self {
             max_age: options.max_age.unwrap_or(0),
+            max_age_time: options.max_age_time.map_or(0, milliseconds),
             min_hits: options.min_hits,
+            min_hits_time: options.min_hits_time.map_or(0, milliseconds),
+            coast_time: milliseconds(options.coast_time),
             vests: None,
             min_confidence: options.min_confidence,
             roi_metas: true,
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl Settings {
@@ -57,9 +71,14 @@ impl Settings {
             .vests
             .as_deref()
             .map(|vests| vests.split(',').map(|vest| vest.trim().into()).collect());
+        let unless_automatic = |value: u32| Some(value).filter(|value| *value > 0);
+        let time = |milliseconds: u32| Duration::from_millis(milliseconds.into());
         TrackerOptions {
-            max_age: (self.max_age > 0).then_some(self.max_age),
+            max_age: unless_automatic(self.max_age),
+            max_age_time: unless_automatic(self.max_age_time).map(time),
             min_hits: self.min_hits,
+            min_hits_time: unless_automatic(self.min_hits_time).map(time),
+            coast_time: time(self.coast_time),
             vests,
             min_confidence: self.min_confidence,
         }
@@ -70,8 +89,6 @@ impl Settings {
 struct State {
     tracker: TimedTracker,
     segment: SegmentTime,
-    /// The tag image-orientation.
-    orientation: Option<String>,
     /// The settings that the tracker works with.
     applied: Settings,
     frames: u64,
@@ -85,28 +102,25 @@ struct State {
     analytics: people_meta::Analytics,
 }
 
-impl State {
-    /// Whether the tags turn the picture against what they said before.
-    fn turned(&mut self, tags: &gst::TagListRef) -> bool {
-        let Some(orientation) = tags.get::<gst::tags::ImageOrientation>() else {
-            return false;
-        };
-        let orientation = orientation.get();
-        let before = self.orientation.replace(orientation.to_owned());
-        before.as_deref().unwrap_or("rotate-0") != orientation
-    }
-}
-
 /// The element.
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::VestTrack)]
 pub struct VestTrack {
     #[property(name = "max-age", type = u32, get, set, member = max_age, mutable_playing,
         default = Settings::default().max_age,
-        blurb = "Number of frames for which the track of an undetected person is kept (0 = 3 s, or three inference periods if that is longer)")]
+        blurb = "Number of frames for which the track of an undetected person is kept (0 = max-age-time alone)")]
+    #[property(name = "max-age-time", type = u32, get, set, member = max_age_time, mutable_playing,
+        default = Settings::default().max_age_time,
+        blurb = "Milliseconds for which the track of an undetected person is kept, max-age frames at most (0 = 3000, or three inference periods if that is longer; without a limit if max-age is set)")]
     #[property(name = "min-hits", type = u32, get, set, member = min_hits, mutable_playing,
         default = Settings::default().min_hits,
         blurb = "Number of consecutive inferred frames with a detection that a person needs for a track (0 and 1 = the first)")]
+    #[property(name = "min-hits-time", type = u32, get, set, member = min_hits_time, mutable_playing,
+        default = Settings::default().min_hits_time,
+        blurb = "Milliseconds from the first to the last of the min-hits detections at least (0 = 50 for each but the first)")]
+    #[property(name = "coast-time", type = u32, get, set, member = coast_time, mutable_playing,
+        default = Settings::default().coast_time,
+        blurb = "Milliseconds for which an undetected person is shown at the predicted place; three inference periods, if that is longer")]
     #[property(name = "vests", type = Option<String>, get, set, member = vests, mutable_playing,
         blurb = "Comma-separated vest labels of workers (NULL = all labels of the vest model except none)")]
     #[property(name = "min-confidence", type = f32, get, set, member = min_confidence, mutable_playing,
@@ -273,12 +287,6 @@ impl VestTrack {
         let mut state = self.state.lock().unwrap();
         if state.segment.follow(event) {
             state.tracker.reset();
-        }
-        // The same places of the room are at other pixels from now on.
-        if let gst::EventView::Tag(event) = event.view()
-            && state.turned(event.tag())
-        {
-            state.tracker.reset_tracks();
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod activityzone;
 mod common;
+mod handlers;
 mod inspect;
 mod outages;
 mod overlay;

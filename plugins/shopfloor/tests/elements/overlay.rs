@@ -143,6 +143,56 @@ fn a_frame_is_obscured_unless_its_people_are_known() {
     }
 }
 
+/// The age of the latest inference is told by times that are right whatever the timestamps are, as in `vesttrack`.
+#[test]
+fn odd_timestamps_neither_expose_people_nor_hide_the_frame() {
+    let ms = gst::ClockTime::from_mseconds;
+    type Stamps = &'static [(Option<u64>, bool)];
+    // The time of skipped frames after an inference at 3 s in which nobody is there, and whether they are obscured.
+    let usual: [(&str, Stamps); 6] = [
+        ("as usual", &[(Some(3_400), false), (Some(3_500), true)]),
+        (
+            "a little back",
+            &[(Some(3_100), false), (Some(2_990), false), (Some(3_200), false)],
+        ),
+        ("one far ahead", &[(Some(90_000), false), (Some(3_200), false)]),
+        ("a gap", &[(Some(90_000), false), (Some(90_100), true)]),
+        (
+            "back for good",
+            &[(Some(0), false), (Some(100), true), (Some(200), true)],
+        ),
+        (
+            "none",
+            &[(None, false), (None, false), (None, false), (None, false), (None, true)],
+        ),
+    ];
+    let send = |harness: &mut gst_check::Harness, mut buffer: gst::Buffer, time: Option<u64>| {
+        let frame = buffer.get_mut().unwrap();
+        frame.set_pts(time.map(ms));
+        frame.set_duration(gst::ClockTime::NONE);
+        changed(&harness.push_and_pull(buffer).unwrap()) == 1.0
+    };
+    for (what, stamps) in usual {
+        let (mut harness, _bus) = harness(&format!("overlay {PLAIN} redact=people"));
+        harness.set_live(false);
+        harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        send(&mut harness, frame_of(0, vec![]), Some(3_000));
+        let obscured = stamps
+            .iter()
+            .map(|(time, _)| send(&mut harness, skipped(0, SkipReason::Overload), *time));
+        let expected = stamps.iter().map(|(_, obscured)| *obscured);
+        assert_eq!(obscured.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{what}");
+    }
+    // Without a frame rate as well, the age cannot be told.
+    let (mut harness, _bus) = harness(&format!("overlay {PLAIN} redact=people"));
+    harness.set_live(false);
+    let mut caps = caps("I420");
+    caps.get_mut().unwrap().set("framerate", gst::Fraction::new(0, 1));
+    harness.push_event(gst::event::Caps::new(&caps));
+    send(&mut harness, frame_of(0, vec![]), Some(3_000));
+    assert!(send(&mut harness, skipped(0, SkipReason::Overload), None));
+}
+
 #[test]
 fn after_a_seek_a_new_stream_and_other_caps_frames_are_obscured_until_the_next_inference() {
     init();

@@ -258,7 +258,7 @@ proptest! {
         now += Duration::from_nanos(rest);
         let events = tracker.finish(now);
         let last = follow(&events, now)?;
-        let Some(Event { time, kind: EventKind::End { state, lasted, totals }, .. }) = events.last() else { panic!("{events:?}") };
+        let Some(Event { time, kind: EventKind::End { state, lasted, totals, .. }, .. }) = events.last() else { panic!("{events:?}") };
         prop_assert_eq!((*time, *state, sum(totals)), (now, last, now - start));
         closed[last as usize] += *lasted;
         prop_assert_eq!(closed, [totals.absent, totals.idle, totals.active, totals.unknown]);

@@ -135,7 +135,9 @@ pub fn line(event: &Event) -> String {
             format!("{} after {} by {}", name(&event.worker), seconds(*lasted), name(from))
         }
         EventKind::Heartbeat { state, .. } => format!("{} still", state.name()),
-        EventKind::End { state, lasted, totals } => {
+        EventKind::End {
+            state, lasted, totals, ..
+        } => {
             let times = [totals.active, totals.idle, totals.absent, totals.unknown].map(seconds);
             let lasted = seconds(*lasted);
             format!(

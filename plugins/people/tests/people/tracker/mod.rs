@@ -2,5 +2,6 @@
 
 mod identity;
 mod motion;
+mod rates;
 mod robustness;
 mod scenario;

@@ -1,6 +1,5 @@
 //! Messages about conditions: each is posted once when it begins; the end of failing requests is posted, too.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -9,25 +8,18 @@ use gst::prelude::*;
 use inference::failure::OnFailure;
 use inference::{Error, Health, State};
 
-use crate::exclusive::Turn;
+use crate::outlet::Outlet;
 
 /// The present conditions.
 #[derive(Default)]
 pub struct Reporter {
-    conditions: Mutex<Conditions>,
-    /// Taken while notices are posted, so that they are posted in order.
-    posting: Turn,
+    health: Mutex<Health>,
+    /// Changes that have not been posted; filled under the lock of `health`.
+    notices: Outlet<Notice>,
     /// Frames cannot be read.
     unreadable: AtomicBool,
     /// Frames have no people to infer on.
     no_people: AtomicBool,
-}
-
-#[derive(Default)]
-struct Conditions {
-    health: Health,
-    /// Changes that have not been posted.
-    notices: VecDeque<Notice>,
 }
 
 /// A change to post.
@@ -46,13 +38,13 @@ enum Notice {
 }
 
 impl Reporter {
-    fn lock(&self) -> MutexGuard<'_, Conditions> {
-        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, followed by the reason if it is not ready.
     pub fn status(&self) -> String {
-        let health = &self.lock().health;
+        let health = self.health();
         match health.reason() {
             Some(reason) => format!("{}: {reason}", health.state().name()),
             None => health.state().name().to_owned(),
@@ -61,12 +53,13 @@ impl Reporter {
 
     /// The state.
     pub fn state(&self) -> State {
-        self.lock().health.state()
+        self.health().state()
     }
 
     /// Clears all conditions; called when the element leaves NULL.
     pub fn reset(&self) {
-        *self.lock() = Conditions::default();
+        *self.health() = Health::default();
+        self.notices.empty_now(drop);
         self.unreadable.store(false, Ordering::Relaxed);
         self.no_people.store(false, Ordering::Relaxed);
     }
@@ -74,43 +67,38 @@ impl Reporter {
     /// Records a failure that does not end the stream. True if there is something to [`post`](Self::post).
     pub fn failed(&self, error: &Error, policy: OnFailure) -> bool {
         let reason = error.to_string();
-        let mut conditions = self.lock();
-        let edge = conditions.health.failed(Instant::now(), &reason);
+        let mut health = self.health();
+        let edge = health.failed(Instant::now(), &reason);
         if edge {
-            let state = conditions.health.state();
-            conditions.notices.push_back(Notice::Failing { state, reason, policy });
+            let state = health.state();
+            self.notices.put([Notice::Failing { state, reason, policy }]);
         }
         edge
     }
 
     /// Records that a request succeeded. True if there is something to [`post`](Self::post).
     pub fn succeeded(&self) -> bool {
-        let mut conditions = self.lock();
-        let recovered = conditions.health.succeeded(Instant::now());
+        let mut health = self.health();
+        let recovered = health.succeeded(Instant::now());
         let edge = recovered.is_some();
-        conditions
-            .notices
-            .extend(recovered.map(|reason| Notice::Recovered { reason }));
+        self.notices.put(recovered.map(|reason| Notice::Recovered { reason }));
         edge
     }
 
     /// Records a hint, to [`post`](Self::post).
     pub fn hint(&self, text: String) {
-        self.lock().notices.push_back(Notice::Hint { text });
+        self.notices.put([Notice::Hint { text }]);
     }
 
-    /// Posts what has changed, in order: on a thread that may run the application's message handlers.
+    /// Posts what has changed, in order, on a thread that may run the application's message handlers; or leaves it to another one
+    /// that is doing so.
     pub fn post(&self, element: &gst::Element) {
-        let _turn = self.posting.take();
-        let next = || self.lock().notices.pop_front();
-        while let Some(notice) = next() {
-            notice.post(element);
-        }
+        self.notices.empty(|notice| notice.post(element));
     }
 
     /// Posts an error, which ends the stream, once.
     pub fn end(&self, element: &gst::Element, error: &Error) {
-        if self.lock().health.ended(&error.to_string()) {
+        if self.health().ended(&error.to_string()) {
             post_error(element, error);
             post_state(element, State::Failed, Some(&error.to_string()));
         }
