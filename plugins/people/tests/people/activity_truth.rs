@@ -60,6 +60,26 @@ fn reference(station: &Station, truth: &[TruthFrame]) -> Vec<Activity> {
 }
 
 #[test]
+fn tracks_and_vests_of_the_truth_are_once_in_a_frame() {
+    for (n, frame) in truth().iter().enumerate() {
+        let mut tracks: Vec<u64> = frame.people.iter().map(|person| person.id).collect();
+        let mut vests: Vec<&str> = frame.people.iter().filter_map(TruthPerson::worker).collect();
+        tracks.sort_unstable();
+        vests.sort_unstable();
+        assert!(tracks.windows(2).all(|two| two[0] != two[1]), "frame {n}: {tracks:?}");
+        assert!(vests.windows(2).all(|two| two[0] != two[1]), "frame {n}: {vests:?}");
+        for TruthPerson { id, bbox, .. } in &frame.people {
+            let [left, top, right, bottom] = *bbox;
+            let is_inside = left >= 0.0 && top >= 0.0 && right <= SIZE.0 as f32 && bottom <= SIZE.1 as f32;
+            assert!(
+                is_inside && left < right && top < bottom,
+                "frame {n}, track {id}: {bbox:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn states_of_the_demo_match_its_ground_truth() {
     let (truth, stations) = (truth(), stations());
     let expected: Vec<Vec<Activity>> = stations.iter().map(|station| reference(station, &truth)).collect();
