@@ -120,3 +120,83 @@ fn page(subject: Subject, ledger: &Ledger, range: Range) -> Page {
         cameras: ledger.cameras.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::join;
+    use super::super::testing::part;
+    use super::*;
+
+    const SHIFTS: &str = "[[shift]]\nname = \"early\"\nfrom = \"06:00\"\nto = \"14:00\"\n[[shift]]\nname = \"late\"\nfrom = \"14:00\"\nto = \"22:00\"";
+
+    /// 06:00 on 26 November 2026 in UTC, in seconds.
+    const SIX: Millis = 1_795_672_800;
+    const HOUR: Millis = 3600;
+
+    /// A stream of that many hours from six o'clock on.
+    fn from_six(hours: Millis) -> String {
+        let (length, end) = (HOUR * hours, SIX + HOUR * hours);
+        format!("r#0 0@{SIX} bench red start\n r#1 {length}@{end} bench red o.")
+    }
+
+    /// The pages as `subject from-to` in hours after six o'clock, then the shifts without a page, then streams left out.
+    fn check(log: &str, with_shifts: bool, window: (Option<Millis>, Option<Millis>), now: Millis, expected: &str) {
+        let zone = Zone::named("UTC").unwrap();
+        let shifts = Shifts::parse(SHIFTS).unwrap();
+        let of_six = |hours: Millis| (SIX + HOUR * hours) * 1000;
+        let window = Window {
+            from: window.0.map(of_six),
+            to: window.1.map(of_six),
+        };
+        let book = join(vec![part("yard.jsonl", log)]);
+        let shifts = Some(&shifts).filter(|_| with_shifts);
+        let made = pages(&book, shifts, &zone, window, of_six(now)).unwrap();
+        let hours = |at: Millis| (at - of_six(0)) / (HOUR * 1000);
+        let page = |page: &Page| match (&page.subject, page.tally.range) {
+            (Subject::Shift(shift), range) => format!("{} {}-{}", shift.name, hours(range.from), hours(range.to)),
+            (Subject::Clock, range) => format!("all {}-{}", hours(range.from), hours(range.to)),
+            (Subject::Running(name), range) => format!("{name} {} ms", range.length()),
+        };
+        let empty = made.empty_shifts.iter().map(|shift| format!("no {}", shift.name));
+        let left_out = made.without_clock.iter().map(|name| format!("without {name}"));
+        let text: Vec<String> = made.pages.iter().map(page).chain(empty).chain(left_out).collect();
+        assert_eq!(text.join(", "), expected);
+    }
+
+    #[test]
+    fn each_shift_with_records_has_a_page() {
+        let all = (None, None);
+        check(&from_six(16), true, all, 100, "early 0-8, late 8-16");
+        // the one that goes on ends now
+        check(&from_six(9), true, all, 10, "early 0-8, late 8-10");
+        check(&from_six(2), true, all, 100, "early 0-8");
+        check(&from_six(16), false, all, 100, "all 0-16");
+    }
+
+    #[test]
+    fn a_window_cuts_pages() {
+        check(&from_six(16), true, (Some(4), Some(10)), 100, "early 4-8, late 8-10");
+        check(&from_six(16), true, (Some(9), None), 100, "late 9-16");
+        check(&from_six(16), false, (Some(4), Some(10)), 100, "all 4-10");
+        // nothing was recorded then
+        check(&from_six(16), false, (Some(100), Some(110)), 200, "");
+    }
+
+    #[test]
+    fn a_shift_without_records_is_named() {
+        let (day, next) = (SIX + HOUR * 24, HOUR);
+        let log = format!(
+            "{}\n s#0 0@{day} bench red start\n s#1 {next}@{} bench red o.",
+            from_six(1),
+            day + next
+        );
+        check(&log, true, (None, None), 1_000, "early 0-8, early 24-32, no late");
+    }
+
+    #[test]
+    fn streams_without_times_of_day_are_left_out_of_a_window() {
+        let log = "0 bench red start\n 5 bench red o.";
+        check(log, true, (None, None), 100, "yard 5000 ms");
+        check(log, true, (Some(0), None), 100, "without yard");
+    }
+}

@@ -43,11 +43,20 @@ pub struct Facts {
     tracker: ActivityTracker,
     wall: WallClock,
     /// The frame whose timestamp has to be confirmed.
-    held: Option<(Scene, (u32, u32))>,
+    held: Option<HeldFrame>,
     /// The time between two heartbeats; zero for none.
     heartbeat: Duration,
     /// When the next heartbeat is due; `None` before the first frame.
     next_heartbeat: Option<Duration>,
+}
+
+/// A frame whose timestamp has to be confirmed.
+#[derive(Clone, Debug)]
+struct HeldFrame {
+    scene: Scene,
+    /// Width and height in pixels.
+    size: (u32, u32),
+    time_of_day: Option<TimeOfDay>,
 }
 
 impl Facts {
@@ -117,7 +126,11 @@ impl Facts {
                 facts.extend(self.heartbeats(time));
             }
             Time::Held { .. } => {
-                self.held = Some((scene.clone(), size));
+                self.held = Some(HeldFrame {
+                    scene: scene.clone(),
+                    size,
+                    time_of_day,
+                });
                 scene.stations = self.tracker.views();
             }
         }
@@ -172,7 +185,7 @@ impl Facts {
     /// Processes the frame that was held, now that its time is known.
     fn resolve(&mut self, held: Option<Resolved>) -> Vec<Stated> {
         let frame = held.and_then(|_| mem::take(&mut self.held));
-        let (Some(held), Some((mut scene, size))) = (held, frame) else {
+        let (Some(held), Some(mut frame)) = (held, frame) else {
             return Vec::new();
         };
         let (time, mut stated) = match held {
@@ -186,8 +199,10 @@ impl Facts {
                 (time, ended)
             }
         };
-        let events = self.tracker.update(time, size, &mut scene);
-        let mut facts: Vec<_> = events.into_iter().map(Fact::Event).collect();
+        let step = frame.time_of_day.and_then(|told| self.wall.observe(time, told));
+        let mut facts: Vec<_> = step.into_iter().map(Fact::Clock).collect();
+        let events = self.tracker.update(time, frame.size, &mut frame.scene);
+        facts.extend(events.into_iter().map(Fact::Event));
         facts.extend(self.heartbeats(time));
         stated.extend(self.stated(facts));
         stated

@@ -278,14 +278,22 @@ fn a_stated_assignment_begins_a_row_of_its_own() {
          r#1 5@105 bench red o>a
          r#3 20@120 bench blue ~i/8=blue
          r#4 30@130 bench blue i.=blue",
-        expect![[r#""#]],
+        expect![[r#"
+            clock [log] 100-130
+            bench · red: 100-105:o | *-100
+            bench · blue: 112-130:i | 130-*
+            log: 105-120 Missing { first: 2, count: 1 }
+        "#]],
     );
     check(
         "r#0 0@100 bench Red start
          r#1 5@105 bench red o>a
          r#2 10@110 bench red ~a=red
          r#3 20@120 bench red a.=red",
-        expect![[r#""#]],
+        expect![[r#"
+            clock [log] 100-120
+            bench · red: 100-105:o 105-120:a(red) | *-100 120-*
+        "#]],
     );
 }
 

@@ -164,3 +164,6 @@ fn section(index: usize, page: &Page, zone: &Zone) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -444,33 +444,50 @@ fn late_frames_within_the_latency_are_never_unknown() {
     assert_eq!(outcome.sums(), [(29_900, 0)]);
 }
 
+/// Plays live frames, by timestamp and arrival, of a camera that states its time. Each fact has that of its moment.
+fn play_with_camera_time(frames: &[(u64, u64)]) -> Vec<Stated> {
+    const NOON: i64 = 1_800_000_000_000;
+    let mut facts = facts();
+    let mut stated = Vec::new();
+    for &(timestamp, arrival) in frames {
+        stated.extend(facts.tick(ms(arrival), Duration::ZERO));
+        let utc = jiff::Timestamp::from_millisecond(NOON + timestamp as i64).unwrap();
+        let told = Some(TimeOfDay::Camera(utc));
+        stated.extend(facts.frame(live(timestamp, arrival), told, SIZE, &mut scene('R')));
+    }
+    let end = frames.last().map_or(0, |(_, arrival)| arrival + 1_000);
+    stated.extend(facts.finish(Some((ms(end), Duration::ZERO))));
+    for (fact, utc) in &stated {
+        let utc = utc.unwrap_or_else(|| panic!("{fact:?} has no time of day"));
+        let since = u128::try_from(utc.time.as_millisecond() - NOON).unwrap();
+        assert_eq!(
+            (utc.clock, since),
+            (UtcClock::Camera, fact.time().as_millis()),
+            "{fact:?}"
+        );
+    }
+    stated
+}
+
 /// The time that was told goes with the clock while frames are on their way; what they tell of the camera's time is right all the same.
 #[test]
 fn late_frames_are_no_step_of_the_cameras_clock() {
-    let mut facts = facts();
-    let camera = |timestamp: u64| {
-        let noon = jiff::Timestamp::from_second(1_800_000_000).unwrap();
-        Some(TimeOfDay::Camera(noon + ms(timestamp)))
-    };
-    let mut stated = Vec::new();
-    for (timestamp, arrival) in [(0, 0), (100, 5_000), (200, 5_100), (5_000, 5_200), (5_300, 5_300)] {
-        stated.extend(facts.tick(ms(arrival), Duration::ZERO));
-        let frame = live(timestamp, arrival);
-        stated.extend(facts.frame(frame, camera(timestamp), SIZE, &mut scene('R')));
-    }
-    stated.extend(facts.finish(Some((ms(9_000), Duration::ZERO))));
-    let steps = stated
-        .iter()
-        .filter(|(fact, _)| matches!(fact, Fact::Clock(step) if step.reason == StepReason::CameraClock));
+    let late: Vec<_> = (0..50)
+        .map(|n| (100 * n, 100 * n + if n == 0 { 0 } else { 5_000 }))
+        .collect();
+    let stated = play_with_camera_time(&late);
+    let steps = stated.iter().filter(|(fact, _)| matches!(fact, Fact::Clock(_)));
     assert_eq!(steps.count(), 0, "{stated:?}");
-    for (fact, utc) in &stated {
-        let utc = utc.unwrap();
-        assert_eq!(utc.clock, UtcClock::Camera);
-        assert_eq!(
-            u128::try_from(utc.time.as_millisecond()).unwrap(),
-            1_800_000_000_000 + fact.time().as_millis()
-        );
-    }
+}
+
+/// The frame with which time begins anew has been held; it has told the time of day, too.
+#[test]
+fn a_stream_that_begins_anew_has_its_time_of_day_at_once() {
+    let stated = play_with_camera_time(&[(0, 0), (100, 100), (90_000, 200), (90_100, 300)]);
+    let starts = stated
+        .iter()
+        .filter(|(fact, _)| matches!(fact, Fact::Event(event) if event.kind == EventKind::Start));
+    assert_eq!(starts.count(), 2, "{stated:?}");
 }
 
 #[test]

@@ -84,9 +84,16 @@ impl Rig {
         assert_eq!(pushed, gst::FlowReturn::Ok);
     }
 
-    /// Lets the time come at which the station is unknown; its timer posts that.
+    /// Lets the time come at which the station is unknown; its timer posts that. The streaming thread has nothing to post then.
     fn fall_silent(&self) {
+        let (passed, has_passed) = channel();
+        let sink = self.pipeline.by_name("sink").unwrap().static_pad("sink").unwrap();
+        sink.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let _ = passed.send(());
+            gst::PadProbeReturn::Remove
+        });
         self.push(0);
+        expect(&has_passed, "the first frame");
         self.clock.wait_for_next_pending_id();
         assert!(self.clock.crank());
     }

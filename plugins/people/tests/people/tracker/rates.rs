@@ -132,10 +132,10 @@ fn ages_can_be_set_as_times() {
         (
             "a longer time",
             TrackerOptions {
-                max_age_time: Some(ms(5_000)),
+                max_age_time: Some(ms(4_000)),
                 ..usual()
             },
-            4_900,
+            3_600,
             (1_000, true, 50),
         ),
         (
