@@ -51,7 +51,7 @@ fn model(name: &str) -> Arc<Model> {
 }
 
 /// The response to `images` images of noise.
-fn infer(model: &Model, images: usize) -> Response {
+fn infer(model: &Model, images: u32) -> Response {
     let image = Contract::read(model.description()).unwrap().image;
     let mut data = model.lease(image.byte_size(images));
     // Bytes of numbers from 0 to 1, and of grey values.
@@ -71,12 +71,12 @@ fn infer(model: &Model, images: usize) -> Response {
 }
 
 fn views(response: &Response) -> Vec<TensorView<'_>> {
-    let view = |output: &triton::Output| TensorView {
+    let views = response.outputs.iter().map(|output| TensorView {
         name: &output.name,
         shape: &output.shape,
         data: &output.data,
-    };
-    response.outputs.iter().map(view).collect()
+    });
+    views.collect()
 }
 
 /// The boxes that the network is made to find: 86 by 152 pixels, side by side in the middle.
@@ -113,10 +113,7 @@ fn it_has_the_tensors_of_yolov7_pose() {
     };
     assert_eq!(contract.task, task);
     let format = &contract.image.format;
-    assert_eq!(
-        (format.width, format.height, format.pad),
-        (SIDE as u32, SIDE as u32, 114)
-    );
+    assert_eq!((format.width, format.height, format.pad), (SIDE, SIDE, 114));
     assert_eq!(contract.image.batch, Some(8));
     let response = infer(&model, 1);
     assert_eq!(response.outputs[0].shape, [1, 25_500, 57]);
@@ -124,10 +121,10 @@ fn it_has_the_tensors_of_yolov7_pose() {
         score_threshold: 0.25,
         ..DecodeOptions::default()
     };
-    let rows = f32_tensor(&outputs[0]).unwrap();
+    let rows = f32_tensor(&response.outputs[0].shape, &response.outputs[0].data).unwrap();
     check_people(
         PoseLayout::Yolov7Pose
-            .decode(rows, &Letterbox::default(), &options)
+            .decode(rows.view(), &Letterbox::default(), &options)
             .unwrap(),
     );
 }
@@ -162,10 +159,7 @@ fn the_ensemble_finds_the_people_and_their_vests() {
     let model = model(ENSEMBLE);
     let contract = Contract::read(model.description()).unwrap();
     let format = &contract.image.format;
-    assert_eq!(
-        (format.width, format.height, format.pad),
-        (SIDE as u32, SIDE as u32, 114)
-    );
+    assert_eq!((format.width, format.height, format.pad), (SIDE, SIDE, 114));
     let Task::People { labels } = contract.task else {
         panic!("{:?}", contract.task)
     };

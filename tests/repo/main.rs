@@ -3,6 +3,7 @@
 mod documents;
 mod files;
 mod fuzz;
+mod gpu_configs;
 mod import_cycles;
 mod install;
 mod layers;

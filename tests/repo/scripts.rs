@@ -39,6 +39,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["--help"], 0, "11 minutes");
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
+    check("scripts/gpu-configs", &["--help"], 0, "tensorrt-int8");
     check("scripts/make-yolov7", &["--help"], 0, "yolov7_pose/1/model.onnx");
     check("scripts/setup-triton", &["--help"], 0, "usage: setup-triton");
     check("scripts/install-test", &["--help"], 0, "DESTDIR");
@@ -136,6 +137,7 @@ fn scripts_are_plain_sh_and_executable() {
         "debian13",
         "demo",
         "fuzz",
+        "gpu-configs",
         "install-test",
         "make-ensemble",
         "make-yolov7",

@@ -185,13 +185,14 @@ fn provider_kind(name: &str) -> Result<ProviderKind, String> {
     })
 }
 
-/// An option by the name that the provider uses. Triton has its own names for two options of `tensorrt`.
+/// An option by the name that the provider uses. Triton has its own names for some options of `tensorrt`.
 fn provider_option(kind: ProviderKind, key: &str, value: &str) -> (String, String) {
     match (kind, key, value) {
         (ProviderKind::TensorRt, "precision_mode", "FP16") => ("trt_fp16_enable".into(), "1".into()),
         (ProviderKind::TensorRt, "precision_mode", "INT8") => ("trt_int8_enable".into(), "1".into()),
         (ProviderKind::TensorRt, "precision_mode", _) => ("trt_fp16_enable".into(), "0".into()),
         (ProviderKind::TensorRt, "max_workspace_size_bytes", size) => ("trt_max_workspace_size".into(), size.into()),
+        (ProviderKind::TensorRt, key, value) if key.starts_with("int8_") => (format!("trt_{key}"), value.into()),
         _ => (key.into(), value.into()),
     }
 }

@@ -55,7 +55,9 @@ fn all_options_are_parsed() {
         "optimization": {
             "graph": { "level": -1 },
             "execution_accelerators": { "gpu_execution_accelerator": [
-                { "name": "tensorrt", "parameters": { "precision_mode": "FP16", "trt_engine_cache_enable": "1" } },
+                { "name": "tensorrt", "parameters": {
+                    "precision_mode": "INT8", "int8_calibration_table_name": "table", "trt_engine_cache_enable": "1",
+                } },
             ] },
         },
     }));
@@ -63,7 +65,11 @@ fn all_options_are_parsed() {
         kind: ProviderKind::OpenVino,
         options: BTreeMap::new(),
     };
-    let options = [("trt_fp16_enable", "1"), ("trt_engine_cache_enable", "1")];
+    let options = [
+        ("trt_int8_enable", "1"),
+        ("trt_int8_calibration_table_name", "table"),
+        ("trt_engine_cache_enable", "1"),
+    ];
     let tensorrt = Provider {
         kind: ProviderKind::TensorRt,
         options: options

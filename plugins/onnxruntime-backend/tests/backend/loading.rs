@@ -1,5 +1,7 @@
 //! Loading: errors of configurations, models and libraries, completion of configurations, and unloading without leaks.
 
+use std::path::Path;
+
 use crate::common::onnx::{FLOAT, Graph, identity};
 use crate::common::wire::Tensor;
 use crate::common::{Repository, Server, install_dir};
@@ -229,6 +231,46 @@ fn a_missing_file_is_looked_up_in_the_model_s_readme() {
         assert!(error.contains(part), "no '{part}' in: {error}");
     }
     server.load("plain").expect("its neighbour is not affected");
+}
+
+/// What docs/gpu.md says of --model-config-name; and Triton takes all of the shipped configurations for GPUs but for their kind,
+/// which it refuses on a machine without one.
+#[test]
+fn configurations_are_chosen_by_name() {
+    let name = "tensorrt-int8";
+    let repository = Repository::new();
+    repository.add("plain", &io(X, Y), &identity(FLOAT, &[2, 3]));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model_repository");
+    for model in ["vest_resnet18", "worker_detect"] {
+        let (from, to) = (shipped.join(model), repository.path(&format!("models/{model}")));
+        std::fs::create_dir_all(to.join("configs")).expect("a folder");
+        for file in std::fs::read_dir(&from)
+            .expect("a model")
+            .flatten()
+            .filter(|file| file.file_name() != "configs")
+        {
+            std::os::unix::fs::symlink(file.path(), to.join(file.file_name())).expect("a link");
+        }
+        let config = std::fs::read_to_string(from.join(format!("configs/{name}.pbtxt"))).expect("a configuration");
+        let config = config.replace("KIND_GPU", "KIND_CPU");
+        std::fs::write(to.join(format!("configs/{name}.pbtxt")), config).expect("a file");
+    }
+    let library = install_dir().join("lib/libonnxruntime.so");
+    let server = Server::start_with(
+        repository,
+        &[
+            format!("--backend-config=onnxruntime,library={}", library.display()),
+            format!("--model-config-name={name}"),
+        ],
+    );
+    server.load("plain").expect("it has only config.pbtxt");
+    server.load("vest_resnet18").expect("load and warm-up");
+    server.load("worker_detect").expect("load");
+    let config = server.config("vest_resnet18");
+    assert_eq!(config["dynamic_batching"]["priority_levels"], 2, "{config}");
+    let accelerators = &config["optimization"]["execution_accelerators"]["gpu_execution_accelerator"];
+    assert_eq!(accelerators[0]["parameters"]["precision_mode"], "INT8", "{config}");
+    assert_eq!(config["model_warmup"].as_array().map(Vec::len), Some(2), "{config}");
 }
 
 #[test]
