@@ -45,7 +45,7 @@ class Clip:
 
 
 WHOLE = range(100_000)
-# PETS 2009 S2.L1. The demo clip is made of the frames from 60 on: its second half begins at 428, and nothing of it trains.
+# PETS 2009 S2.L1. The demo clip is made of the frames from 60 on; its second half, from 428 on, does not train.
 VTEST_TRAIN, VTEST_HELD_OUT = range(0, 400), range(428, 795)
 
 
@@ -66,7 +66,7 @@ def pose2sim(media, scene, step=1):
 
 
 def real(folder, step=1):
-    """Intel's sample videos (CC BY 4.0), if there is a folder with them: people without vests, and a real vest."""
+    """Intel's sample videos (CC BY 4.0), if there is a folder of them: people without vests, and a real vest."""
     wears = {"store-aisle-detection": "none", "worker-zone-detection": "orange"}
     if folder is None:
         return []

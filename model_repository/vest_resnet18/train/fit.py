@@ -11,11 +11,11 @@ from .network import normalize
 
 BATCH = 64
 BFLOAT16 = "amx_bf16" in pathlib.Path("/proc/cpuinfo").read_text()  # 1.4 times as fast, where the processor has it
-PEAK_RATE, WEIGHT_DECAY, SMOOTHING = 2e-3, 0.02, 0.05
+WEIGHT_DECAY, SMOOTHING = 0.02, 0.05
 
 
-def train(net, crops, labels, epochs, seed, teacher=None, report=print):
-    """Trains in place by AdamW with one cycle of the learning rate. Crops are RGB UINT8 [n,h,w,3].
+def train(net, crops, labels, epochs, seed, rate=2e-3, teacher=None, report=print):
+    """Trains in place by AdamW with one cycle of the learning rate, up to `rate`. Crops are RGB UINT8 [n,h,w,3].
 
     With a `teacher`, a function from input to logits, half of the loss is the distance to its probabilities.
     """
@@ -23,8 +23,8 @@ def train(net, crops, labels, epochs, seed, teacher=None, report=print):
     labels = torch.as_tensor(labels)
     net.to(memory_format=torch.channels_last)
     batches = len(crops) // BATCH
-    optimizer = torch.optim.AdamW(net.parameters(), lr=PEAK_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=epochs * batches)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches)
     loss_of = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     begin = time.monotonic()
     for epoch in range(epochs):
@@ -61,7 +61,8 @@ def vary(x):
 def distance(student, teacher, temperature=3.0):
     """Kullback-Leibler divergence of softened probabilities (Hinton et al., 2015)."""
     soft = functional.softmax(teacher / temperature, 1)
-    return functional.kl_div(functional.log_softmax(student / temperature, 1), soft, reduction="batchmean") * temperature**2
+    learned = functional.log_softmax(student / temperature, 1)
+    return functional.kl_div(learned, soft, reduction="batchmean") * temperature**2
 
 
 def temperature(logits, labels):

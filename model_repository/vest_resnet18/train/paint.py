@@ -95,13 +95,15 @@ def vest_color(label, rng):
 
 
 def cloth_color(rng):
-    """Of any clothes: black, grey and white, muted, or saturated."""
+    """Of any clothes: white, grey and black, skin, muted, or saturated."""
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.25:
         return bgr(rng.uniform(0, 360), rng.uniform(0, 0.1), rng.uniform(0.75, 1))
     if kind < 0.4:
         return bgr(rng.uniform(0, 360), rng.uniform(0, 0.2), rng.uniform(0.05, 0.75))
-    if kind < 0.65:
+    if kind < 0.5:
+        return bgr(rng.uniform(5, 35), rng.uniform(0.25, 0.6), rng.uniform(0.3, 0.9))
+    if kind < 0.7:
         return bgr(rng.uniform(0, 360), rng.uniform(0.2, 0.6), rng.uniform(0.2, 0.9))
     return bgr(rng.uniform(0, 360), rng.uniform(0.6, 1), rng.uniform(0.3, 1))
 

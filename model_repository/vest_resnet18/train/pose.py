@@ -55,7 +55,8 @@ class Pose:
         model = pathlib.Path(model)
         config, self.threshold = model / "config.pbtxt", 0.45
         if config.exists():
-            self.threshold = float(re.search(r'score-threshold" value { string_value: "([^"]*)"', config.read_text())[1])
+            pattern = r'score-threshold" value { string_value: "([^"]*)"'
+            self.threshold = float(re.search(pattern, config.read_text())[1])
             model = model / "1" / "model.onnx"
         self.digest = digest(model)
         self.session = session(model, threads)

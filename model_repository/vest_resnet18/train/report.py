@@ -49,7 +49,12 @@ def pooled(name, results, required):
     trials = [result.trial for result in results]
     crops, labels = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("crops", "labels"))
     trial = dataclasses.replace(
-        trials[0], name=name, crops=crops, labels=labels, frames=sum(trial.frames for trial in trials), required=required,
+        trials[0],
+        name=name,
+        crops=crops,
+        labels=labels,
+        frames=sum(trial.frames for trial in trials),
+        required=required,
         pooled=True,
     )
     return Result(trial, np.concatenate([result.probabilities for result in results]))
@@ -62,10 +67,8 @@ def judge(session, trial, batch=16):
 
 def infer(session, crops, batch=16):
     """Logits FP32 [n,labels] of crops RGB UINT8."""
-    parts = [
-        session.run(["logits"], {"input": normalize(crops[i : i + batch]).numpy()})[0] for i in range(0, len(crops), batch)
-    ]
-    return np.concatenate(parts)
+    batches = (normalize(crops[i : i + batch]).numpy() for i in range(0, len(crops), batch))
+    return np.concatenate([session.run(["logits"], {"input": x})[0] for x in batches])
 
 
 def softmax(logits):
@@ -84,7 +87,7 @@ def confusion(results):
 
 
 def reliability(results):
-    """For each bin of the highest probability: its mean, the share that is right, the number of crops; and their ECE."""
+    """For each bin of the highest probability: its mean, the share that is right, the number of crops; and the ECE."""
     results = [result for result in results if not result.trial.pooled and not result.trial.calibrates]
     surest = np.concatenate([result.probabilities.max(1) for result in results])
     right = np.concatenate([result.chosen == result.trial.labels for result in results])

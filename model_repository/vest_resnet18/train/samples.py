@@ -139,7 +139,8 @@ def occlude(image, box, rng):
     if rng.random() < 0.7:
         return
     size = box[2:] - box[:2]
-    extent = (size * rng.choice([[0.15, 1.0], [1.0, 0.25], [0.4, 0.4], [0.25, 0.7]]) * rng.uniform(0.5, 1.1)).astype(int)
+    shape = rng.choice([[0.15, 1.0], [1.0, 0.25], [0.4, 0.4], [0.25, 0.7]])
+    extent = (size * shape * rng.uniform(0.5, 1.1)).astype(int)
     place = (box[:2] + rng.uniform(-0.1, 0.9, 2) * size).astype(int)
     start, end = np.maximum(place, 0), np.minimum(place + extent, image.shape[1::-1])
     width, height = end - start
@@ -161,6 +162,8 @@ def photograph(image, rng):
         image = cv2.resize(small, (CROP, CROP), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3))
+    if rng.random() < 0.15:
+        image = streak(image, rng)
     values = 255 * (image.astype(np.float32) / 255) ** rng.uniform(0.65, 1.5)
     grey = values.mean(2, keepdims=True)
     values = grey + (values - grey) * rng.uniform(0.65, 1.3)
@@ -172,6 +175,15 @@ def photograph(image, rng):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 92))]
         image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
     return image[:, ::-1] if rng.random() < 0.5 else image
+
+
+def streak(image, rng):
+    """A bright line through all of the image, as of a lens or a wall behind: not the band of a vest."""
+    height = int(rng.integers(0, CROP))
+    ends = (0, height), (CROP - 1, height + int(rng.integers(-16, 17)))
+    line = cv2.line(np.zeros((CROP, CROP), np.uint8), *ends, 255, int(rng.integers(1, 5)), cv2.LINE_AA)
+    alpha = (line.astype(np.float32) / 255 * rng.uniform(0.2, 0.8))[..., None]
+    return (image * (1 - alpha) + rng.uniform(150, 255) * alpha).astype(np.uint8)
 
 
 def training(groups, count, seed, processes=2):

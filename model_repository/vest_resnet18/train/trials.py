@@ -96,7 +96,9 @@ def demo(video, truth, finder, required=None):
 def matches(people, truth):
     """Pairs of a found box and the label of the truth's person, the best IoU first, each once."""
     pairs = [
-        (iou(person.box, np.array(known["box"])), i, j) for i, person in enumerate(people) for j, known in enumerate(truth)
+        (iou(person.box, np.array(known["box"])), i, j)
+        for i, person in enumerate(people)
+        for j, known in enumerate(truth)
     ]
     used_people, used_truth = set(), set()
     for overlap, i, j in sorted(pairs, reverse=True):
