@@ -1,0 +1,134 @@
+"""The whole recipe, from videos to the model, its figures and its card."""
+
+import argparse
+import dataclasses
+import functools
+import pathlib
+import sys
+import time
+
+import cv2
+import torch
+
+from . import clips, export, fit, report, samples, trials
+from .network import ResNet, logits
+from .pose import Finder, Pose, session
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+MODEL = REPOSITORY / "vest_resnet18"
+SEED = 13
+CYCLES = ((14_000, 2, 2e-3), (12_000, 1, 1e-3))  # crops, epochs, and highest learning rate of each
+# A colour must be e = 2.7 times as probable as "none". A wrong colour makes a visitor a worker, while a missed one is made up
+# for by the next frame; and people without vests are more than the 40 % of the training crops.
+NONE_OFFSET = 1.0
+say = functools.partial(print, flush=True)
+
+
+def main():
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    begin = time.monotonic()
+    options.output.mkdir(parents=True, exist_ok=True)
+    finder = Finder(Pose(options.pose, options.threads), options.output)
+    path = options.evaluate or learn(options, finder)
+    say(f"figures, {time.monotonic() - begin:.0f} s after the start")
+    results = measure(options, finder, path)
+    if options.write:
+        install(options.output, results)
+    say(f"{time.monotonic() - begin:.0f} s in all; everything made is in {options.output}")
+    return 1 if any(result.missed for result in results) else 0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/train-vest", description=__doc__)
+    parser.add_argument("--media", type=pathlib.Path, required=True, help="folder of the videos")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of what is made")
+    parser.add_argument("--demo", type=pathlib.Path, required=True, help="folder of the demo clip and its truth")
+    parser.add_argument("--real", type=pathlib.Path, help="folder of Intel's sample videos, for figures only")
+    pose = REPOSITORY / "movenet_multipose"
+    parser.add_argument("--pose", default=pose, help="pose model: a folder of a model repository, or an ONNX file")
+    parser.add_argument("--evaluate", type=pathlib.Path, help="ONNX file to measure instead of training")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="put the model and its figures into the model repository")
+    options = parser.parse_args()
+    if options.write and options.evaluate:
+        parser.error("--write is for a model that was trained by the same command: omit --evaluate")
+    return options
+
+
+def learn(options, finder):
+    """Trains a ResNet18, calibrates it on a clip that did not train, and writes it; returns the ONNX file."""
+    begin = time.monotonic()
+    groups = training_subjects(options.media, finder)
+    say(f"people: {' and '.join(str(len(group)) for group in groups)}, {time.monotonic() - begin:.0f} s")
+    net = ResNet()
+    for cycle, (count, epochs, rate) in enumerate(CYCLES):
+        crops, labels = samples.training(groups, count, SEED + cycle, options.threads)
+        say(f"cycle {cycle + 1}: {len(crops)} new crops, {time.monotonic() - begin:.0f} s")
+        cv2.imwrite(str(options.output / "training.png"), trials.sheet(trials.Trial("training", crops, labels, 0)))
+        fit.train(net, crops, labels, epochs, SEED + cycle, rate, report=say)
+    calibration = calibration_trial(options.media, finder)
+    scale = fit.temperature(logits(net, calibration.crops), torch.as_tensor(calibration.labels))
+    path = options.output / "model.onnx"
+    export.write(net, scale, NONE_OFFSET, path)
+    torch.save(net.state_dict(), options.output / "model.pt")
+    difference = export.verify(net, path, calibration.crops[:256])
+    say(f"temperature {scale:.3f}; the file's logits differ by {difference:.4f} at most")
+    return path
+
+
+def training_subjects(media, finder):
+    """People of the clips that train, in groups of the same weight."""
+    vtest = samples.subjects(clips.vtest(media, clips.VTEST_TRAIN), finder, 3)
+    cameras = [samples.subjects(clip, finder, 6) for clip in clips.pose2sim(media, "SinglePerson")]
+    return vtest, [subject for camera in cameras for subject in camera]
+
+
+def calibration_trial(media, finder):
+    """Painted crops that the temperature is fitted on."""
+    return trials.painted("sports2d", samples.subjects(clips.sports2d(media), finder, 4), SEED + 11, each=6)
+
+
+def judged(options, finder):
+    """The trials. None of their frames trains."""
+    held_out = samples.subjects(clips.vtest(options.media, clips.VTEST_HELD_OUT), finder, 5)
+    yield trials.painted("vtest, frames 428 on", held_out, SEED + 12, 0.98)
+    yield trials.demo(options.demo / "vests.mp4", options.demo / "vests_truth.json.gz", finder, 0.98)
+    without = [trials.recorded(clips.sports2d(options.media, 2), finder, 0.92)]
+    without += [trials.recorded(clip, finder, 0.92) for clip in clips.pose2sim(options.media, "MultiPerson", 6)]
+    for clip in clips.real(options.real):
+        if clip.wears == "none":
+            without.append(trials.recorded(clip, finder, 0.92))
+        else:
+            yield trials.surest(clip, finder, 0.90)
+    yield from without
+    yield trials.dressed("vtest, frames 428 on", held_out, SEED + 13)
+    yield dataclasses.replace(calibration_trial(options.media, finder), calibrates=True)
+
+
+def measure(options, finder, path):
+    """Judges a model; writes a table, plots and sheets of crops."""
+    model = session(path, options.threads)
+    results = [report.judge(model, trial) for trial in judged(options, finder)]
+    without = [result for result in results if result.trial.wears_none and result.trial.required]
+    results.append(report.pooled("all clips of people without vests: as recorded, none", without, 0.95))
+    report.write_table(options.output / "figures.csv", results)
+    report.plot_confusion(results, options.output / "confusion.svg")
+    report.plot_reliability(results, options.output / "reliability.svg")
+    for number, result in enumerate(results):
+        cv2.imwrite(str(options.output / f"trial-{number}.png"), trials.sheet(result.trial))
+    say(report.card(results))
+    return results
+
+
+def install(output, results):
+    """Puts the model, its plots and its figures into the model repository."""
+    (MODEL / "1" / "model.onnx").write_bytes((output / "model.onnx").read_bytes())
+    for name in ("confusion.svg", "reliability.svg", "figures.csv"):
+        (MODEL / name).write_bytes((output / name).read_bytes())
+    report.update_card(MODEL / "README.md", report.card(results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Crops that a model is judged by: cut as a pipeline does, none of a clip part that trained it."""
+
+import dataclasses
+import gzip
+import json
+
+import cv2
+import numpy as np
+
+from . import LABELS, samples
+from .clips import Clip
+from .pose import crop, digest, iou
+
+
+@dataclasses.dataclass
+class Trial:
+    """Crops RGB UINT8 [n,CROP,CROP,3] with their labels INT64 [n].
+
+    `required` is the share that must be right, None where the figure is for information. `frames` is the number of
+    frames that the crops are from.
+    """
+
+    name: str
+    crops: np.ndarray
+    labels: np.ndarray
+    frames: int
+    required: float | None = None
+    calibrates: bool = False  # the temperature was fitted on it
+    pooled: bool = False  # of crops that other trials have, too
+
+    @property
+    def wears_none(self):
+        return not self.labels.any()
+
+    @classmethod
+    def of(cls, name, entries, required=None):
+        """From (frame, crop, label)."""
+        frames, crops, labels = zip(*entries)
+        return cls(name, np.stack(crops), np.array(labels, np.int64), len(set(frames)), required)
+
+
+def recorded(clip, finder, required=None):
+    """Everybody that is found in a clip whose people all wear the same."""
+    label = LABELS.index(clip.wears)
+    entries = [
+        (index, crop(frame, person.box)[:, :, ::-1], label)
+        for index, frame, people in finder(clip)
+        for person in people
+    ]
+    return Trial.of(f"{clip.name}: as recorded, {clip.wears}", entries, required)
+
+
+def surest(clip, finder, required=None):
+    """The surest person of each frame."""
+    label = LABELS.index(clip.wears)
+    entries = []
+    for index, frame, people in finder(clip):
+        if people:
+            entries.append((index, crop(frame, people[0].box)[:, :, ::-1], label))
+    return Trial.of(f"{clip.name}: as recorded, {clip.wears}", entries, required)
+
+
+def painted(name, subjects, seed, required=None, each=3):
+    """`each` crops of every subject, as recorded or with one vest painted: all labels alike often."""
+    rng = np.random.default_rng(seed)
+    entries = []
+    for subject in subjects:
+        for label in rng.choice(len(LABELS), each, replace=False):
+            image = samples.render(subject, LABELS[label], rng, augment=False)
+            if image is not None:
+                entries.append((subject.frame, image, int(label)))
+    return Trial.of(f"{name}: painted and as recorded, all labels", entries, required)
+
+
+def dressed(name, subjects, seed, required=None):
+    """Each subject without a vest, in clothes of any colour, with a camera's faults."""
+    rng = np.random.default_rng(seed)
+    images = [(subject.frame, samples.render(subject, "none", rng, augment=True), 0) for subject in subjects]
+    entries = [entry for entry in images if entry[1] is not None]
+    return Trial.of(f"{name}: clothes of all colours painted, none", entries, required)
+
+
+def demo(video, truth, finder, required=None):
+    """The second half of the demo clip: found boxes that match the truth's at an IoU of 0.5."""
+    with gzip.open(truth, "rt") as file:
+        frames = json.load(file)
+    half = len(frames) // 2
+    entries = []
+    clip = Clip(f"demo-{digest(video)}", video, range(half, len(frames)))
+    for index, frame, people in finder(clip):
+        for box, label in matches(people, frames[index]["people"]):
+            entries.append((index, crop(frame, box)[:, :, ::-1], label))
+    return Trial.of("demo clip, second half: boxes matched with the truth", entries, required)
+
+
+def matches(people, truth):
+    """Pairs of a found box and the label of the truth's person, the best IoU first, each once."""
+    pairs = [
+        (iou(person.box, np.array(known["box"])), i, j)
+        for i, person in enumerate(people)
+        for j, known in enumerate(truth)
+    ]
+    used_people, used_truth = set(), set()
+    for overlap, i, j in sorted(pairs, reverse=True):
+        if overlap < 0.5:
+            break
+        if i not in used_people and j not in used_truth:
+            used_people.add(i)
+            used_truth.add(j)
+            yield people[i].box, LABELS.index(truth[j]["color"])
+
+
+def sheet(trial, columns=16):
+    """A picture of some crops, a line for each label, BGR UINT8."""
+    lines = []
+    for label in sorted(set(trial.labels)):
+        chosen = np.flatnonzero(trial.labels == label)
+        chosen = chosen[np.linspace(0, len(chosen) - 1, columns).astype(int)]
+        lines.append(np.hstack(list(trial.crops[chosen][..., ::-1])))
+    return cv2.copyMakeBorder(np.vstack(lines), 2, 2, 2, 2, cv2.BORDER_CONSTANT)
