@@ -11,6 +11,7 @@ mod ensemble;
 mod errors;
 mod facts;
 mod golden;
+mod gpu_matrix;
 mod grpc;
 mod launch;
 mod model_repository;
