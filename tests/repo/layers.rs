@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with the crates of this workspace that it may depend on.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("vision", &[]),
     ("people", &["vision"]),
     ("draw", &["people", "vision"]),
     ("files", &[]),
-    ("triton", &[]),
+    ("cuda", &[]),
+    ("triton", &["cuda"]),
     ("triton-fake", &[]),
     ("inference", &["people", "triton", "vision"]),
     ("people-meta", &["people", "vision"]),
@@ -27,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
         ],
     ),
     // Triton loads it at run time: no crate links it.
-    ("onnxruntime-backend", &[]),
+    ("onnxruntime-backend", &["cuda"]),
     ("shopfloor", &["files", "people", "people-meta", "triton"]),
     ("shopfloor-tests", &[]),
     // It measures what users get: the elements, and the real servers beside a scripted one.
@@ -41,11 +42,12 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 const MAY_LINK_GSTREAMER: [&str; 4] = ["people-meta", "gst-plugin-shopfloor", "shopfloor", "shopfloor-bench"];
 
 /// The crates whose tests run on a machine without GStreamer, too.
-const TESTED_WITHOUT_GSTREAMER: [&str; 7] = [
+const TESTED_WITHOUT_GSTREAMER: [&str; 8] = [
     "vision",
     "people",
     "draw",
     "files",
+    "cuda",
     "triton",
     "triton-fake",
     "inference",

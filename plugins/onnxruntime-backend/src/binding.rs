@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use cuda::Device;
 use ort::memory::Allocator;
 use ort::value::DynTensor;
 
@@ -14,14 +15,21 @@ use crate::tensor::DataType;
 /// The tensor of `shape` that a session receives as one input of a batch; `parts` has the input of each request.
 ///
 /// A single aligned buffer is used without a copy; ONNX Runtime copies host memory to a device if it needs to. Several
-/// buffers (of several requests, or of one in several parts) are copied into one tensor at `place`.
+/// buffers (of several requests, or of one in several parts) are copied into one tensor at `place`, by `devices` where one
+/// of them has the memory.
 ///
 /// The tensor may be used until the first of the requests is released.
 ///
 /// # Errors
 /// [`Error::InputSize`] if the buffers do not have the bytes of the shape; [`Error::Runtime`] or [`Error::Cuda`] if
 /// memory cannot be allocated or accessed.
-pub fn input_tensor(parts: &[&Input], shape: &[i64], place: Place, allocator: &Allocator) -> Result<DynTensor, Error> {
+pub fn input_tensor(
+    parts: &[&Input],
+    shape: &[i64],
+    place: Place,
+    allocator: &Allocator,
+    devices: &dyn Device,
+) -> Result<DynTensor, Error> {
     let dtype = parts[0].dtype;
     let bytes = parts.iter().flat_map(|input| &input.buffers).map(Buffer::bytes).sum();
     let expected = dtype.byte_size(shape).unwrap_or(usize::MAX);
@@ -47,7 +55,7 @@ pub fn input_tensor(parts: &[&Input], shape: &[i64], place: Place, allocator: &A
     for buffer in parts.iter().flat_map(|input| &input.buffers) {
         // SAFETY: the buffers have as many bytes as the tensor, so every write is within it.
         unsafe {
-            memory::copy((buffer.data(), buffer.place()), (to, place), buffer.bytes())?;
+            memory::copy(devices, (buffer.data(), buffer.place()), (to, place), buffer.bytes())?;
             to = to.add(buffer.bytes());
         }
     }
@@ -104,7 +112,7 @@ impl Output {
     ///
     /// # Errors
     /// Triton's error or [`Error::NoMemory`] if it provides no memory; [`Error::Cuda`] if memory cannot be accessed.
-    pub fn write(&self, request: &mut Request, part: Option<Range<i64>>) -> Result<(), Error> {
+    pub fn write(&self, request: &mut Request, part: Option<Range<i64>>, devices: &dyn Device) -> Result<(), Error> {
         let mut shape = self.shape.clone();
         let mut skip = 0;
         if let (Some(part), Some(first)) = (part, shape.first_mut()) {
@@ -118,6 +126,6 @@ impl Output {
         let from: *const u8 = self.tensor.data_ptr().cast();
         // SAFETY: the parts of a batch are disjoint ranges of the first dimension, which `new` checked; Triton provided
         // `bytes` bytes.
-        unsafe { memory::copy((from.wrapping_add(skip), self.place), (to, place), bytes) }
+        unsafe { memory::copy(devices, (from.wrapping_add(skip), self.place), (to, place), bytes) }
     }
 }

@@ -129,11 +129,7 @@ pub unsafe extern "C" fn TRITONBACKEND_ModelInstanceInitialize(raw: *mut TritonI
             check((api().ModelInstanceModel)(raw, &mut model))?;
             check((api().ModelState)(model, &mut state))?;
             let model = state.cast::<Model>().as_ref().ok_or_else(|| uninitialised("model"))?;
-            let place = if kind == ffi::INSTANCE_GROUP_KIND_GPU {
-                Place::Cuda(device)
-            } else {
-                Place::Host
-            };
+            let place = Place::of_instance(kind, device);
             let instance = Instance::open(model, BatchStatistics::new(raw), &ffi::text(name), place)?;
             check((api().ModelInstanceSetState)(
                 raw,

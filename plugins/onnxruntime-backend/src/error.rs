@@ -210,8 +210,8 @@ pub enum Error {
     #[error("the request was cancelled before it was run")]
     Cancelled,
     /// Device memory cannot be accessed.
-    #[error("CUDA: {0}")]
-    Cuda(String),
+    #[error(transparent)]
+    Cuda(#[from] cuda::Error),
     /// A bug in this backend; the server continues to run.
     #[error("the onnxruntime backend panicked: {0}; please report this with the server's log")]
     Panic(String),

@@ -1,5 +1,6 @@
 //! An instance of a model, and running requests: those with equal shapes as one batch, in one run of the session.
 
+use cuda::Driver;
 use ort::memory::Allocator;
 use ort::session::{IoBinding, Session};
 use ort::value::{DynTensor, DynValue};
@@ -21,6 +22,8 @@ pub(crate) struct Instance {
     batching: bool,
     /// The memory of the session's inputs and outputs.
     place: Place,
+    /// The devices that inputs come from and outputs go to.
+    devices: Driver,
     /// Allocates memory at `place`; dropped before the session that it belongs to.
     allocator: Allocator,
     session: Session,
@@ -42,6 +45,7 @@ impl Instance {
             statistics,
             batching: model.config.max_batch_size > 0,
             place,
+            devices: Driver,
             allocator,
             session,
         })
@@ -97,7 +101,7 @@ impl Instance {
         for index in 0..batch[0].inputs.len() {
             let parts: Vec<_> = batch.iter().map(|job| &job.inputs[index]).collect();
             let shape = self.shape(parts[0], batch_size);
-            let tensor = binding::input_tensor(&parts, &shape, self.place, &self.allocator)?;
+            let tensor = binding::input_tensor(&parts, &shape, self.place, &self.allocator, &self.devices)?;
             bound.bind_input(&parts[0].name, &tensor)?;
         }
         let (names, place) = (self.requested_outputs(batch), self.place.info()?);
@@ -160,7 +164,7 @@ impl Instance {
             let written = outputs
                 .iter()
                 .filter(|output| job.outputs.contains(&output.name))
-                .try_for_each(|output| output.write(&mut job.request, part.clone()));
+                .try_for_each(|output| output.write(&mut job.request, part.clone(), &self.devices));
             job.request.finish(written.as_ref().copied(), times);
         }
         self.statistics.report(batch_size.unsigned_abs(), times, now());

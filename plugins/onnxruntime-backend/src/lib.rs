@@ -15,7 +15,7 @@
 //! - An input in one aligned buffer is not copied; an output is copied once.
 //! - A failure is reported as the error of its load or request. No panic leaves the library.
 //! - Instances of `KIND_GPU` keep tensors in device memory from one step of an ensemble to the next. This path
-//!   (`cuda.rs` and [`Place::Cuda`]) has not run on a GPU yet.
+//!   ([`Place::Cuda`]) is tested with a stand-in for the devices; it has not run on a GPU yet.
 //!
 //! # Modules
 //! - `entry`: the functions that Triton calls
@@ -25,14 +25,13 @@
 //! - `session`, `model`: loading a model; each instance has a session of its own
 //! - `instance`, `request`, `binding`: gathering requests into a batch, running it, and sending the responses
 //! - `statistics`: the times that Triton's statistics consist of
-//! - `memory`, `cuda`, `tensor`: memory types, copies between them, and data types
+//! - `memory`, `tensor`: memory types, copies between them, and data types
 //!
 //! A module with unsafe code allows it at the top of its file; all others are compiled without.
 #![deny(unsafe_code)]
 
 mod binding;
 mod config;
-mod cuda;
 mod entry;
 mod error;
 mod ffi;

@@ -7,11 +7,11 @@
 use std::fmt;
 use std::ptr::{self, NonNull};
 
+use cuda::Device;
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::value::{DynTensor, Value};
 use ort::{AsPointer, ortsys};
 
-use crate::cuda::Cuda;
 use crate::error::Error;
 use crate::ffi;
 use crate::tensor::DataType;
@@ -26,6 +26,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Where instances of this kind (`TRITONSERVER_InstanceGroupKind`) on this device have their tensors.
+    pub(crate) fn of_instance(kind: u32, device: i32) -> Self {
+        match kind {
+            ffi::INSTANCE_GROUP_KIND_GPU => Self::Cuda(device),
+            _ => Self::Host,
+        }
+    }
+
     /// The place with this memory type and id in Triton's C API.
     pub(crate) fn from_raw(memory_type: u32, id: i64) -> Self {
         match memory_type {
@@ -124,14 +132,19 @@ fn null_tensor() -> Error {
     Error::Runtime(ort::Error::new("it created a tensor, but returned null"))
 }
 
-/// Copies `bytes` bytes; complete on return.
+/// Copies `bytes` bytes; complete on return. `devices`: those that have the memory that is not the host's.
 ///
 /// # Safety
 /// `from` is readable and `to` writable for `bytes` bytes at their places, and they do not overlap.
 ///
 /// # Errors
 /// [`Error::Cuda`] for device memory, if the CUDA driver is missing or fails.
-pub(crate) unsafe fn copy(from: (*const u8, Place), to: (*mut u8, Place), bytes: usize) -> Result<(), Error> {
+pub(crate) unsafe fn copy(
+    devices: &dyn Device,
+    from: (*const u8, Place),
+    to: (*mut u8, Place),
+    bytes: usize,
+) -> Result<(), Error> {
     if bytes == 0 {
         return Ok(());
     }
@@ -143,14 +156,24 @@ pub(crate) unsafe fn copy(from: (*const u8, Place), to: (*mut u8, Place), bytes:
         }
         (_, Place::Cuda(device)) | (Place::Cuda(device), Place::Host) => {
             // SAFETY: as promised by the caller.
-            unsafe { Cuda::driver()?.copy(device, from.0, to.0, bytes) }
+            unsafe { devices.copy(device, from.0, to.0, bytes) }?;
+            Ok(())
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use cuda::Driver;
+
     use super::*;
+
+    #[test]
+    fn only_instances_of_kind_gpu_have_their_tensors_on_a_device() {
+        // TRITONSERVER_INSTANCEGROUPKIND_AUTO, CPU, GPU, MODEL
+        let places = [0, 1, 2, 3].map(|kind| Place::of_instance(kind, 1));
+        assert_eq!(places, [Place::Host, Place::Host, Place::Cuda(1), Place::Host]);
+    }
 
     #[test]
     fn places_convert_from_and_to_tritons_memory_types() {
@@ -167,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn copy_between_host_buffers() {
+    fn copies_between_host_buffers_need_no_driver() {
         let from = [1_u8, 2, 3, 4];
         let mut to = [0_u8; 4];
         // SAFETY: two arrays of four bytes on the host.
-        unsafe { copy((from.as_ptr(), Place::Host), (to.as_mut_ptr(), Place::Host), 3) }.expect("host copy");
+        unsafe { copy(&Driver, (from.as_ptr(), Place::Host), (to.as_mut_ptr(), Place::Host), 3) }.expect("host copy");
         assert_eq!(to, [1, 2, 3, 0]);
     }
 }

@@ -214,6 +214,16 @@ impl Server {
         names
     }
 
+    /// Gives the server a GPU: `open` returns the bytes of the memory that a handle is of.
+    pub fn open_cuda_handles(&self, open: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static) {
+        lock(&self.state.regions).open_handle = Some(Box::new(open));
+    }
+
+    /// The names of the registered regions of CUDA memory, and their devices.
+    pub fn cuda_regions(&self) -> Vec<(String, i64)> {
+        lock(&self.state.regions).cuda()
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.state.counter.get()

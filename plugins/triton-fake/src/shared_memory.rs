@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::inference::infer_parameter::ParameterChoice;
 use crate::inference::system_shared_memory_status_response::RegionStatus;
-use crate::inference::{InferParameter, SystemSharedMemoryRegisterRequest};
+use crate::inference::{CudaSharedMemoryRegisterRequest, InferParameter, SystemSharedMemoryRegisterRequest};
 
 /// Where an input is read, or an output is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,14 +23,23 @@ pub struct Slot {
     pub byte_size: u64,
 }
 
+/// Opens the handle of CUDA memory: the memory's present bytes.
+pub(crate) type OpenHandle = Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send>;
+
 /// The regions of a server, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Regions(BTreeMap<String, (RegionStatus, File)>);
+#[derive(Default)]
+pub(crate) struct Regions {
+    system: BTreeMap<String, (RegionStatus, File)>,
+    cuda: BTreeMap<String, CudaSharedMemoryRegisterRequest>,
+    /// `None`: a server without a GPU.
+    pub(crate) open_handle: Option<OpenHandle>,
+}
 
 impl Regions {
     /// Forgets all regions, as a server that is started again.
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.system.clear();
+        self.cuda.clear();
     }
 
     pub(crate) fn register(&mut self, request: SystemSharedMemoryRegisterRequest) -> Result<(), Status> {
@@ -40,7 +49,7 @@ impl Regions {
             offset,
             byte_size,
         } = request;
-        if self.0.contains_key(&name) {
+        if self.system.contains_key(&name) {
             return Err(Status::already_exists(format!(
                 "shared memory region '{name}' already in manager"
             )));
@@ -60,19 +69,70 @@ impl Regions {
             offset,
             byte_size,
         };
-        self.0.insert(name, (status, file));
+        self.system.insert(name, (status, file));
         Ok(())
+    }
+
+    pub(crate) fn register_cuda(&mut self, request: CudaSharedMemoryRegisterRequest) -> Result<(), Status> {
+        let name = &request.name;
+        if self.cuda.contains_key(name) {
+            return Err(Status::already_exists(format!(
+                "shared memory region '{name}' already in manager"
+            )));
+        }
+        let opened = self.open_handle.as_ref().and_then(|open| open(&request.raw_handle));
+        match opened {
+            Some(bytes) if bytes.len() as u64 >= request.byte_size => {
+                self.cuda.insert(name.clone(), request);
+                Ok(())
+            }
+            _ => Err(Status::invalid_argument(format!(
+                "failed to register CUDA shared memory region '{name}': invalid args"
+            ))),
+        }
+    }
+
+    /// Unregisters a region of CUDA memory; an empty name selects all.
+    pub(crate) fn unregister_cuda(&mut self, selected: &str) {
+        self.cuda.retain(|name, _| !selected.is_empty() && name != selected);
+    }
+
+    /// The registered regions of CUDA memory: their names and devices.
+    pub(crate) fn cuda(&self) -> Vec<(String, i64)> {
+        self.cuda
+            .values()
+            .map(|region| (region.name.clone(), region.device_id))
+            .collect()
+    }
+
+    /// The bytes of a slot in CUDA memory.
+    fn read_cuda(&self, slot: &Slot, region: &CudaSharedMemoryRegisterRequest) -> Result<Bytes, Status> {
+        let gone = || Status::internal("the CUDA memory is gone");
+        let bytes = self
+            .open_handle
+            .as_ref()
+            .and_then(|open| open(&region.raw_handle))
+            .ok_or_else(gone)?;
+        let range = slot.offset..slot.offset + slot.byte_size;
+        let range = usize::try_from(range.start).unwrap_or(0)..usize::try_from(range.end).unwrap_or(usize::MAX);
+        let bytes = bytes.get(range).ok_or_else(|| {
+            Status::invalid_argument(format!(
+                "Invalid offset + byte size for shared memory region: '{}'",
+                slot.region
+            ))
+        })?;
+        Ok(Bytes::copy_from_slice(bytes))
     }
 
     /// Unregisters a region; an empty name selects all.
     pub(crate) fn unregister(&mut self, selected: &str) {
-        self.0.retain(|name, _| !selected.is_empty() && name != selected);
+        self.system.retain(|name, _| !selected.is_empty() && name != selected);
     }
 
     /// The region; an empty name selects all.
     pub(crate) fn status(&self, selected: &str) -> HashMap<String, RegionStatus> {
         let regions = self
-            .0
+            .system
             .iter()
             .filter(|(name, _)| selected.is_empty() || *name == selected);
         regions
@@ -82,6 +142,9 @@ impl Regions {
 
     /// The bytes of a slot.
     pub(crate) fn read(&self, slot: &Slot) -> Result<Bytes, Status> {
+        if let Some(region) = self.cuda.get(&slot.region) {
+            return self.read_cuda(slot, region);
+        }
         let (file, start) = self.find(slot)?;
         let mut bytes = vec![0; usize::try_from(slot.byte_size).unwrap_or(0)];
         let read = file.read_exact_at(&mut bytes, start);
@@ -111,7 +174,7 @@ impl Regions {
     /// The file of a slot, and the slot's offset in it.
     fn find(&self, slot: &Slot) -> Result<(&File, u64), Status> {
         let name = &slot.region;
-        let Some((region, file)) = self.0.get(name) else {
+        let Some((region, file)) = self.system.get(name) else {
             return Err(Status::not_found(format!(
                 "Unable to find shared memory region: '{name}'"
             )));

@@ -169,6 +169,9 @@ pub enum Error {
         /// The server's message.
         reason: String,
     },
+    /// Memory of a CUDA device cannot be used.
+    #[error(transparent)]
+    Cuda(#[from] cuda::Error),
     /// The request's timeout has passed. Its memory stays in use until Triton releases the request.
     #[error("no response from Triton within the timeout")]
     DeadlineExceeded,
@@ -241,6 +244,7 @@ impl Error {
             Self::Unreachable { .. } | Self::ServerStopped => FailureKind::ServerAway,
             Self::ModelNotFound { .. } | Self::VersionNotFound { .. } => FailureKind::ModelAway,
             Self::Infer { code, message, .. } => FailureKind::of_status(*code, message),
+            Self::Cuda(_) => FailureKind::Failed,
             _ => FailureKind::SetUp,
         }
     }

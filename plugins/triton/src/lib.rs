@@ -50,7 +50,7 @@ pub use endpoint::{
 pub use error::{Code, Error, FailureKind};
 pub use in_process::{LoadedModel, loaded_models};
 pub use log::{Log, LogHook, LogLevel, LogRecord};
-pub use memory::Lease;
+pub use memory::{CudaRegion, Lease};
 pub use model::Model;
 pub use request::{Input, OnRelease, Output, Request, Response};
 pub use server::Server;

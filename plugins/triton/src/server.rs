@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::in_process::InProcessServer;
+use crate::memory::CudaRegion;
 use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
 use crate::{
@@ -220,6 +221,25 @@ impl Server {
     /// As [`Self::register_shared_memory`].
     pub fn shared_memory_regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error> {
         self.shared_memory("all")?.regions()
+    }
+
+    /// Registers a region of CUDA memory, which requests can then refer to with its leases. The server must be on the same machine
+    /// and have the same GPU; if the endpoint has several servers, only the first one that is available registers it. A server
+    /// that was started again has forgotten it: requests then fail with NOT_FOUND until it is registered anew.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`] with the server's message, for example if it has no GPU; always for an in-process server, which
+    /// reads the memory of this process. [`Error::Cuda`] if there is no handle for the memory.
+    pub fn register_cuda(&self, region: &CudaRegion) -> Result<(), Error> {
+        self.shared_memory(region.name())?.register_cuda(region)
+    }
+
+    /// Unregisters a region of CUDA memory. Wait for the end of its requests before.
+    ///
+    /// # Errors
+    /// As [`Self::register_cuda`].
+    pub fn unregister_cuda(&self, region: &CudaRegion) -> Result<(), Error> {
+        self.shared_memory(region.name())?.unregister_cuda(region.name())
     }
 
     fn shared_memory(&self, region: &str) -> Result<&dyn SharedMemory, Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::memory::{Lease, MemoryUse};
+use crate::memory::{CudaRegion, Lease, MemoryUse};
 use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
 
 /// A connection to a Triton server, usable from any thread.
@@ -65,13 +65,19 @@ pub trait Transport: Send + Sync {
     fn close(self: Box<Self>);
 }
 
-/// KServe's extension for POSIX shared memory.
+/// KServe's extensions for POSIX and CUDA shared memory.
 pub trait SharedMemory {
     /// Registers a region, which the server maps.
     fn register(&self, region: &SystemSharedMemoryRegion) -> Result<(), Error>;
 
     /// Unregisters a region; an unknown name is not an error.
     fn unregister(&self, region: &str) -> Result<(), Error>;
+
+    /// Registers a region of CUDA memory, which the server opens by its handle.
+    fn register_cuda(&self, region: &CudaRegion) -> Result<(), Error>;
+
+    /// Unregisters a region of CUDA memory; an unknown name is not an error.
+    fn unregister_cuda(&self, region: &str) -> Result<(), Error>;
 
     /// All regions registered with the server, sorted by name, including those of other clients.
     fn regions(&self) -> Result<Vec<SystemSharedMemoryRegion>, Error>;

@@ -9,8 +9,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::access::Access;
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
-    ModelStatisticsRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
-    SystemSharedMemoryUnregisterRequest,
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryUnregisterRequest, ModelStatisticsRequest,
+    SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest, SystemSharedMemoryUnregisterRequest,
 };
 use super::link::Link;
 use super::message::Outgoing;
@@ -18,7 +18,7 @@ use super::runtime::Runtime;
 use super::servers::Servers;
 use super::shared_memory::unregister_all;
 use super::{describe, message, prober};
-use crate::memory::{BufferPool, Lease, MemoryUse};
+use crate::memory::{BufferPool, CudaRegion, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
 use crate::{
     Error, Grpc, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion,
@@ -154,6 +154,10 @@ impl Transport for Client {
             priority,
             on_release,
         } = request;
+        if let Err(error) = inputs.iter().try_for_each(|input| input.data.upload()) {
+            drop((inputs, on_release)); // the request has ended before it was sent
+            return callback(Err(error));
+        }
         let parameters = message::parameters(priority, queue_timeout.or(timeout));
         let outgoing = Outgoing::new(model, version, inputs, parameters);
         let call = InFlight::new(Arc::clone(model), outgoing, timeout, probe_after, on_release, callback);
@@ -234,6 +238,30 @@ impl SharedMemory for Client {
                     .ask(server.client().system_shared_memory_unregister(message))
                     .await
             }
+        };
+        self.about_shared_memory(region, call).map(drop)
+    }
+
+    fn register_cuda(&self, region: &CudaRegion) -> Result<(), Error> {
+        let memory = region.memory();
+        let message = CudaSharedMemoryRegisterRequest {
+            name: region.name().to_owned(),
+            raw_handle: memory.handle()?.to_vec().into(),
+            device_id: memory.device().into(),
+            byte_size: memory.len() as u64,
+        };
+        let call = move |server: Conversation| {
+            let message = message.clone();
+            async move { server.ask(server.client().cuda_shared_memory_register(message)).await }
+        };
+        self.about_shared_memory(region.name(), call).map(drop)
+    }
+
+    fn unregister_cuda(&self, region: &str) -> Result<(), Error> {
+        let name = region.to_owned();
+        let call = move |server: Conversation| {
+            let message = CudaSharedMemoryUnregisterRequest { name: name.clone() };
+            async move { server.ask(server.client().cuda_shared_memory_unregister(message)).await }
         };
         self.about_shared_memory(region, call).map(drop)
     }

@@ -36,6 +36,8 @@ struct OutgoingInput {
     data: Bytes,
     /// Where it is in shared memory.
     place: Option<SharedTensor>,
+    /// Its parameters if it is in CUDA memory, where the server always reads it.
+    cuda: Option<HashMap<String, InferParameter>>,
 }
 
 /// A tensor in a region of shared memory.
@@ -57,18 +59,23 @@ impl SharedTensor {
 
     /// The parameters of a tensor that is there.
     fn parameters(&self) -> HashMap<String, InferParameter> {
-        let region = ParameterChoice::StringParam(self.region.name().to_owned());
-        let number = |value: usize| ParameterChoice::Int64Param(i64::try_from(value).unwrap_or(i64::MAX));
-        let parameters = [
-            ("shared_memory_region", region),
-            ("shared_memory_offset", number(self.offset)),
-            ("shared_memory_byte_size", number(self.len)),
-        ];
-        parameters
-            .into_iter()
-            .map(|(key, choice)| (key.to_owned(), parameter(choice)))
-            .collect()
+        in_region(self.region.name(), self.offset, self.len)
     }
+}
+
+/// The parameters of a tensor in a region.
+fn in_region(region: &str, offset: usize, len: usize) -> HashMap<String, InferParameter> {
+    let region = ParameterChoice::StringParam(region.to_owned());
+    let number = |value: usize| ParameterChoice::Int64Param(i64::try_from(value).unwrap_or(i64::MAX));
+    let parameters = [
+        ("shared_memory_region", region),
+        ("shared_memory_offset", number(offset)),
+        ("shared_memory_byte_size", number(len)),
+    ];
+    parameters
+        .into_iter()
+        .map(|(key, choice)| (key.to_owned(), parameter(choice)))
+        .collect()
 }
 
 impl Outgoing {
@@ -85,6 +92,10 @@ impl Outgoing {
             datatype: input.datatype,
             shape: input.shape,
             place: input.data.slot().map(|slot| SharedTensor::of(slot, input.data.len())),
+            cuda: input
+                .data
+                .cuda_region()
+                .map(|region| in_region(region.name(), 0, input.data.byte_size())),
             data: Bytes::from_owner(input.data),
         });
         let request = Self {
@@ -107,7 +118,7 @@ impl Outgoing {
         &self.model
     }
 
-    /// The message with all tensors.
+    /// The message with all tensors that are on the host.
     pub(super) fn by_wire(&self) -> ModelInferRequest {
         self.message(|_| false, Vec::new())
     }
@@ -138,15 +149,16 @@ impl Outgoing {
         };
         for input in &self.inputs {
             let place = input.place.as_ref().filter(|place| knows(&place.region));
+            let parameters = input.cuda.clone().or_else(|| place.map(SharedTensor::parameters));
+            if parameters.is_none() {
+                message.raw_input_contents.push(input.data.clone());
+            }
             message.inputs.push(InferInputTensor {
                 name: input.name.to_string(),
                 datatype: input.datatype.name().to_owned(),
                 shape: input.shape.clone(),
-                parameters: place.map(SharedTensor::parameters).unwrap_or_default(),
+                parameters: parameters.unwrap_or_default(),
             });
-            if place.is_none() {
-                message.raw_input_contents.push(input.data.clone());
-            }
         }
         message
     }

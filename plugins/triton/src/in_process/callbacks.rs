@@ -9,12 +9,24 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::ffi::{
-    Api, Failure, MEMORY_CPU, REQUEST_RELEASE_ALL, RESPONSE_COMPLETE_FINAL, TritonRequest, TritonResponse,
+    Api, Failure, MEMORY_CPU, MEMORY_GPU, REQUEST_RELEASE_ALL, RESPONSE_COMPLETE_FINAL, TritonRequest, TritonResponse,
 };
 use super::in_flight::InFlightRequest;
 use super::outputs::{self, Allocator};
 use super::server::{RawServer, c_string};
 use crate::{Code, Error, Input, Request};
+
+/// Where Triton reads an input: its address, memory type and device. A tensor in CUDA memory that was written on the host is
+/// read there, without a copy.
+fn location(input: &Input) -> (*const c_void, u32, i64) {
+    match input.data.cuda_region() {
+        Some(region) if input.data.is_empty() => {
+            let memory = region.memory();
+            (memory.address().cast_const().cast(), MEMORY_GPU, memory.device().into())
+        }
+        _ => (input.data.as_ptr().cast(), MEMORY_CPU, 0),
+    }
+}
 
 /// A request owned by us: before Triton accepts it, and after Triton has released it.
 struct OwnedRequest {
@@ -42,7 +54,7 @@ impl OwnedRequest {
     fn add(&self, input: &Input) -> Result<(), Failure> {
         let (api, raw, name) = (self.api, self.raw.as_ptr(), c_string(&input.name)?);
         let (shape, rank) = (input.shape.as_ptr(), input.shape.len() as u64);
-        let data = input.data.as_ptr().cast::<c_void>();
+        let (data, memory_type, device) = location(input);
         // SAFETY: the request is ours; name and shape are copied; the data is not moved or freed until the request is
         // released, because `submit` gives the inputs to the release callback.
         unsafe {
@@ -57,9 +69,9 @@ impl OwnedRequest {
                 raw,
                 name.as_ptr(),
                 data,
-                input.data.len(),
-                MEMORY_CPU,
-                0,
+                input.data.byte_size(),
+                memory_type,
+                device,
             ))
         }
     }

@@ -9,8 +9,9 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex};
 
 use super::block::{ALIGN, Block};
-use crate::lock;
+use super::device::{CudaRegion, CudaTensor};
 use crate::shared_memory::Slot;
+use crate::{Error, lock};
 
 /// Location of a lease's memory, which determines how a request refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,13 +52,16 @@ pub struct Lease {
 enum Memory {
     Host(Block),
     Shared(Slot),
+    Cuda(CudaTensor),
 }
 
 impl Memory {
-    fn start(&self) -> NonNull<u8> {
+    /// The address and the number of the bytes of a tensor of `len` bytes that are on the host.
+    fn on_host(&self, len: usize) -> (NonNull<u8>, usize) {
         match self {
-            Self::Host(block) => block.start,
-            Self::Shared(slot) => slot.start(),
+            Self::Host(block) => (block.start, len),
+            Self::Shared(slot) => (slot.start(), len),
+            Self::Cuda(tensor) => tensor.on_host(len),
         }
     }
 }
@@ -86,15 +90,42 @@ impl Lease {
         match &*self.memory {
             Memory::Host(_) => Place::Host,
             Memory::Shared(_) => Place::SystemSharedMemory,
+            Memory::Cuda(tensor) => Place::Cuda(tensor.region.memory().device()),
         }
+    }
+
+    /// Number of bytes of the tensor, wherever they are.
+    pub fn byte_size(&self) -> usize {
+        self.len
     }
 
     /// The slot of shared memory that it is in.
     pub(crate) fn slot(&self) -> Option<&Slot> {
         match &*self.memory {
-            Memory::Host(_) => None,
             Memory::Shared(slot) => Some(slot),
+            Memory::Host(_) | Memory::Cuda(_) => None,
         }
+    }
+
+    /// The region of CUDA memory that it is in.
+    pub(crate) fn cuda_region(&self) -> Option<&Arc<CudaRegion>> {
+        match &*self.memory {
+            Memory::Cuda(tensor) => Some(&tensor.region),
+            Memory::Host(_) | Memory::Shared(_) => None,
+        }
+    }
+
+    /// Copies a tensor that was written on the host to the device that it is to be on; does nothing for others.
+    ///
+    /// # Errors
+    /// [`Error::Cuda`] of the driver.
+    pub(crate) fn upload(&self) -> Result<(), Error> {
+        if let Some(region) = self.cuda_region()
+            && !self.is_empty()
+        {
+            region.memory().write(self)?;
+        }
+        Ok(())
     }
 
     /// Present state.
@@ -107,9 +138,9 @@ impl Lease {
         self.handle.clone()
     }
 
-    /// Address of the tensor, which does not change when the lease is moved.
+    /// Address of the tensor on the host, which does not change when the lease is moved.
     pub(crate) fn as_mut_ptr(&self) -> *mut u8 {
-        self.memory.start().as_ptr()
+        self.memory.on_host(self.len).0.as_ptr()
     }
 }
 
@@ -130,16 +161,18 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        let (start, len) = self.memory.on_host(self.len);
         // SAFETY: the memory is initialised, at least `len` long, and used by this lease only; a server that maps shared
         // memory only reads inputs.
-        unsafe { std::slice::from_raw_parts(self.as_mut_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut [u8] {
+        let (start, len) = self.memory.on_host(self.len);
         // SAFETY: as for `deref`, and `&mut self` makes it the only access.
-        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 }
 
@@ -218,6 +251,11 @@ impl BufferPool {
         self.filled(Memory::Shared(slot), len)
     }
 
+    /// A lease of `len` bytes in a region of CUDA memory.
+    pub(super) fn lease_cuda(self: &Arc<Self>, tensor: CudaTensor, len: usize) -> Lease {
+        self.filled(Memory::Cuda(tensor), len)
+    }
+
     fn filled(self: &Arc<Self>, memory: Memory, len: usize) -> Lease {
         *lock(&self.state).used.of(LeaseState::Filled) += len;
         Lease::new(memory, len, Arc::clone(self))
@@ -255,7 +293,7 @@ impl BufferPool {
                     let surplus = (state.free.len() > MAX_FREE).then(|| state.free.remove(0));
                     surplus.map(Memory::Host)
                 }
-                slot @ Memory::Shared(_) => Some(slot), // its ring keeps it
+                other @ (Memory::Shared(_) | Memory::Cuda(_)) => Some(other), // its ring or region keeps it
             }
         };
         drop(surplus); // outside the lock, since deallocation may take long

@@ -10,7 +10,9 @@
 //! ```
 
 mod block;
+mod device;
 mod lease;
 
+pub use device::CudaRegion;
 pub(crate) use lease::{BufferPool, LeaseHandle};
 pub use lease::{Lease, LeaseState, MemoryUse, Place};

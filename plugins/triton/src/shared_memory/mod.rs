@@ -9,7 +9,7 @@ mod ring;
 mod slots;
 mod transfer;
 
-pub(crate) use region::Region;
+pub(crate) use region::{Region, random};
 pub(crate) use ring::{Ring, Slot, SlotBytes};
 pub use transfer::{LiveTransport, Transfer};
 

@@ -215,7 +215,7 @@ fn retry(call: impl Fn() -> rustix::io::Result<()>) -> rustix::io::Result<()> {
 }
 
 /// A number that differs between processes and calls.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

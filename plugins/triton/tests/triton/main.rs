@@ -1,6 +1,7 @@
 //! The client with the in-process Triton, a separate `tritonserver`, and fake servers.
 
 mod common;
+mod cuda_memory;
 mod ensemble;
 mod generated;
 mod grpc;
