@@ -1946,9 +1946,8 @@ pub mod grpc_inference_service_server {
                     );
                     impl<
                         T: GrpcInferenceService,
-                    > tonic::server::UnaryService<
-                        super::CudaSharedMemoryRegisterRequest,
-                    > for CudaSharedMemoryRegisterSvc<T> {
+                    > tonic::server::UnaryService<super::CudaSharedMemoryRegisterRequest>
+                    for CudaSharedMemoryRegisterSvc<T> {
                         type Response = super::CudaSharedMemoryRegisterResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
