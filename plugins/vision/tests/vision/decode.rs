@@ -207,12 +207,10 @@ fn yolov7_pose_heads() {
     }
     // the anchors of another network are not known
     let error = decode(&outputs[..3]).unwrap_err().to_string();
-    for part in ["640×640", "552", "516 [1, 3, 80, 80, 57]", "--grid"]
-        .iter()
-        .filter(|part| **part != "552")
-    {
+    for part in ["640×640", "516 [1, 3, 80, 80, 57]", "--grid"] {
         assert!(error.contains(part), "{part}: {error}");
     }
+    // nor has a smaller input such heads
     assert!(
         PoseLayout::Yolov7PoseHeads
             .decode(&views(&outputs), &full_hd(), &DecodeOptions::default())

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::columns::{Part, Positions, Row, Units};
+use super::columns::{Positions, Units};
 use super::detection::{DecodeOptions, Detection};
 use super::error::DecodeError;
 use super::grid::{self, Head};
@@ -145,24 +145,25 @@ impl PoseLayout {
     ) -> Result<Vec<Candidates<'a>>, DecodeError> {
         let spec = self.spec();
         let shapes: Vec<(&str, &[i64])> = outputs.iter().map(|output| (output.name, output.shape)).collect();
-        let input = letterbox.input_size();
-        let input_size = || input.ok_or(DecodeError::InputSize { layout: spec.name });
-        if let [Part { row: Row::Head(_), .. }] = spec.parts {
-            let input = input_size()?;
-            let heads = self.heads(&shapes, input)?;
-            return heads
-                .into_iter()
-                .map(|(index, head)| Candidates::read(spec, &[&outputs[index]], Positions::Head(head)))
-                .collect();
-        }
-        let parts: Vec<&TensorView<'a>> = self.find(&shapes)?.into_iter().map(|index| &outputs[index]).collect();
+        let input = || {
+            letterbox
+                .input_size()
+                .ok_or(DecodeError::InputSize { layout: spec.name })
+        };
         let positions = match spec.units {
-            Units::Pixels | Units::Cells => Positions::Pixels,
+            Units::Pixels => Positions::Pixels,
             Units::Fractions => {
-                input_size()?;
+                input()?;
                 Positions::Fractions(letterbox.width, letterbox.height)
             }
+            Units::Cells => {
+                let heads = self.heads(&shapes, input()?)?.into_iter();
+                let read =
+                    |(index, head): (usize, Head)| Candidates::read(spec, &[&outputs[index]], Positions::Head(head));
+                return heads.map(read).collect();
+            }
         };
+        let parts: Vec<&TensorView<'a>> = self.find(&shapes)?.into_iter().map(|index| &outputs[index]).collect();
         Ok(vec![Candidates::read(spec, &parts, positions)?])
     }
 

@@ -96,8 +96,8 @@ fn of_one_output(name: &str, shape: &[i64], input: Option<InputSize>) -> Vec<Pos
         Some(anchors.iter().any(|anchors| grids(rows, input, *anchors).is_some()))
     };
     match shape {
-        [_, 57] | [_, _, 57] if name == "detections" => vec![Yolov7PoseNms],
         [_, 57] => vec![Yolov7PoseNms],
+        [_, _, 57] if name == "detections" => vec![Yolov7PoseNms],
         [_, rows, 57] => match is_grid(*rows, &[ANCHORS]) {
             Some(true) => vec![Yolov7Pose],
             // the name of all of Ultralytics' exports
