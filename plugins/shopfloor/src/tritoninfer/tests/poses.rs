@@ -13,7 +13,10 @@ const EVERYBODY: &str = "latency=10000 inference-region=people";
 const AT_STATIONS: &str = "latency=10000 inference-region=people-at-stations";
 
 fn middles(people: &[Person]) -> Vec<Option<Point>> {
-    let middle = |person: &Person| person.pose.map(|pose| pose[0].point);
+    // what a letterbox does to floats
+    let round = |value: f32| (value * 1000.0).round() / 1000.0;
+    let rounded = |point: Point| Point::new(round(point.x), round(point.y));
+    let middle = |person: &Person| person.pose.map(|pose| rounded(pose[0].point));
     people.iter().map(middle).collect()
 }
 
