@@ -30,12 +30,14 @@ fn keypoints_are_put_back_into_the_frame_through_each_persons_region() {
     let scene = people_meta::scene(&buffer).unwrap();
     let expected = boxes.map(|bbox| Some(bbox.center()));
     assert_eq!(middles(&scene.people), expected);
+    // The first byte of each region is beside the person.
+    let padding = 114.0 / 10.0;
     assert!(
         scene
             .people
             .iter()
             .flat_map(|person| person.pose.unwrap())
-            .all(|k| k.confidence == 0.5)
+            .all(|k| k.confidence == padding)
     );
     assert_eq!(
         (scene.pose_inference, scene.vest_inference),
