@@ -7,7 +7,7 @@ is said in model_repository/README.md.
 import numpy as np
 from onnx import helper
 
-from onnx_graph import FLOAT, INT64, Graph
+from onnx_graph import FLOAT, INT64, Config, Graph
 
 JOINTS = 17
 MAX_PEOPLE = 20
@@ -20,8 +20,8 @@ LEAST_SCORE = 0.4
 IOU_THRESHOLD = 0.5
 
 # Room around a person's box in the crop, as a share of the box's longer side; beyond it the crop is black, so that a
-# neighbour's arms are not in it. bench/pose/arms.py compares margins.
-MARGIN = 0.1
+# neighbour's arms are not in it. bench/pose/compare.py shows what that is good for.
+MARGIN = Config("movenet_lightning").number("shopfloor.input.margin")
 
 # MoveNet SinglePose
 MOVENET_STRIDE = 4
