@@ -118,94 +118,75 @@ fn ages(person: &Person, options: &TrackerOptions, fps: u32, later: u64) -> (u12
     (time(predicted).as_millis(), is_left, time(begun).as_millis())
 }
 
+const fn ms(milliseconds: u64) -> Option<Duration> {
+    Some(Duration::from_millis(milliseconds))
+}
+
+/// What is set, the milliseconds until the person is back, for how many the person is predicted, whether the track is the same, and
+/// after how many the track had begun.
+type Case = (&'static str, fn(&mut TrackerOptions), u64, (u128, bool, u128));
+
+const AGES: [Case; 9] = [
+    ("usual", |_| {}, 2_900, (1_000, true, 50)),
+    ("usual, later", |_| {}, 3_400, (1_000, false, 50)),
+    (
+        "a longer time",
+        |set| set.max_age_time = ms(4_000),
+        3_600,
+        (1_000, true, 50),
+    ),
+    (
+        "a shorter time",
+        |set| set.max_age_time = ms(600),
+        900,
+        (600, false, 50),
+    ),
+    (
+        "the frames come first",
+        |set| (set.max_age, set.max_age_time) = (Some(1), ms(5_000)),
+        1_000,
+        (0, false, 50),
+    ),
+    (
+        "the time comes first",
+        |set| (set.max_age, set.max_age_time) = (Some(1_000), ms(600)),
+        900,
+        (600, false, 50),
+    ),
+    (
+        "shown for longer",
+        |set| set.coast_time = Duration::from_secs(2),
+        2_900,
+        (2_000, true, 50),
+    ),
+    ("not shown", |set| set.coast_time = Duration::ZERO, 2_900, (0, true, 50)),
+    (
+        "confirmed late",
+        |set| set.min_hits_time = ms(600),
+        2_900,
+        (1_000, true, 600),
+    ),
+];
+
 #[test]
 fn ages_can_be_set_as_times() {
-    let ms = Duration::from_millis;
-    let usual = TrackerOptions::default;
     let person = Person {
         track: None,
         ..truth()[0].people[0].person()
     };
-    for (what, options, later, expected) in [
-        ("usual", usual(), 2_900, (1_000, true, 50)),
-        ("usual, later", usual(), 3_400, (1_000, false, 50)),
-        (
-            "a longer time",
-            TrackerOptions {
-                max_age_time: Some(ms(4_000)),
-                ..usual()
-            },
-            3_600,
-            (1_000, true, 50),
-        ),
-        (
-            "a shorter time",
-            TrackerOptions {
-                max_age_time: Some(ms(600)),
-                ..usual()
-            },
-            900,
-            (600, false, 50),
-        ),
-        (
-            "the frames come first",
-            TrackerOptions {
-                max_age: Some(1),
-                max_age_time: Some(ms(5_000)),
-                ..usual()
-            },
-            1_000,
-            (0, false, 50),
-        ),
-        (
-            "the time comes first",
-            TrackerOptions {
-                max_age: Some(1_000),
-                max_age_time: Some(ms(600)),
-                ..usual()
-            },
-            900,
-            (600, false, 50),
-        ),
-        (
-            "shown for longer",
-            TrackerOptions {
-                coast_time: ms(2_000),
-                ..usual()
-            },
-            2_900,
-            (2_000, true, 50),
-        ),
-        (
-            "not shown",
-            TrackerOptions {
-                coast_time: ms(0),
-                ..usual()
-            },
-            2_900,
-            (0, true, 50),
-        ),
-        (
-            "confirmed late",
-            TrackerOptions {
-                min_hits_time: Some(ms(600)),
-                ..usual()
-            },
-            2_900,
-            (1_000, true, 600),
-        ),
-    ] {
+    for (what, set, later, (predicted_for, is_same, begun_after)) in AGES {
+        let mut options = TrackerOptions::default();
+        set(&mut options);
         for fps in [5, 10, 30] {
             let (predicted, is_left, begun) = ages(&person, &options, fps, later);
             let frame = 1_000 / u128::from(fps);
             let is_near = |got: u128, wanted: u128| got.abs_diff(wanted) <= frame + 1;
-            let (wanted_predicted, wanted_left, wanted_begun) = expected;
             let what = format!("{what}, {fps} fps: {predicted} ms, {begun} ms");
             assert!(
-                is_near(predicted, wanted_predicted) && is_near(begun, wanted_begun.max(frame)),
+                is_near(predicted, predicted_for) && is_near(begun, begun_after.max(frame)),
                 "{what}"
             );
-            assert_eq!(is_left, wanted_left, "{what}");
+            assert_eq!(is_left, is_same, "{what}");
         }
     }
 }
