@@ -40,6 +40,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/setup", &["--help"], 0, "usage: scripts/setup");
     check("scripts/make-ensemble", &["--help"], 0, "model_repository/worker_*");
     check("scripts/train-vest", &["--help"], 0, "model_repository/vest_resnet18");
+    check("scripts/remedies", &["--help"], 0, "bench/results/remedies.md");
     check("scripts/setup-triton", &["--help"], 0, "usage: setup-triton");
     check("scripts/install-test", &["--help"], 0, "DESTDIR");
     check("scripts/check-installed", &["--help"], 0, "gst-inspect-1.0");
@@ -54,6 +55,7 @@ fn an_unknown_option_is_refused() {
     check("scripts/test", &["--quick"], 2, "unknown option: --quick");
     check("scripts/make-ensemble", &["--chekc"], 2, "unknown option: --chekc");
     check("scripts/train-vest", &["--wirte"], 2, "unknown option: --wirte");
+    check("scripts/remedies", &["--quick"], 2, "unknown option: --quick");
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
