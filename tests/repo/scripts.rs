@@ -42,6 +42,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/gpu-configs", &["--help"], 0, "tensorrt-int8");
     check("scripts/make-yolov7", &["--help"], 0, "yolov7_pose/1/model.onnx");
     check("scripts/train-vest", &["--help"], 0, "model_repository/vest_resnet18");
+    check("scripts/remedies", &["--help"], 0, "bench/results/remedies.md");
     check("scripts/setup-triton", &["--help"], 0, "usage: setup-triton");
     check("scripts/install-test", &["--help"], 0, "DESTDIR");
     check("scripts/check-installed", &["--help"], 0, "gst-inspect-1.0");
@@ -62,6 +63,7 @@ fn an_unknown_option_is_refused() {
         "unknown option: --sise",
     );
     check("scripts/train-vest", &["--wirte"], 2, "unknown option: --wirte");
+    check("scripts/remedies", &["--quick"], 2, "unknown option: --quick");
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
