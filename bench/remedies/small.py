@@ -26,7 +26,7 @@ def distil(net, width, blocks, crops, labels, calibration, path):
         with torch.no_grad():
             return net(x)
 
-    fit.train(student, crops, labels, 2, SEED, teacher, report=print)
+    fit.train(student, crops, labels, 2, SEED, teacher=teacher, report=print)
     return finish(student, calibration, path)
 
 

@@ -188,17 +188,22 @@ def streak(image, rng):
 
 def training(groups, count, seed, processes=2):
     """`count` augmented crops, from groups of subjects in equal shares: UINT8 [count,CROP,CROP,3] and labels INT64."""
-    global _groups
-    _groups = groups  # the processes are forked and so have it
     chunks = [(seed, number, min(CHUNK, count - start)) for number, start in enumerate(range(0, count, CHUNK))]
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
+    # Not forked: OpenCV's and PyTorch's threads do not survive that.
+    with multiprocessing.get_context("spawn").Pool(processes, _keep, (groups,)) as pool:
         parts = pool.map(_chunk, chunks, chunksize=1)
     return tuple(np.concatenate(part) for part in zip(*parts))
 
 
+def _keep(groups):
+    """In a new process: what its chunks are made of."""
+    global _groups
+    _groups = groups
+    cv2.setNumThreads(1)
+
+
 def _chunk(arguments):
     seed, number, count = arguments
-    cv2.setNumThreads(1)
     rng = np.random.default_rng((seed, number))
     crops, labels = [], []
     while len(crops) < count:
