@@ -45,19 +45,13 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
     let [time, station, worker, what] = words.collect::<Vec<_>>()[..] else {
         panic!("{line}")
     };
-    let (time, utc) = time
-        .split_once('@')
-        .map_or((time, None), |(time, utc)| (time, Some(utc)));
+    let (time, utc) = divided(time, '@');
     let seconds = |text: &str| (text.parse::<f64>().unwrap() * 1000.0) as Millis;
     let time = seconds(time);
-    let (what, assigned) = what
-        .split_once('=')
-        .map_or((what, Assigned::Unstated), |(what, assigned)| {
-            (what, named(assigned).into())
-        });
-    let (what, lasted) = what
-        .split_once('/')
-        .map_or((what, None), |(what, lasted)| (what, Some(seconds(lasted))));
+    let (what, assigned) = divided(what, '=');
+    let assigned = assigned.map_or(Assigned::Unstated, |assigned| named(assigned).into());
+    let (what, lasted) = divided(what, '/');
+    let lasted = lasted.map(seconds);
     let begun = since.entry((origin.clone(), station.to_owned())).or_insert(time);
     let lasted = lasted.unwrap_or(time - *begun);
     if !what.starts_with('~') {
@@ -94,6 +88,12 @@ fn record(line: &str, since: &mut HashMap<(Origin, String), Millis>) -> Record {
         utc: utc.map(seconds),
         fact,
     }
+}
+
+/// A word and what is behind its mark.
+fn divided(word: &str, mark: char) -> (&str, Option<&str>) {
+    word.split_once(mark)
+        .map_or((word, None), |(word, rest)| (word, Some(rest)))
 }
 
 /// A worker, `-` for none.
