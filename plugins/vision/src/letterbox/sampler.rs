@@ -212,6 +212,8 @@ mod tests {
             Rect::new(0.5, 0.0, 32.5, 24.0),  // between pixels
             Rect::new(10.0, 8.0, 42.0, 32.0), // beyond the edges
             Rect::new(0.0, 0.0, 16.0, 12.0),  // scaled
+            Rect::new(0.0, 0.0, 40.0, 30.0),  // the frame, which is as large as one of the tensors
+            Rect::new(0.0, 10.0, 40.0, 30.0), // as wide as that
         ];
         for format in PixelFormat::ALL.into_iter().filter(|format| format.planes() == 1) {
             let stride = 40 * format.pixel_stride(0);
@@ -220,14 +222,16 @@ mod tests {
                 stride,
             };
             let image = Image::new(format, 40, 30, [plane], Colorimetry::default()).unwrap();
-            for (order, layout) in [
-                (ChannelOrder::Rgb, Layout::Nhwc),
-                (ChannelOrder::Bgr, Layout::Nhwc),
-                (ChannelOrder::Rgb, Layout::Nchw),
+            for (order, layout, (width, height)) in [
+                (ChannelOrder::Rgb, Layout::Nhwc, (32, 24)),
+                (ChannelOrder::Bgr, Layout::Nhwc, (32, 24)),
+                (ChannelOrder::Rgb, Layout::Nchw, (32, 24)),
+                (ChannelOrder::Rgb, Layout::Nhwc, (40, 30)),
+                (ChannelOrder::Bgr, Layout::Nhwc, (40, 30)),
             ] {
                 let bytes = TensorFormat {
-                    width: 32,
-                    height: 24,
+                    width,
+                    height,
                     layout,
                     element: Element::U8,
                     order,
