@@ -1,13 +1,11 @@
 """An asyncio loop of tritonclient on a model that does nothing, with frames in the size of the tensor.
 
-Prints {"rate": inferences a second, "cpu": CPU seconds a frame} as JSON. With --seconds=inf it keeps the server busy until it
-is killed; it prints the rate of its first second.
+Prints {"rate": inferences a second, "cpu": CPU seconds a frame} as JSON.
 """
 
 import argparse
 import asyncio
 import json
-import math
 import resource
 import time
 
@@ -48,9 +46,7 @@ async def main(options):
         await asyncio.gather(*(worker(n, began + seconds) for n in range(options.in_flight)))
         return done / (time.monotonic() - began), (cpu() - used) / done
 
-    rate, used = await measure(WARM_UP)
-    if math.isinf(options.seconds):
-        print(json.dumps({"rate": rate, "cpu": used}), flush=True)
+    await measure(WARM_UP)
     rate, used = await measure(options.seconds)
     await client.close()
     print(json.dumps({"rate": rate, "cpu": used}))

@@ -17,7 +17,6 @@ mod repository;
 mod server;
 mod soak;
 mod statistics;
-mod tethered;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

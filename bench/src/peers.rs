@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-
-use crate::tethered::Tethered;
 
 /// The peers' virtual environment.
 pub struct Peers {
@@ -109,19 +107,6 @@ impl Peers {
             bail!("{script}: {}", String::from_utf8_lossy(&output.stderr));
         }
         serde_json::from_slice(&output.stdout).with_context(|| format!("{script}: not an outcome"))
-    }
-
-    /// Keeps the server at `address` busy with `model`, which takes frames in the size of its tensor, until the result is dropped.
-    pub fn keep_busy(&self, address: &str, model: &str, in_flight: usize) -> Result<Tethered> {
-        let mut child = Tethered::start(self.venv.join("bin/python"), |command| {
-            command.arg("-B").arg(self.scripts.join("loop.py"));
-            command.args([format!("--server={address}"), format!("--model={model}")]);
-            command.args([format!("--in-flight={in_flight}"), "--seconds=inf".into()]);
-            command.arg("--transport=wire").stdout(Stdio::piped());
-        })?;
-        let line = child.first_line()?;
-        ensure!(!line.is_empty(), "loop.py does not start");
-        Ok(child)
     }
 }
 

@@ -1,9 +1,8 @@
-//! What this process uses: CPU time, and from `/proc` memory, threads, descriptors.
+//! What a process uses, from `/proc`: CPU time, memory, threads, descriptors.
 
 use anyhow::Result;
 use procfs::CurrentSI;
 use procfs::process::Process;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// What a process uses at one moment.
@@ -22,12 +21,13 @@ pub struct Usage {
 impl Usage {
     /// What this process uses now.
     pub fn own() -> Result<Self> {
-        let process = Process::myself()?;
+        Self::read(&Process::myself()?)
+    }
+
+    fn read(process: &Process) -> Result<Self> {
         let stat = process.stat()?;
-        // `/proc` counts hundredths of a second
-        let cpu = clock_gettime(ClockId::ProcessCPUTime);
         Ok(Self {
-            cpu: cpu.tv_sec as f64 + cpu.tv_nsec as f64 * 1e-9,
+            cpu: (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64,
             memory: stat.rss * procfs::page_size(),
             threads: stat.num_threads.try_into()?,
             descriptors: process.fd_count()? as u64,

@@ -2,24 +2,50 @@
 //!
 //! Each is killed when its handle is dropped, and by the kernel when this process ends.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::Signal;
-
-use crate::tethered::Tethered;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The longest that a server may take to become ready or to load a model.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The interval between two questions whether it is ready: small, since recovery is measured from the answer.
 const STEP: Duration = Duration::from_millis(10);
+
+/// A child that the kernel kills with the thread that started it.
+struct Tethered(Child);
+
+impl Tethered {
+    fn start(program: impl AsRef<OsStr>, configure: impl FnOnce(&mut Command)) -> Result<Self> {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command.stdin(Stdio::null());
+        configure(&mut command);
+        Ok(Self(
+            command.spawn().context("cannot run setpriv (Debian: util-linux)")?,
+        ))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.0), signal)?)
+    }
+}
+
+impl Drop for Tethered {
+    fn drop(&mut self) {
+        // It may have exited by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Which models a server loads when it starts.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +152,7 @@ impl TritonServer {
         let deadline = Instant::now() + PATIENCE;
         let ready = self.place.http("health/ready");
         while !answers(&ready) {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.child.0.try_wait()? {
                 let log = std::fs::read_to_string(&self.place.log).unwrap_or_default();
                 let tail: Vec<_> = log.lines().rev().take(8).collect();
                 bail!("tritonserver exited with {status}: {tail:#?}");
@@ -170,7 +196,7 @@ impl TritonServer {
     pub fn stop(mut self) -> Result<()> {
         self.child.signal(Signal::TERM)?;
         let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait()?.is_none() {
+        while self.child.0.try_wait()?.is_none() {
             ensure!(
                 Instant::now() < deadline,
                 "tritonserver has not exited after {PATIENCE:?}"
@@ -210,7 +236,9 @@ impl SlowServer {
             command.arg("slow-server").arg(service.as_millis().to_string());
             command.arg(instances.to_string()).stdout(Stdio::piped());
         })?;
-        let url = child.first_line()?;
+        let output = child.0.stdout.take().context("the child has no standard output")?;
+        let mut url = String::new();
+        BufReader::new(output).read_line(&mut url)?;
         ensure!(!url.is_empty(), "the scripted server does not start");
         Ok(Self {
             _child: child,

@@ -20,13 +20,11 @@ pub const MEASUREMENT: Measurement = Measurement {
     run,
 };
 
-/// Frames of the demo video a second, as it plays, which the shipped models manage about on two processors.
+/// Frames of the demo video a second, which the shipped models manage about on two processors.
 const RATE: f64 = 10.0;
 /// Frames of the demo video.
 const MOST: u64 = 700;
 const IN_FLIGHT: usize = 2;
-/// The model of the ensemble, which is the property's default.
-const ENSEMBLE: &str = "worker_ensemble";
 /// The mode of `client.py` that only decodes.
 const DECODE: &str = "decode";
 
@@ -41,7 +39,7 @@ const PYTHON_DECOUPLED: [&str; 2] = ["Python: decoupled, wire", "Python: decoupl
 fn run(bench: &Bench) -> Result<Report> {
     let repository = bench.repository.path();
     let place = Place::find(&bench.triton(), &repository, bench.scratch.path())?;
-    let _server = TritonServer::ready(&place, &[ENSEMBLE, "person_pose", "vest_resnet18"])?;
+    let _server = TritonServer::ready(&place, &["worker_ensemble", "person_pose", "vest_resnet18"])?;
     let clients = Clients {
         peers: Peers::find(&bench.root, bench.scratch.path())?,
         address: place.address(),
@@ -60,16 +58,10 @@ fn run(bench: &Bench) -> Result<Report> {
     let contest = Contest {
         quantity: "CPU-ms of the process a frame",
         contenders: vec![
-            (
-                OURS_DECODER,
-                Box::new(|| clients.beside_busy_server(|| clients.our_decoder())),
-            ),
+            (OURS_DECODER, Box::new(ours(OURS_DECODER, "identity name=element"))),
             (OURS_ENSEMBLE, Box::new(ours(OURS_ENSEMBLE, &ensemble))),
             (OURS_DECOUPLED, Box::new(ours(OURS_DECOUPLED, &decoupled))),
-            (
-                PYTHON_DECODER,
-                Box::new(|| clients.beside_busy_server(|| clients.python(DECODE, Wire))),
-            ),
+            (PYTHON_DECODER, Box::new(python(DECODE, Wire))),
             (PYTHON_ENSEMBLE[0], Box::new(python("ensemble", Wire))),
             (PYTHON_ENSEMBLE[1], Box::new(python("ensemble", SharedMemory))),
             (PYTHON_DECOUPLED[0], Box::new(python("decoupled", Wire))),
@@ -101,25 +93,10 @@ struct Clients {
 }
 
 impl Clients {
-    /// Runs a client while another one keeps the server as busy as those that infer do.
-    fn beside_busy_server(&self, client: impl FnOnce() -> Result<f64>) -> Result<f64> {
-        let _busy = self.peers.keep_busy(&self.address, ENSEMBLE, IN_FLIGHT)?;
-        client()
-    }
-
-    /// Our decoder, as the video plays.
-    fn our_decoder(&self) -> Result<f64> {
-        self.play(OURS_DECODER, "identity name=element", "sync=true")
-    }
-
     /// Our elements.
     fn ours(&self, name: &str, elements: &str) -> Result<f64> {
-        self.play(name, elements, "sync=false")
-    }
-
-    fn play(&self, name: &str, elements: &str, sink: &str) -> Result<f64> {
         let line = format!(
-            "filesrc location={} ! decodebin ! identity name=in ! {elements} ! fakesink name=out {sink}",
+            "filesrc location={} ! decodebin ! identity name=in ! {elements} ! fakesink name=out",
             self.video.display()
         );
         let case = Case {
@@ -159,10 +136,8 @@ fn method(bench: &Bench, frames: u64) -> String {
     format!(
         "The first {frames} frames of `media/vests.mp4` (768×576) as fast as the server goes, by gRPC to a `tritonserver`, nothing \
          drawn. The CPU time is that of the client's process; that of the same decoder alone is subtracted, the model is in \
-         another process. The decoder alone plays the same frames at {RATE} a second, while a third process keeps the server busy: \
-         on an idle machine, with caches to itself, it takes less time than it does beside the model. Python is \
-         `bench/peers/client.py`: its decoder alone is `grab`, so conversion to BGR counts as outside, as ours does in the \
-         letterbox; of wire and shared memory, the cheaper counts. {} rounds in turn.",
+         another process. Python is `bench/peers/client.py`: its decoder alone is `grab`, so conversion to BGR counts as outside, \
+         as ours does in the letterbox; of wire and shared memory, the cheaper counts. {} rounds in turn.",
         bench.rounds
     )
 }
