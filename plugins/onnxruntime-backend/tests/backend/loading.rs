@@ -186,6 +186,7 @@ fn known_parameters_are_accepted_and_others_ignored() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_configuration_is_completed_from_the_model_as_nvidias_backend_does() {
     let repository = Repository::new();
     let rows = identity(FLOAT, &[-1, 3]);

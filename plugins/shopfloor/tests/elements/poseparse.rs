@@ -186,6 +186,22 @@ fn edges(row: &[f32]) -> Vec<f32> {
     [&[x - w, y - h, x + w, y + h], &row[4..]].concat()
 }
 
+/// A pose that is recognised by its shape alone.
+fn pose() -> ModelOutput {
+    let mut pose = ModelOutput {
+        layout: None,
+        ..tensors(&rows(&PEOPLE), ROW)
+    };
+    pose.tensors[0].shape.remove(0);
+    let values = rows(&PEOPLE).chunks(ROW).flat_map(edges).collect::<Vec<f32>>();
+    pose.tensors[0].data = values
+        .into_iter()
+        .flat_map(f32::to_le_bytes)
+        .collect::<Vec<u8>>()
+        .into();
+    pose
+}
+
 /// The outputs of a model that knows nothing of people.
 fn other() -> ModelOutput {
     ModelOutput {
@@ -204,21 +220,6 @@ fn skipped() -> Scene {
 #[test]
 fn outputs_of_other_models_stay_on_the_frame() {
     let declared = || tensors(&rows(&PEOPLE), ROW);
-    // recognised by its shape alone
-    let pose = || {
-        let mut pose = ModelOutput {
-            layout: None,
-            ..declared()
-        };
-        pose.tensors[0].shape.remove(0);
-        let values = rows(&PEOPLE).chunks(ROW).flat_map(edges).collect::<Vec<f32>>();
-        pose.tensors[0].data = values
-            .into_iter()
-            .flat_map(f32::to_le_bytes)
-            .collect::<Vec<u8>>()
-            .into();
-        pose
-    };
     for (launch, outputs, scene, people, left, warnings) in [
         ("poseparse", vec![pose(), other()], None, Some(1), 1, 0),
         ("poseparse", vec![other(), pose()], None, Some(1), 1, 0),

@@ -85,7 +85,7 @@ impl Part {
                     let (each, classes) = (each as usize, keypoints / each as usize);
                     let table = Table::of_rows(elements, rows, keypoints * step);
                     Some(Columns {
-                        table: table.from_column((classes - 1) * each * step),
+                        table: table.skip_columns((classes - 1) * each * step),
                         keypoint_step: step,
                         classes,
                     })

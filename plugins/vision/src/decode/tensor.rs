@@ -128,10 +128,10 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The table from a column on.
-    pub fn from_column(self, column: usize) -> Self {
+    /// The table without its first columns.
+    pub fn skip_columns(self, count: usize) -> Self {
         Self {
-            first: self.first + column * self.column_step,
+            first: self.first + count * self.column_step,
             ..self
         }
     }

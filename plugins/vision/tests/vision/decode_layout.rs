@@ -10,6 +10,7 @@ type Outputs<'a> = &'a [(&'a str, &'a [i64])];
 const SQUARE: Option<InputSize> = Some((640, 640));
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn layouts_are_detected_by_name_shape_and_the_inputs_size() {
     use PoseLayout::*;
     let grid: Outputs<'_> = &[

@@ -46,7 +46,7 @@ impl<'a> Candidates<'a> {
                 return Err(wrong(spec, labels));
             }
             let table = &mut parts[score.tensor].table;
-            *table = table.from_column(classes - 1);
+            *table = table.skip_columns(classes - 1);
         }
         Ok(Self {
             spec,
