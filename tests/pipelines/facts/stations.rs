@@ -18,7 +18,7 @@ const APART: f32 = 0.1 - 1e-4;
 const SHARE: std::ops::RangeInclusive<f64> = 0.2..=0.6;
 /// The hold time in frames: 1 s.
 const HOLD: usize = 10;
-/// Least confidence of a keypoint, as `activityzone` has it by default.
+/// Least confidence of a keypoint of the truth: arms of people who are hidden have 0.1 at most.
 const CONFIDENCE: f32 = 0.2;
 /// Elbows and wrists.
 const ARMS: std::ops::RangeInclusive<usize> = 7..=10;

@@ -33,13 +33,16 @@ fn held(moments: &[bool]) -> Vec<bool> {
         .collect()
 }
 
+/// Least confidence of the truth's keypoints that are seen.
+const CONFIDENCE: f32 = 0.2;
+
 /// A station's state at each frame.
 fn reference(station: &Station, truth: &[TruthFrame]) -> Vec<Activity> {
     let counts = |person: &&TruthPerson| station.vest.is_none() || person.worker() == station.vest.as_deref();
     let hands = |person: &TruthPerson| {
         let arms = &person.kpts[7..=10];
         arms.iter()
-            .any(|[x, y, confidence]| *confidence >= 0.2 && is_in_convex(station, *x, *y))
+            .any(|[x, y, confidence]| *confidence >= CONFIDENCE && is_in_convex(station, *x, *y))
     };
     let seen: Vec<bool> = truth
         .iter()
@@ -84,7 +87,13 @@ fn states_of_the_demo_match_its_ground_truth() {
     let (truth, stations) = (truth(), stations());
     let expected: Vec<Vec<Activity>> = stations.iter().map(|station| reference(station, &truth)).collect();
 
-    let mut tracker = ActivityTracker::new(stations.clone(), ActivityOptions::default());
+    let mut tracker = ActivityTracker::new(
+        stations.clone(),
+        ActivityOptions {
+            min_keypoint_confidence: CONFIDENCE,
+            ..ActivityOptions::default()
+        },
+    );
     let mut events: HashMap<String, Vec<(Duration, Activity, Activity)>> = HashMap::new();
     let mut handovers = String::new();
     for (i, frame) in truth.iter().enumerate() {

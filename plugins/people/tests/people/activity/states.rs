@@ -86,11 +86,11 @@ fn the_previous_hand_is_preferred_then_workers_over_visitors() {
 #[test]
 fn only_hand_keypoints_above_the_confidence_count() {
     for (joint, confidence, expected) in [
-        (Keypoint::LeftWrist, 0.2, Activity::Active),
+        (Keypoint::LeftWrist, 0.3, Activity::Active),
         (Keypoint::RightWrist, 0.9, Activity::Active),
-        (Keypoint::LeftElbow, 0.2, Activity::Active),
-        (Keypoint::RightElbow, 0.2, Activity::Active),
-        (Keypoint::LeftWrist, 0.19, Activity::Idle),
+        (Keypoint::LeftElbow, 0.3, Activity::Active),
+        (Keypoint::RightElbow, 0.3, Activity::Active),
+        (Keypoint::LeftWrist, 0.29, Activity::Idle),
         (Keypoint::LeftWrist, f32::NAN, Activity::Idle),
         (Keypoint::Nose, 0.9, Activity::Idle),
         (Keypoint::LeftAnkle, 0.9, Activity::Idle),
