@@ -22,21 +22,13 @@ fn model(name: &str) -> Arc<Model> {
     Server::open(&endpoint).unwrap().model(name, None).unwrap()
 }
 
-#[test]
-fn the_models_have_the_documented_contracts() {
-    let opened = model("movenet_multipose");
-    let description = opened.description();
-    assert_eq!((opened.version(), description.max_batch_size), (None, 0));
-    assert_eq!(description.inputs[0].shape, [1, 3, -1, -1]);
-    assert_eq!(description.outputs[0].shape, [1, 6, 57]);
-    let contract = Contract::read(description).unwrap();
-    assert_eq!(&*contract.model, "movenet_multipose");
-    let task = Task::Pose {
-        layout: Some(PoseLayout::Yolov7Pose),
-        score_threshold: Some(0.2),
-    };
-    assert_eq!(contract.task, task);
-    let image = ImageInput {
+fn contract(name: &str) -> Contract {
+    Contract::read(model(name).description()).unwrap()
+}
+
+/// The input of the models that see whole frames.
+fn whole_frame() -> ImageInput {
+    ImageInput {
         name: "images".into(),
         format: TensorFormat {
             element: Element::F32,
@@ -52,44 +44,56 @@ fn the_models_have_the_documented_contracts() {
         },
         batch: Some(1),
         margin: 0.0,
-    };
-    assert_eq!(contract.image, image);
-    let contract = Contract::read(model("person_pose").description()).unwrap();
-    let task = Task::Pose {
+    }
+}
+
+#[test]
+fn models_of_whole_frames_have_the_documented_contracts() {
+    let pose = |threshold| Task::Pose {
         layout: Some(PoseLayout::Yolov7Pose),
-        score_threshold: Some(0.45),
+        score_threshold: Some(threshold),
     };
-    assert_eq!((contract.task, &contract.image), (task, &image));
-    let contract = Contract::read(model("person_detector").description()).unwrap();
-    let task = Task::Detect {
+    let detect = Task::Detect {
         layout: Some(BoxLayout::Yolo26),
         score_threshold: Some(0.56),
     };
-    assert_eq!((contract.task, &contract.image), (task, &image));
-    let contract = Contract::read(model("movenet_lightning").description()).unwrap();
+    for (name, task) in [
+        ("movenet_multipose", pose(0.2)),
+        ("person_pose", pose(0.45)),
+        ("person_detector", detect),
+    ] {
+        let contract = contract(name);
+        assert_eq!(
+            (&*contract.model, contract.task, contract.image),
+            (name, task, whole_frame())
+        );
+    }
+    let multipose = model("movenet_multipose");
+    let description = multipose.description();
+    assert_eq!((multipose.version(), description.max_batch_size), (None, 0));
+    assert_eq!(description.inputs[0].shape, [1, 3, -1, -1]);
+    assert_eq!(description.outputs[0].shape, [1, 6, 57]);
+}
+
+#[test]
+fn models_of_people_have_the_documented_contracts() {
+    let keypoints = contract("movenet_lightning");
     let task = Task::Keypoints {
         output: "keypoints".into(),
     };
-    assert_eq!(contract.task, task);
-    let expected = ImageInput {
+    assert_eq!(keypoints.task, task);
+    let crops = ImageInput {
         name: "crops".into(),
         format: TensorFormat {
             width: 192,
             height: 192,
-            ..image.format
+            ..whole_frame().format
         },
         batch: Some(32),
         margin: 0.1,
     };
-    assert_eq!(contract.image, expected);
-
-    let opened = model("vest_resnet18");
-    let description = opened.description();
-    assert_eq!(description.max_batch_size, 32);
-    assert_eq!(description.inputs[0].shape, [-1, 3, 64, 64]);
-    assert_eq!(description.parameters["intra_op_thread_count"], "1");
-    let contract = Contract::read(description).unwrap();
-    let expected = ImageInput {
+    assert_eq!(keypoints.image, crops);
+    let input = ImageInput {
         name: "input".into(),
         format: TensorFormat {
             width: 64,
@@ -98,16 +102,23 @@ fn the_models_have_the_documented_contracts() {
             std: [0.229, 0.224, 0.225],
             fit: Fit::Stretch,
             pad: 114,
-            ..image.format
+            ..whole_frame().format
         },
         batch: Some(32),
         margin: 0.0,
     };
-    assert_eq!(contract.image, expected);
     assert_eq!(
-        (expected.shape(5), expected.byte_size(5)),
+        (input.shape(5), input.byte_size(5)),
         (vec![5, 3, 64, 64], 5 * 3 * 64 * 64 * 4)
     );
+    for name in ["vest_resnet18", "vest_resnet18_int8"] {
+        assert_eq!(contract(name).image, input, "{name}");
+        let opened = model(name);
+        let description = opened.description();
+        assert_eq!(description.max_batch_size, 32, "{name}");
+        assert_eq!(description.inputs[0].shape, [-1, 3, 64, 64], "{name}");
+        assert_eq!(description.parameters["intra_op_thread_count"], "1", "{name}");
+    }
 }
 
 #[test]
