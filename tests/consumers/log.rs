@@ -81,10 +81,9 @@ fn the_schema_accepts_a_real_log() {
         kinds[kinds.len() - 5..].iter().all(|kind| kind == "totals"),
         "{lines:#?}"
     );
-    assert!(
-        kinds[5..kinds.len() - 5].iter().all(|kind| kind == "change"),
-        "{lines:#?}"
-    );
+    // At the station of everybody somebody who is not identified yet may be followed by the one who they are.
+    let is_edge = |kind: &String| kind == "change" || kind == "handover";
+    assert!(kinds[5..kinds.len() - 5].iter().all(is_edge), "{lines:#?}");
     assert!(kinds.len() >= 15, "the five stations have no changes: {lines:#?}");
     assert!(verdicts(&lines).into_iter().all(|ok| ok), "{lines:#?}");
 }
