@@ -31,7 +31,7 @@ fn boxes_of(scenes: &[Arc<Scene>]) -> Boxes {
 fn people_behind(elements: &str, prepare: impl FnOnce(&gst::Pipeline)) -> Boxes {
     init();
     let launch = format!(
-        "filesrc location={} ! decodebin ! {elements} ! tritoninfer name=infer model=movenet_multipose timeout=60000 ! poseparse \
+        "filesrc location={} ! decodebin ! {elements} ! tritoninfer name=infer model=person_pose timeout=60000 ! poseparse \
          ! fakesink name=out sync=false",
         root().join("media/vests.mp4").display(),
     );

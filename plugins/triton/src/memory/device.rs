@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cuda::{Device, Memory};
 
 use super::block::Block;
-use super::lease::{BufferPool, Lease};
 use crate::Error;
 use crate::shared_memory::random;
 
@@ -22,8 +21,6 @@ pub struct CudaRegion {
     name: String,
     /// Whether a lease has it.
     is_leased: AtomicBool,
-    /// Counts its leases.
-    pool: Arc<BufferPool>,
 }
 
 impl CudaRegion {
@@ -36,7 +33,6 @@ impl CudaRegion {
             memory: Memory::allocate(device, number, len)?,
             name: format!("shopfloor-cuda-{:016x}", random()),
             is_leased: AtomicBool::new(false),
-            pool: Arc::default(),
         }))
     }
 
@@ -50,27 +46,22 @@ impl CudaRegion {
         &self.memory
     }
 
-    /// A lease whose first `len` bytes are written on the host, and copied to the device when the request is sent. `None` if an
-    /// earlier request has the region, or if it is too small.
-    pub fn lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
-        let mut tensor = self.take(len)?;
-        tensor.staging = Some(Block::new(len)?);
-        Some(self.pool.lease_cuda(tensor, len))
-    }
-
-    /// As [`Self::lease`], for a tensor that is on the device already. The lease has no bytes on the host.
-    pub fn lease_written(self: &Arc<Self>, len: usize) -> Option<Lease> {
-        let tensor = self.take(len)?;
-        Some(self.pool.lease_cuda(tensor, len))
-    }
-
-    fn take(self: &Arc<Self>, len: usize) -> Option<CudaTensor> {
+    /// The region for a tensor of `len` bytes that is on the device already. `None` if an earlier request has the region, or if it is
+    /// too small.
+    pub(super) fn take(self: &Arc<Self>, len: usize) -> Option<CudaTensor> {
         let fits = len <= self.memory.len();
         let is_free = fits && !self.is_leased.swap(true, Ordering::AcqRel);
         is_free.then(|| CudaTensor {
             region: Arc::clone(self),
             staging: None,
         })
+    }
+
+    /// As [`Self::take`], for a tensor that is written on the host.
+    pub(super) fn take_staged(self: &Arc<Self>, len: usize) -> Option<CudaTensor> {
+        let mut tensor = self.take(len)?;
+        tensor.staging = Some(Block::new(len)?);
+        Some(tensor)
     }
 }
 

@@ -232,6 +232,21 @@ struct State {
     used: MemoryUse,
 }
 
+impl CudaRegion {
+    /// A lease whose first `len` bytes are written on the host, and copied to the device when the request is sent. `None` if an
+    /// earlier request has the region, or if it is too small.
+    pub fn lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
+        let tensor = self.take_staged(len)?;
+        Some(Arc::<BufferPool>::default().lease_cuda(tensor, len))
+    }
+
+    /// As [`Self::lease`], for a tensor that is on the device already. The lease has no bytes on the host.
+    pub fn lease_written(self: &Arc<Self>, len: usize) -> Option<Lease> {
+        let tensor = self.take(len)?;
+        Some(Arc::<BufferPool>::default().lease_cuda(tensor, len))
+    }
+}
+
 impl BufferPool {
     /// Memory for `len` bytes: the smallest sufficient free block of less than twice the size (of equal ones the most
     /// recently used, which is likely to be cached), or a new one. `None` if out of memory.
@@ -252,7 +267,7 @@ impl BufferPool {
     }
 
     /// A lease of `len` bytes in a region of CUDA memory.
-    pub(super) fn lease_cuda(self: &Arc<Self>, tensor: CudaTensor, len: usize) -> Lease {
+    fn lease_cuda(self: &Arc<Self>, tensor: CudaTensor, len: usize) -> Lease {
         self.filled(Memory::Cuda(tensor), len)
     }
 
