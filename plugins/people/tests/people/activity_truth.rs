@@ -36,6 +36,13 @@ fn held(moments: &[bool]) -> Vec<bool> {
 /// Least confidence of the truth's keypoints that are seen.
 const CONFIDENCE: f32 = 0.2;
 
+fn options() -> ActivityOptions {
+    ActivityOptions {
+        min_keypoint_confidence: CONFIDENCE,
+        ..ActivityOptions::default()
+    }
+}
+
 /// A station's state at each frame.
 fn reference(station: &Station, truth: &[TruthFrame]) -> Vec<Activity> {
     let counts = |person: &&TruthPerson| station.vest.is_none() || person.worker() == station.vest.as_deref();
@@ -87,13 +94,7 @@ fn states_of_the_demo_match_its_ground_truth() {
     let (truth, stations) = (truth(), stations());
     let expected: Vec<Vec<Activity>> = stations.iter().map(|station| reference(station, &truth)).collect();
 
-    let mut tracker = ActivityTracker::new(
-        stations.clone(),
-        ActivityOptions {
-            min_keypoint_confidence: CONFIDENCE,
-            ..ActivityOptions::default()
-        },
-    );
+    let mut tracker = ActivityTracker::new(stations.clone(), options());
     let mut events: HashMap<String, Vec<(Duration, Activity, Activity)>> = HashMap::new();
     let mut handovers = String::new();
     for (i, frame) in truth.iter().enumerate() {
