@@ -262,7 +262,7 @@ fn invalid_requests_fail_with_tritons_message() {
     check(|input| input.datatype = DataType::Uint8, "data-type is 'UINT8'");
     check(|input| input.name = "x".into(), "unexpected inference input 'x'");
     check(|input| input.shape[0] = 1, "input byte size mismatch");
-    check(|input| input.shape[0] = 17, "batch-size must be <= 16");
+    check(|input| input.shape[0] = 33, "batch-size must be <= 32");
     check(|input| input.name = "a\0b".into(), "contains a NUL character");
 }
 
