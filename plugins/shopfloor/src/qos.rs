@@ -4,8 +4,11 @@
 //! are, so the elements up to `activityzone` stop QoS events of streams that are not live.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use gst::prelude::*;
+
+use crate::time;
 
 /// Whether the stream of a sink pad is live and how late its frames may be, as upstream elements answer a LATENCY query. The answer
 /// is kept; while there is none, as before the source is negotiated, the query is repeated. No lock is held during a query.
@@ -64,6 +67,11 @@ impl Liveness {
         self.answer()
             .filter(|answer| answer.is_live)
             .map(|answer| answer.latency)
+    }
+
+    /// The running time by the clock of a pipeline whose stream is known to be live, such as that at which a frame arrives.
+    pub fn running_time(&self, element: &impl IsA<gst::Element>) -> Option<Duration> {
+        self.latency().and_then(|_| time::running_time(element))
     }
 
     fn answer(&self) -> Option<Answer> {

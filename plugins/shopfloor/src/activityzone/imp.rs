@@ -355,22 +355,23 @@ impl ActivityZone {
                 _ => {}
             }
         }
-        if event.type_() == gst::EventType::Eos {
+        let is_end = event.type_() == gst::EventType::Eos;
+        if is_end {
             self.finish();
-            self.publish();
+        }
+        self.publish();
+        if is_end {
             // The end of the stream is the last that is heard of it.
             self.outlet.wait();
             if let Some(log) = &*self.log.take() {
                 log.flush();
             }
         }
-        self.publish();
     }
 
     /// The running time by the clock of a live pipeline.
     fn clock(&self) -> Option<Duration> {
-        let is_live = self.live.known() == Some(true);
-        is_live.then(|| time::running_time(&*self.obj())).flatten()
+        self.live.running_time(&*self.obj())
     }
 
     /// States what has become true without a frame: called by the timer.

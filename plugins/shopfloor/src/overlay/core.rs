@@ -165,7 +165,7 @@ impl VideoFilterImpl for OverlayCore {
         if let Some(scene) = &scene {
             self.shape_names(scene, &style);
         }
-        let arrival = self.live.latency().and_then(|_| time::running_time(&*self.obj()));
+        let arrival = self.live.running_time(&*self.obj());
         let FrameMoment { time, begins_anew } = self.clock.lock().unwrap().moment(frame.buffer(), arrival);
         if begins_anew {
             self.forget();

@@ -229,7 +229,7 @@ impl BaseTransformImpl for VestTrack {
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let arrival = self.live.latency().and_then(|_| time::running_time(&*self.obj()));
+        let arrival = self.live.running_time(&*self.obj());
         let settings = self.settings.lock().unwrap().clone();
         let mut guard = self.state.lock().unwrap();
         let state = &mut *guard;
