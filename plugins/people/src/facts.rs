@@ -114,16 +114,12 @@ impl Facts {
         let Placed { held, time, odd } = self.timeline.place(frame);
         let mut stated = self.stated(odd.into_iter().map(Fact::Clock).collect());
         stated.extend(self.resolve(held));
-        let mut facts = Vec::new();
         match time {
             Time::At(time) => {
                 // A late frame counts at a time that was told before it; its time of day is that of its timestamp.
                 let own = frame.timestamp.map_or(time, |own| own.min(time));
-                let step = time_of_day.and_then(|told| self.wall.observe(own, told));
-                facts.extend(step.map(Fact::Clock));
-                let events = self.tracker.update(time, size, scene);
-                facts.extend(events.into_iter().map(Fact::Event));
-                facts.extend(self.heartbeats(time));
+                let told = time_of_day.map(|told| (own, told));
+                stated.extend(self.place(time, told, size, scene));
             }
             Time::Held { .. } => {
                 self.held = Some(HeldFrame {
@@ -134,7 +130,6 @@ impl Facts {
                 scene.stations = self.tracker.views();
             }
         }
-        stated.extend(self.stated(facts));
         stated
     }
 
@@ -199,13 +194,25 @@ impl Facts {
                 (time, ended)
             }
         };
-        let step = frame.time_of_day.and_then(|told| self.wall.observe(time, told));
+        let told = frame.time_of_day.map(|told| (time, told));
+        stated.extend(self.place(time, told, frame.size, &mut frame.scene));
+        stated
+    }
+
+    /// Processes a frame at its time. `told`: the time of day, and the stream's time that it belongs to.
+    fn place(
+        &mut self,
+        time: Duration,
+        told: Option<(Duration, TimeOfDay)>,
+        size: (u32, u32),
+        scene: &mut Scene,
+    ) -> Vec<Stated> {
+        let step = told.and_then(|(at, told)| self.wall.observe(at, told));
         let mut facts: Vec<_> = step.into_iter().map(Fact::Clock).collect();
-        let events = self.tracker.update(time, frame.size, &mut frame.scene);
+        let events = self.tracker.update(time, size, scene);
         facts.extend(events.into_iter().map(Fact::Event));
         facts.extend(self.heartbeats(time));
-        stated.extend(self.stated(facts));
-        stated
+        self.stated(facts)
     }
 
     fn advance(&mut self, time: Duration) -> Vec<Stated> {
