@@ -259,9 +259,9 @@ impl Tracker {
         for (detection, track) in detections.iter().zip(track_of) {
             people[detection.person].track = track.and_then(|track| self.published(&self.tracks[track]));
         }
-        let (frames, time) = self.max_age();
+        let (max_age, time) = (self.options.max_age, self.max_age_time());
         self.tracks
-            .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(frames, time)));
+            .retain(|track| track.misses == 0 || (track.id.is_some() && track.is_kept(max_age, time)));
         if self.tracks.len() > MAX_TRACKS {
             // those that were detected most recently
             self.tracks.sort_by_key(|track| track.misses);
@@ -269,18 +269,13 @@ impl Tracker {
         }
     }
 
-    /// Frames and time that a track outlasts its last detection.
-    fn max_age(&self) -> (u32, Duration) {
-        let TrackerOptions {
-            max_age, max_age_time, ..
-        } = self.options;
-        let time = match (max_age, max_age_time) {
+    /// Time that a track outlasts its last detection at most.
+    fn max_age_time(&self) -> Duration {
+        match (self.options.max_age, self.options.max_age_time) {
             (_, Some(time)) => time,
             (Some(_), None) => Duration::MAX,
             (None, None) => MAX_AGE.max(self.horizon()),
-        };
-        let most = time.as_secs_f64().ceil() * f64::from(MAX_RATE);
-        (max_age.unwrap_or(most as u32), time)
+        }
     }
 
     /// Time that people and tracks outlast their last detection at least.

@@ -87,9 +87,12 @@ impl TrackState {
         self.hits >= min_hits && (self.age >= time || self.hits >= min_hits.saturating_mul(MANY_HITS))
     }
 
-    /// Whether the last detection is at most that many frames and that time ago.
-    pub(super) fn is_kept(&self, frames: u32, time: Duration) -> bool {
-        self.frames_since_update <= frames && self.time_since_update <= time
+    /// Whether the last detection is at most `time` ago, and at most `max_age` frames, if that is set.
+    pub(super) fn is_kept(&self, max_age: Option<u32>, time: Duration) -> bool {
+        match max_age {
+            Some(frames) => self.frames_since_update <= frames && self.time_since_update <= time,
+            None => self.is_within(time),
+        }
     }
 
     /// Whether the last detection is at most `time` ago.
