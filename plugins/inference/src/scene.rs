@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use people::{Person, VestName, VestScores};
-use vision::decode::{self, BoxLayout, DecodeError, DecodeOptions, Detection, PoseLayout, TensorView};
+use vision::decode::{self, BoxLayout, DecodeError, DecodeOptions, Detection, PoseLayout};
 use vision::{ModelOutput, Pose};
 
 /// The people in one region's pose output, in frame pixels, best first.
@@ -17,12 +17,11 @@ pub fn poses(
     layout: Option<PoseLayout>,
     options: &DecodeOptions,
 ) -> Result<Vec<Person>, DecodeError> {
-    let tensors: Vec<TensorView<'_>> = output.tensors.iter().map(|tensor| tensor.view()).collect();
     let layout = match layout.or(output.layout) {
         Some(layout) => layout,
         None => PoseLayout::detect(&output.shapes(), output.letterbox.input_size())?,
     };
-    let detections = layout.decode(&tensors, &output.letterbox, options)?;
+    let detections = layout.decode(&output.views(), &output.letterbox, options)?;
     Ok(detections
         .into_iter()
         .map(|detection| person(detection, None))
@@ -46,12 +45,11 @@ pub fn detections(outputs: &[ModelOutput], layout: Option<BoxLayout>) -> Result<
             score_threshold: output.score_threshold.unwrap_or(defaults.score_threshold),
             ..defaults
         };
-        let tensors: Vec<TensorView<'_>> = output.tensors.iter().map(|tensor| tensor.view()).collect();
         let layout = match layout {
             Some(layout) => layout,
             None => BoxLayout::detect(&output.shapes(), output.letterbox.input_size())?,
         };
-        let objects = layout.decode(&tensors, &output.letterbox, &options, Some(PERSON))?;
+        let objects = layout.decode(&output.views(), &output.letterbox, &options, Some(PERSON))?;
         people.extend(objects.into_iter().map(|object| Person {
             bbox: object.bbox,
             score: object.score,
@@ -68,7 +66,7 @@ pub fn detections(outputs: &[ModelOutput], layout: Option<BoxLayout>) -> Result<
 /// If the shape of the keypoints is not `[1, 17, 3]`.
 pub fn keypoints(outputs: &[ModelOutput], tensor: &str) -> Result<Vec<Option<Pose>>, DecodeError> {
     let of_region = |output: &ModelOutput| {
-        let tensor = output.tensors.iter().find(|candidate| &*candidate.name == tensor)?;
+        let tensor = output.tensor(tensor)?;
         Some(decode::keypoints(&tensor.view(), &output.letterbox))
     };
     outputs.iter().filter_map(of_region).collect()
@@ -82,8 +80,7 @@ pub fn keypoints(outputs: &[ModelOutput], tensor: &str) -> Result<Vec<Option<Pos
 pub fn people(outputs: &[ModelOutput], labels: &Arc<[VestName]>) -> Result<Vec<Person>, DecodeError> {
     let mut people = Vec::new();
     for output in outputs {
-        let tensors: Vec<_> = output.tensors.iter().map(|tensor| tensor.view()).collect();
-        let detections = decode::people(&tensors, &output.letterbox, labels.len())?;
+        let detections = decode::people(&output.views(), &output.letterbox, labels.len())?;
         people.extend(detections.into_iter().map(|detection| person(detection, Some(labels))));
     }
     Ok(people)
@@ -102,7 +99,7 @@ pub fn vests(
 ) -> Result<Vec<Option<VestScores>>, DecodeError> {
     let mut vests = Vec::with_capacity(outputs.len());
     for output in outputs {
-        let Some(tensor) = output.tensors.iter().find(|candidate| &*candidate.name == tensor) else {
+        let Some(tensor) = output.tensor(tensor) else {
             continue;
         };
         let logits = tensor.view().to_array()?;

@@ -30,6 +30,16 @@ impl ModelOutput {
     pub fn shapes(&self) -> Vec<(&str, &[i64])> {
         self.tensors.iter().map(|t| (&*t.name, t.shape.as_slice())).collect()
     }
+
+    /// Views of all tensors, for decoders.
+    pub fn views(&self) -> Vec<TensorView<'_>> {
+        self.tensors.iter().map(OutputTensor::view).collect()
+    }
+
+    /// The tensor of that name.
+    pub fn tensor(&self, name: &str) -> Option<&OutputTensor> {
+        self.tensors.iter().find(|tensor| &*tensor.name == name)
+    }
 }
 
 /// One output tensor.

@@ -76,7 +76,7 @@ pub enum Task {
     },
     /// The 17 COCO keypoints of one person.
     Keypoints {
-        /// The name of the output FP32 `[n, 17, 3]`: x, y in pixels of the input, and confidence.
+        /// The name of the output FP32 or FP16 `[n, 17, 3]`: x, y in pixels of the input, and confidence.
         output: Arc<str>,
     },
     /// The colour of a person's vest.
