@@ -29,13 +29,7 @@ pub struct Station {
 impl Station {
     /// The smallest box around the polygon, normalised to the frame.
     pub fn bounds(&self) -> Rect {
-        let nothing = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
-        self.polygon.iter().fold(nothing, |bounds, corner| Rect {
-            left: bounds.left.min(corner.x),
-            top: bounds.top.min(corner.y),
-            right: bounds.right.max(corner.x),
-            bottom: bounds.bottom.max(corner.y),
-        })
+        Rect::around(self.polygon.iter().copied())
     }
 
     /// Whether a point of `area`, normalised to the frame, may lie inside: not, if `area` is beside the polygon's bounds.

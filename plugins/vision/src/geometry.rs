@@ -82,6 +82,19 @@ impl Rect {
         if union > 0.0 { common / union } else { 0.0 }
     }
 
+    /// The smallest box around points; of no points, one whose edges are infinitely far on the wrong sides.
+    pub fn around(points: impl IntoIterator<Item = Point>) -> Self {
+        let nothing = Self::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
+        points.into_iter().fold(nothing, |bounds, point| {
+            Self::new(
+                bounds.left.min(point.x),
+                bounds.top.min(point.y),
+                bounds.right.max(point.x),
+                bounds.bottom.max(point.y),
+            )
+        })
+    }
+
     /// The box with all edges moved outwards by `margin`.
     pub fn grown(&self, margin: f32) -> Self {
         Self::new(

@@ -129,7 +129,7 @@ impl Stations {
             let layout = Layout {
                 key,
                 size: Texts::of(brush, view).size(brush),
-                area: bounds(&corners_of(brush, view)),
+                area: Rect::around(corners_of(brush, view)),
             };
             is_changed |= before.is_none_or(|before| (before.size, before.area) != (layout.size, layout.area));
             if index < self.layouts.len() {
@@ -201,13 +201,6 @@ fn color_of(view: &StationStatus) -> Color {
         .as_ref()
         .or(working)
         .map_or(ANYONE, |vest| color::vest(vest))
-}
-
-fn bounds(corners: &[Point]) -> Rect {
-    let nothing = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
-    corners.iter().fold(nothing, |r, p| {
-        Rect::new(r.left.min(p.x), r.top.min(p.y), r.right.max(p.x), r.bottom.max(p.y))
-    })
 }
 
 /// What is written on a plate: the name, and under it state, seconds and total.

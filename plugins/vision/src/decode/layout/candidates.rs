@@ -99,16 +99,8 @@ impl<'a> Candidates<'a> {
         } else {
             f32::NEG_INFINITY
         };
-        let nothing = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
-        let sure = keypoints.iter().filter(|(_, confidence)| *confidence >= least);
-        sure.fold(nothing, |bounds, (point, _)| {
-            Rect::new(
-                bounds.left.min(point.x),
-                bounds.top.min(point.y),
-                bounds.right.max(point.x),
-                bounds.bottom.max(point.y),
-            )
-        })
+        let sure = keypoints.into_iter().filter(|(_, confidence)| *confidence >= least);
+        Rect::around(sure.map(|(point, _)| point))
     }
 
     /// A keypoint in input pixels, and its confidence.
