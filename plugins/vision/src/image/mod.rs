@@ -6,6 +6,7 @@ mod colorimetry;
 mod format;
 mod frame;
 
+pub(crate) use colorimetry::RgbFromYuvWords;
 pub use colorimetry::{ColorMatrix, ColorRange, Colorimetry, RgbFromYuv};
 pub use format::PixelFormat;
 pub use frame::{Field, Frame, FramePlane, Image, ImageError, ImageMut, Plane, PlaneMut};

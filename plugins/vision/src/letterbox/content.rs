@@ -5,12 +5,12 @@ use std::iter;
 use fearless_simd::Level;
 
 use super::columns::{Columns, WINDOW};
-use super::held::Held;
+use super::held::{Halves, Held};
 use super::kernels;
 use super::pairs::Pairs;
 use super::taps::Taps;
 use crate::Rect;
-use crate::image::{Image, PixelFormat};
+use crate::image::{Image, PixelFormat, RgbFromYuvWords};
 
 /// The content of a letterbox, in the orientation in which it is stored.
 ///
@@ -23,6 +23,8 @@ pub(super) struct Content {
     components: Components,
     /// A row of Y, U, V.
     yuv: [Vec<u8>; 3],
+    /// The colours of the image that is being sampled, once they were needed.
+    matrix: Option<RgbFromYuvWords>,
 }
 
 /// What filters depend on.
@@ -46,6 +48,7 @@ impl Content {
     /// Prepares for `region` of `image`, in pixels of the image, as content of `size` (columns and rows).
     pub fn prepare(&mut self, image: &Image<'_>, region: Rect, size: (usize, usize)) {
         self.components.held.iter_mut().for_each(Held::clear);
+        self.matrix = None;
         let wanted = Prepared {
             format: image.format(),
             image: (image.width(), image.height()),
@@ -68,19 +71,28 @@ impl Content {
 
     /// Row `y` of the content of the image that was prepared for: its R, G and B.
     pub fn row(&mut self, level: Level, image: &Image<'_>, y: usize, rgb: [&mut [u8]; 3]) {
-        let Self { components, yuv, .. } = self;
+        let Self {
+            components,
+            yuv,
+            matrix,
+            ..
+        } = self;
         if let Some(offsets) = image.format().rgb_offsets() {
             let places = offsets.map(|offset| (0, offset));
             components.row(level, image, y, places.into_iter().zip(rgb));
             return;
         }
+        let matrix = matrix.get_or_insert_with(|| image.colorimetry().rgb_from_yuv().to_words());
+        let chroma = image.format().uv_places();
+        if let (Some([u, v]), true) = (chroma, components.are_columns_first()) {
+            let halves = components.halves(level, image, y, [(0, 0), u, v]);
+            return kernels::blend_and_convert(level, matrix, halves, rgb);
+        }
         // grey has no chroma: its rows stay neutral
-        let chroma = image.format().uv_places().into_iter().flatten();
-        let places = iter::once((0, 0)).chain(chroma);
+        let places = iter::once((0, 0)).chain(chroma.into_iter().flatten());
         let rows = yuv.each_mut().map(Vec::as_mut_slice);
         components.row(level, image, y, places.zip(rows));
-        let matrix = image.colorimetry().rgb_from_yuv();
-        kernels::convert(level, &matrix, yuv.each_ref().map(Vec::as_slice), rgb);
+        kernels::convert(level, matrix, yuv.each_ref().map(Vec::as_slice), rgb);
     }
 }
 
@@ -112,7 +124,8 @@ impl Components {
                 Order::None => out.copy_from_slice(filter.stored(image, plane, y)),
                 Order::ColumnsFirst => {
                     let row = |row| &image.row(plane, row)[offset..];
-                    held.blend(level, (&filter.pairs, &filter.y), y, row, out);
+                    let halves = held.row(level, (&filter.pairs, &filter.y), y, row);
+                    kernels::blend_two(level, halves, out);
                 }
                 Order::RowsFirst => {
                     if blended != Some(plane) {
@@ -123,6 +136,29 @@ impl Components {
                 }
             }
         }
+    }
+}
+
+impl Components {
+    /// Whether columns are blended first in every plane.
+    fn are_columns_first(&self) -> bool {
+        [&self.pixels, &self.chroma]
+            .iter()
+            .all(|filter| matches!(filter.order, Order::ColumnsFirst))
+    }
+
+    /// Row `y` of three components, of which columns are blended first, at places as in [`row`](Self::row).
+    fn halves(&mut self, level: Level, image: &Image<'_>, y: usize, places: [(usize, usize); 3]) -> [Halves<'_>; 3] {
+        let Self {
+            pixels, chroma, held, ..
+        } = self;
+        let mut places = places.into_iter();
+        held.each_mut().map(|held| {
+            let (plane, offset) = places.next().unwrap_or_default();
+            let filter = if plane == 0 { &*pixels } else { &*chroma };
+            let row = |row| &image.row(plane, row)[offset..];
+            held.row(level, (&filter.pairs, &filter.y), y, row)
+        })
     }
 }
 

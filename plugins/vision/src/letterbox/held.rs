@@ -9,6 +9,13 @@ use super::kernels;
 use super::pairs::{GROUP, Pairs};
 use super::taps::Taps;
 
+/// A row of the content, not yet blended: two rows of sums with 8 fraction bits, and their weights, whose sum is 256.
+#[derive(Clone, Copy)]
+pub(super) struct Halves<'a> {
+    pub rows: [&'a [u16]; 2],
+    pub weights: [u16; 2],
+}
+
 /// Stored rows of one component with blended columns: the two that the latest row of the content was made of.
 #[derive(Default)]
 pub(super) struct Held {
@@ -24,15 +31,15 @@ impl Held {
         self.numbers = [None; 2];
     }
 
-    /// Blends row `y` of the content. `row`: the bytes of a stored row, from the component's first one on.
-    pub fn blend<'a>(
+    /// Row `y` of the content as two stored rows with blended columns. `row`: the bytes of a stored row, from the component's
+    /// first one on.
+    pub fn row<'a>(
         &mut self,
         level: Level,
         (columns, rows): (&Pairs, &Taps),
         y: usize,
         row: impl Fn(usize) -> &'a [u8],
-        out: &mut [u8],
-    ) {
+    ) -> Halves<'_> {
         for row in &mut self.rows {
             row.resize(columns.groups().len() * GROUP, 0);
         }
@@ -45,6 +52,9 @@ impl Held {
                 kernels::blend_pairs(level, columns, row(number), &mut self.rows[place]);
             }
         }
-        kernels::blend_two(level, self.rows.each_ref().map(Vec::as_slice), weights, out);
+        Halves {
+            rows: self.rows.each_ref().map(Vec::as_slice),
+            weights,
+        }
     }
 }

@@ -5,9 +5,10 @@ use fearless_simd::{Level, Simd, dispatch, i16x8, i16x16, i32x8, u8x16, u8x32, u
 
 use super::columns::{Columns, GROUP, Step, WINDOW};
 use super::format::Terms;
+use super::held::Halves;
 use super::pairs::{GROUP as PAIRS, Pairs, WINDOW as BYTES};
 use super::taps::ONE;
-use crate::image::RgbFromYuv;
+use crate::image::RgbFromYuvWords;
 
 /// Blended rows are `Σ weight·sample` minus this, which makes them the signed numbers that SIMD multiplies.
 const BIAS: u16 = 1 << 15;
@@ -165,32 +166,57 @@ fn blend_pairs_in<S: Simd>(simd: S, pairs: &Pairs, row: &[u8], sums: &mut [u16])
     }
 }
 
-/// Blends two rows of sums, by weights whose sum is 256, into bytes.
-pub(super) fn blend_two(level: Level, rows: [&[u16]; 2], weights: [u16; 2], out: &mut [u8]) {
-    dispatch!(level, simd => blend_two_in(simd, rows, weights, out));
+/// Blends two rows of sums into bytes.
+pub(super) fn blend_two(level: Level, halves: Halves<'_>, out: &mut [u8]) {
+    dispatch!(level, simd => blend_two_in(simd, halves, out));
 }
 
 #[inline(always)]
-fn blend_two_in<S: Simd>(_: S, [a, b]: [&[u16]; 2], [wa, wb]: [u16; 2], out: &mut [u8]) {
+fn blend_two_in<S: Simd>(_: S, Halves { rows: [a, b], weights }: Halves<'_>, out: &mut [u8]) {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        // (wa·a + wb·b + 2^15) >> 16, of high and low bytes on their own, which fit 16 bits
-        let high = (a >> 8).wrapping_mul(wa).wrapping_add((b >> 8).wrapping_mul(wb));
-        let low = (a & 0xff).wrapping_mul(wa).wrapping_add((b & 0xff).wrapping_mul(wb));
-        *out = (high.wrapping_add(low >> 8).wrapping_add(128) >> 8) as u8;
+        *out = blended([*a, *b], weights);
     }
 }
 
+/// `(wa·a + wb·b + 2^15) >> 16`, of high and low bytes on their own, which fit 16 bits.
+#[inline(always)]
+fn blended([a, b]: [u16; 2], [wa, wb]: [u16; 2]) -> u8 {
+    let high = (a >> 8).wrapping_mul(wa).wrapping_add((b >> 8).wrapping_mul(wb));
+    let low = (a & 0xff).wrapping_mul(wa).wrapping_add((b & 0xff).wrapping_mul(wb));
+    (high.wrapping_add(low >> 8).wrapping_add(128) >> 8) as u8
+}
+
 /// Converts a row of Y, U, V to R, G, B.
-pub(super) fn convert(level: Level, matrix: &RgbFromYuv, yuv: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
+pub(super) fn convert(level: Level, matrix: &RgbFromYuvWords, yuv: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
     dispatch!(level, simd => convert_in(simd, matrix, yuv, rgb));
 }
 
 #[inline(always)]
-fn convert_in<S: Simd>(_: S, matrix: &RgbFromYuv, [y, u, v]: [&[u8]; 3], [r, g, b]: [&mut [u8]; 3]) {
-    let matrix = matrix.to_words();
+fn convert_in<S: Simd>(_: S, matrix: &RgbFromYuvWords, [y, u, v]: [&[u8]; 3], [r, g, b]: [&mut [u8]; 3]) {
     let rgb = r.iter_mut().zip(g).zip(b);
     for (((y, u), v), ((r, g), b)) in y.iter().zip(u).zip(v).zip(rgb) {
         [*r, *g, *b] = matrix.convert(*y, *u, *v);
+    }
+}
+
+/// Blends the rows of Y, U and V, each of two rows of sums, and converts them to R, G, B.
+pub(super) fn blend_and_convert(level: Level, matrix: &RgbFromYuvWords, yuv: [Halves<'_>; 3], rgb: [&mut [u8]; 3]) {
+    dispatch!(level, simd => blend_and_convert_in(simd, matrix, yuv, rgb));
+}
+
+#[inline(always)]
+fn blend_and_convert_in<S: Simd>(_: S, matrix: &RgbFromYuvWords, yuv: [Halves<'_>; 3], [r, g, b]: [&mut [u8]; 3]) {
+    // Slices of one length, so that the loop has no checks and becomes SIMD.
+    let sums = yuv.iter().flat_map(|halves| halves.rows.map(<[u16]>::len)).min();
+    let length = [r.len(), g.len(), b.len()].into_iter().chain(sums).min().unwrap_or(0);
+    let [[y0, y1], [u0, u1], [v0, v1]] = yuv.map(|halves| halves.rows.map(|row| &row[..length]));
+    let [wy, wu, wv] = yuv.map(|halves| halves.weights);
+    let (r, g, b) = (&mut r[..length], &mut g[..length], &mut b[..length]);
+    for x in 0..length {
+        let y = blended([y0[x], y1[x]], wy);
+        let u = blended([u0[x], u1[x]], wu);
+        let v = blended([v0[x], v1[x]], wv);
+        [r[x], g[x], b[x]] = matrix.convert(y, u, v);
     }
 }
 
