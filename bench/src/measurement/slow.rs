@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Bench, Measurement, Runs, median_of, readable};
-use crate::case::Outcome;
+use crate::case::{Case, End, Outcome};
 use crate::report::{Gate, Limit, Report, Unit};
 use crate::server::{SLOW, SlowServer};
 
 pub const MEASUREMENT: Measurement = Measurement {
     name: "slow",
     title: "One camera on a server slower than the camera",
-    about: "one live camera of 30 fps on servers that are slower, beside a file on the same servers",
+    about: "one live camera of 60 fps on servers that are slower, beside a file on the same servers",
     peers: false,
     run,
 };
@@ -21,7 +21,8 @@ fn run(bench: &Bench) -> Result<Report> {
     let quick = SlowServer::start(Duration::from_millis(150), 2)?;
     // Four requests in flight, as `tritoninfer` has them by default, take longer than its default `timeout`, 5 s.
     let slowest = SlowServer::start(Duration::from_millis(1500), 1)?;
-    let line = |live: bool, element: &str| super::line(live, 30, element);
+    // Faster than the shipped ensemble, which has 34 frames of this picture a second on two processors.
+    let line = |live: bool, element: &str| super::line(live, 60, element);
     let on = |server: &SlowServer| format!("tritoninfer server={} model={SLOW}", server.url);
     let servers = [
         ("worker_ensemble, in process", "tritoninfer".to_owned()),
@@ -32,8 +33,8 @@ fn run(bench: &Bench) -> Result<Report> {
         .iter()
         .flat_map(|(name, element)| {
             [
-                bench.timed(&format!("file: {name}"), &line(false, element), 1),
-                bench.timed(&format!("camera: {name}"), &line(true, element), 1),
+                case(bench, &format!("file: {name}"), &line(false, element)),
+                case(bench, &format!("camera: {name}"), &line(true, element)),
             ]
         })
         .collect();
@@ -43,7 +44,7 @@ fn run(bench: &Bench) -> Result<Report> {
          and work on requests that the client has given up, too: what they can is known. One process a case, {:.0} s measured \
          after 3 s, {} rounds in turn.",
         readable(&line(true, "tritoninfer")),
-        bench.seconds,
+        bench.seconds.max(30.0),
         bench.rounds
     );
     let runs = Runs {
@@ -56,6 +57,14 @@ fn run(bench: &Bench) -> Result<Report> {
         gates(&outcomes),
         ("Inferences a second", Outcome::rate),
     ))
+}
+
+/// One more or less of the slowest server's responses must not decide: 30 s are 20 of them.
+fn case(bench: &Bench, name: &str, line: &str) -> Case {
+    Case {
+        end: End::Seconds(bench.seconds.max(30.0)),
+        ..bench.timed(name, line, 1)
+    }
 }
 
 fn gates(outcomes: &[Vec<Outcome>]) -> Vec<Gate> {
