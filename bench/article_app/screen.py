@@ -23,7 +23,7 @@ class Screen:
         self.frames = queue.SimpleQueue()
         self.shown = threading.Semaphore(0)
         self.closed = False
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.moveWindow(title, number % 2 * 640, number // 2 * 520)
         cv2.resizeWindow(title, 640, 480)
 

@@ -5,8 +5,8 @@ import time
 
 import cv2
 
-# One thread of FFmpeg's: its frame threads cost more than they save beside a model (README.md).
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "threads;1")
+# Threads of the decoder: more of them cost CPU time, which the models need (README.md).
+THREADS = [cv2.CAP_PROP_N_THREADS, 1]
 DEFAULT_RATE = 25.0  # frames a second, of a file that does not say
 
 
@@ -24,7 +24,7 @@ class Video:
         self.at_start = True
         if not os.path.isfile(path):
             raise VideoError(f"{path}: no such video file; give one with --input")
-        self.capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        self.capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, THREADS)
         if not self.capture.isOpened():
             raise VideoError(f"{path}: OpenCV cannot open it as a video; give another file with --input")
         get = self.capture.get
