@@ -34,6 +34,7 @@ def arguments():
     add("--window", action="store_true", help="show every drawn frame in a window")
     add("--check", type=positive(int), metavar="N", help="measure nothing, print how many people are seen in the first N frames")
     add("--save", metavar="FOLDER", help="with --check: save ten of the drawn frames as PNG")
+    add("--truth", metavar="FILE", help="with --check: as media/vests_truth.json.gz; print precision, recall and share of right vests")
     group = parser.add_argument_group("settings whose defaults were measured")
     add = group.add_argument
     add("--transport", choices=["shared-memory", "wire"], default="shared-memory", help="of frames to Triton (%(default)s)")
