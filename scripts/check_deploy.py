@@ -23,7 +23,7 @@ def main():
         found = [*schema_failures(objects), *Names(objects).failures()]
         failures += [f"overlays/{overlay.name}: {failure}" for failure in found]
         print(f"overlays/{overlay.name}: {len(objects)} objects, {len(found)} failures")
-    envoy = next(one for one in objects if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "balancer")["data"]["envoy.yaml"]
+    envoy = (DEPLOY / "tenants" / "envoy.yaml").read_text()
     failures += output_of_failure(["envoy", "--mode", "validate", "--log-level", "warn", "--config-yaml", envoy], "envoy")
     for file in sorted((DEPLOY / "containers").iterdir()):
         failures += output_of_failure(["hadolint", "--no-color", str(file)], file.name)
@@ -62,7 +62,7 @@ class Names:
     def __init__(self, objects):
         self.objects = objects
         self.named = {(one["kind"], one["metadata"]["name"]): one for one in objects}
-        self.namespace = next(one["metadata"]["name"] for one in objects if one["kind"] == "Namespace")
+        (self.namespace,) = {one["metadata"]["namespace"] for one in objects if one["kind"] != "Namespace"}
         self.pods = [one["spec"]["template"] for one in objects if one["kind"] == "Deployment"]
 
     def failures(self):
@@ -105,20 +105,22 @@ class Names:
             yield f"{name}: its image has no tag: {container['image']}"
 
     def Service(self, one):
-        pods = [pod for pod in self.pods if one["spec"]["selector"].items() <= pod["metadata"]["labels"].items()]
-        if not pods:
-            return (yield "its selector matches no pods")
+        yield from self.ports(one["spec"]["selector"], [port["targetPort"] for port in one["spec"]["ports"]])
+
+    def ports(self, labels, names):
+        """That pods with these labels have ports of these names."""
+        pods = [pod for pod in self.pods if labels.items() <= pod["metadata"]["labels"].items()]
         ports = {port["name"] for pod in pods for container in pod["spec"]["containers"] for port in container["ports"]}
-        for port in one["spec"]["ports"]:
-            if port["targetPort"] not in ports:
-                yield f"its pods have no port {port['targetPort']}"
+        for name in names:
+            if name not in ports:
+                yield f"no pods with the labels {labels} have a port {name}"
 
     def PodDisruptionBudget(self, one):
         yield from self.selects(one["spec"]["selector"])
 
     def NetworkPolicy(self, one):
-        yield from self.selects(one["spec"]["podSelector"])
         for rule in one["spec"]["ingress"]:
+            yield from self.ports(one["spec"]["podSelector"]["matchLabels"], [port["port"] for port in rule["ports"]])
             for peer in rule["from"]:
                 yield from self.selects(peer["podSelector"]) if "podSelector" in peer else ()
 
@@ -135,11 +137,9 @@ class Names:
             yield f"{target['name']} has replicas, to which each change of it would go back"
 
     def ConfigMap(self, one):
-        if one["metadata"]["name"] != "balancer":
-            return
         host = f"triton.{self.namespace}.svc.cluster.local"
-        if ("Service", "triton") not in self.named or host not in one["data"]["envoy.yaml"]:
-            yield f"it does not lead to {host}"
+        if host not in one["data"].get("envoy.yaml", host):
+            yield f"it does not lead to {host}, Triton's service"
 
 
 if __name__ == "__main__":
