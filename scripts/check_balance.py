@@ -28,7 +28,9 @@ def failures(config, folder):
     context = multiprocessing.get_context("spawn")
     servers = [Server(context) for _ in range(2)]
     port, config = local(config, servers)
-    envoy = subprocess.Popen(["envoy", "--log-level", "off", "--disable-hot-restart", "--config-yaml", json.dumps(config)], cwd=folder)
+    envoy = subprocess.Popen(
+        ["envoy", "--log-level", "off", "--disable-hot-restart", "--config-yaml", json.dumps(config)], cwd=folder
+    )
     try:
         return list(run(port, servers))
     finally:

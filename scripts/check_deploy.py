@@ -78,7 +78,10 @@ class Names:
             yield "its selector does not match its pods"
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         for volume in volumes.values():
-            for key, kind, name in [("configMap", "ConfigMap", "name"), ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName")]:
+            for key, kind, name in [
+                ("configMap", "ConfigMap", "name"),
+                ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
+            ]:
                 if key in volume and (kind, volume[key][name]) not in self.named:
                     yield f"there is no {kind} {volume[key][name]}"
         for container in [*pod.get("initContainers", []), *pod["containers"]]:

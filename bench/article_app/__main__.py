@@ -20,28 +20,51 @@ import tenants
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="article_app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="article_app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
-    add("--mode", choices=["runner", "decoupled", "ensemble", "decode"], required=True, help="runner: ONNX Runtime in this process; decode: only decode")
-    add("--requests", choices=["threads", "async"], default="threads", help="one synchronous request at a time for each model, or several in flight (%(default)s)")
+    add(
+        "--mode",
+        choices=["runner", "decoupled", "ensemble", "decode"],
+        required=True,
+        help="runner: ONNX Runtime in this process; decode: only decode",
+    )
+    add(
+        "--requests",
+        choices=["threads", "async"],
+        default="threads",
+        help="one synchronous request at a time for each model, or several in flight (%(default)s)",
+    )
     add("--tenants", type=positive(int), default=1, metavar="N", help="%(default)s")
     add("--seconds", type=positive(float), default=20.0, metavar="S", help="measured time (%(default)s)")
-    add("--warm-up", type=float, default=3.0, metavar="S", help="time before it, from every tenant's first frame on (%(default)s)")
+    add(
+        "--warm-up",
+        type=float,
+        default=3.0,
+        metavar="S",
+        help="time before it, from every tenant's first frame on (%(default)s)",
+    )
     add("--input", required=True, metavar="FILE", help="a video")
     add("--stations", required=True, metavar="FILE", help="as pipelines/stations/demo.json")
     add("--models", metavar="FOLDER", help="a model repository, for the runner")
     add("--server", metavar="HOST:PORT", help="a Triton's gRPC, for the other modes")
     add("--window", action="store_true", help="show every drawn frame in a window")
-    add("--check", type=positive(int), metavar="N", help="measure nothing, print how many people are seen in the first N frames")
+    add(
+        "--check", type=positive(int), metavar="N", help="measure nothing, print how many people are seen in the first N frames"
+    )
     add("--save", metavar="FOLDER", help="with --check: save ten of the drawn frames as PNG")
-    add("--truth", metavar="FILE", help="with --check: as media/vests_truth.json.gz; print precision, recall and share of right vests")
+    add(
+        "--truth",
+        metavar="FILE",
+        help="with --check: as media/vests_truth.json.gz; print precision, recall and share of right vests",
+    )
     group = parser.add_argument_group("settings whose defaults were measured")
     add = group.add_argument
     add("--transport", choices=["shared-memory", "wire"], default="shared-memory", help="of frames to Triton (%(default)s)")
     add("--frames", type=positive(int), metavar="N", help="frames in flight for each tenant")
     add("--threads", type=positive(int), default=1, metavar="N", help="threads of each of the runner's models (%(default)s)")
     add("--tenants-in", choices=["processes", "threads"], default="processes", help="%(default)s")
-    add("--switch-interval", type=positive(float), default=0.005, metavar="S", help="of Python's threads (%(default)s)")
     options = parser.parse_args()
     if options.mode == "runner" and not options.models:
         parser.error("--mode runner needs --models FOLDER")

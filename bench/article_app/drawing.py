@@ -11,7 +11,24 @@ from plates import COLORS, SHADE
 
 # Bones between COCO's keypoints
 BONES = np.array(
-    [(0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16)]
+    [
+        (0, 1),
+        (0, 2),
+        (1, 3),
+        (2, 4),
+        (5, 6),
+        (5, 7),
+        (7, 9),
+        (6, 8),
+        (8, 10),
+        (5, 11),
+        (6, 12),
+        (11, 12),
+        (11, 13),
+        (13, 15),
+        (12, 14),
+        (14, 16),
+    ]
 )
 HANDS = (7, 8, 9, 10)
 FACE = slice(0, 5)
@@ -95,7 +112,13 @@ class Drawing:
         height, width = plate.shape[:2]
         left, top, right, bottom = station.left, station.top, station.right, station.bottom
         gap = 3 * self.line
-        corners = [(left, bottom + gap), (right - width, bottom + gap), (left, top - height - gap), (right + gap, top), (left - width - gap, top)]
+        corners = [
+            (left, bottom + gap),
+            (right - width, bottom + gap),
+            (left, top - height - gap),
+            (right + gap, top),
+            (left - width - gap, top),
+        ]
         plates.copy(image, plate, *layout.place(plate, corners))
 
     def status(self, image, layout, stations, workers):

@@ -2,6 +2,13 @@
 
 import queue
 import threading
+import time
+
+PATIENCE = 30.0  # seconds for the frames on their way when it is stopped
+
+
+class Stalled(Exception):
+    """Nothing happens any more."""
 
 
 class Stages:
@@ -31,7 +38,7 @@ class Stages:
         """Lets the frames on their way be finished, and waits for the threads."""
         self.stopping = True
         self.free.put(None)
-        self.wait()
+        join(self.threads)
 
     def wait(self):
         for thread in self.threads:
@@ -54,3 +61,12 @@ class Stages:
             self.meter.fail(error)
             self.free.put(None)  # ends the reader
         sink.put(None)
+
+
+def join(threads):
+    """Waits for threads that are to end; a server that does not respond must not hold this process."""
+    end = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+        if thread.is_alive():
+            raise Stalled(f"'{thread.name}' has not ended within {PATIENCE:.0f} s; is the server still responding?")

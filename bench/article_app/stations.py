@@ -45,7 +45,9 @@ class Stations:
                 listed = json.load(file)["stations"]
             self.stations = [Station(one["name"], one.get("vest"), one["polygon"], size) for one in listed]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StationError(f"{path}: no stations can be read ({error}); give a file as pipelines/stations/demo.json") from None
+            raise StationError(
+                f"{path}: no stations can be read ({error}); give a file as pipelines/stations/demo.json"
+            ) from None
         self.latest = 0.0
 
     def update(self, people, names, time):

@@ -15,19 +15,16 @@ from meter import Meter
 from runner import ModelError, Runner
 from screen import Screen, ScreenError
 from server import ServerError
+from stages import Stalled
 from stations import StationError
 from triton_async import Async
 from triton_threads import Threads
 from video import Video, VideoError
 
 # Errors whose message says all.
-EXPECTED = (ModelError, ScreenError, ServerError, StationError, VideoError)
+EXPECTED = (ModelError, ScreenError, ServerError, Stalled, StationError, VideoError)
 PR_SET_PDEATHSIG = 1
 STALL = 120.0  # seconds without a first frame, or without another tenant, that are an error
-
-
-class Stalled(Exception):
-    """Nothing happens any more."""
 
 
 def pipeline(options, video, floor, meter):
@@ -53,7 +50,6 @@ def process(options, number, barrier, result, parent):
 def run(options, number, barrier, result):
     """Sends what was measured, or why it was not."""
     cv2.setNumThreads(1)
-    sys.setswitchinterval(options.switch_interval)
     try:
         result.send(("measured", measure(options, number, barrier)))
     except EXPECTED as error:

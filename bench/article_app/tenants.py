@@ -48,10 +48,12 @@ def in_processes(options):
             sender.close()
             tenants.append((process, receiver))
         # A process that has ended closes its pipe, too.
-        return gather([receiver for _, receiver in tenants], [process.name for process, _ in tenants])
+        results = gather([receiver for _, receiver in tenants], [process.name for process, _ in tenants])
+        for process, _ in tenants:
+            process.join(PATIENCE)
+        return results
     finally:
         for process, _ in tenants:
-            process.join(PATIENCE) if process.exitcode is None and not barrier.broken else None
             process.kill()
         for process, _ in tenants:
             process.join()

@@ -12,6 +12,7 @@ import letterbox
 import server
 from frame import Frame
 from letterbox import Letterbox
+from stages import join
 from vests import Crops
 
 IN_FLIGHT = 4  # README.md
@@ -79,6 +80,6 @@ class Async:
 
     def stop(self):
         self.stopping = True
-        self.wait()
+        join([self.thread])
         for frame in self.frames:
             frame.tensor.close()
