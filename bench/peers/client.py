@@ -142,7 +142,8 @@ async def infer(options, frames):
         await model.open(client, options.transport, number)
         try:
             while (frame := video.read()) is not None:
-                people += len(await model.people(frame))
+                found = await model.people(frame)  # before the sum is read: another worker adds to it meanwhile
+                people += len(found)
         finally:
             await model.close()
 

@@ -2,6 +2,7 @@
 //!
 //! The elements are linked in, so that tests can read people from the frames; `gst-launch-1.0` lines use the built plugin.
 
+mod article;
 mod bad_input;
 mod bench;
 mod boxes;

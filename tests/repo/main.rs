@@ -1,5 +1,6 @@
 //! Checks of the repository itself: layers, files, documents, scripts, an installation, and the fuzzers' corpus.
 
+mod deploy;
 mod documents;
 mod files;
 mod fuzz;

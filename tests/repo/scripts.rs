@@ -48,6 +48,7 @@ fn help_says_what_is_left_behind() {
     check("scripts/check-installed", &["--help"], 0, "gst-inspect-1.0");
     check("scripts/package", &["--help"], 0, "Debian package");
     check("scripts/debian13", &["--help"], 0, "out/gstreamer-1.26.md");
+    check("scripts/check-deploy", &["--help"], 0, ".tools/deploy");
 }
 
 #[test]
@@ -72,6 +73,7 @@ fn an_unknown_option_is_refused() {
     check("scripts/install-test", &["--fast"], 2, "unknown option: --fast");
     check("scripts/package", &["--fast"], 2, "unknown option: --fast");
     check("scripts/debian13", &["--fast"], 2, "unknown option: --fast");
+    check("scripts/check-deploy", &["--fast"], 2, "unknown option: --fast");
 }
 
 /// Parameters and operations are counted from the layers that the network is made of, without making it.
