@@ -32,6 +32,8 @@ pub struct LatencyEstimate {
     late: VecDeque<Sample>,
     /// When the last late response arrived, or the estimate changed.
     restless: Option<Instant>,
+    /// When the server was last known to be away.
+    outage: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +48,17 @@ impl LatencyEstimate {
         self.latency
     }
 
+    /// The server is away at `now`: responses to requests that were sent before, which a hung server gives when it goes on, say
+    /// how long it was away, not how long it takes.
+    pub fn outage(&mut self, now: Instant) {
+        self.outage = Some(now);
+    }
+
     /// Records that the response to a request sent at `sent` took `took`. True if the estimate changed.
     pub fn observe(&mut self, sent: Instant, took: Duration) -> bool {
+        if self.outage.is_some_and(|outage| sent <= outage) {
+            return false;
+        }
         let answered = sent + took;
         let sample = Sample { answered, took };
         for samples in [&mut self.recent, &mut self.late] {
@@ -178,6 +189,18 @@ mod tests {
         assert_eq!(requests.each(10, 100), 20);
         assert_eq!(requests.together(4000, 16), 20);
         assert_eq!(requests.each(10, 1000), 20);
+    }
+
+    #[test]
+    fn how_long_a_server_was_away_is_no_response_time() {
+        let mut requests = Requests::new();
+        requests.each(100, 10);
+        for _ in 0..5 {
+            requests.estimate.outage(requests.now + ms(5000));
+            assert_eq!(requests.together(8000, 2), 130, "hung for 8 s");
+            assert_eq!(requests.each(100, 10), 130);
+        }
+        assert_eq!(requests.each(8000, 3), 10_000, "it does respond, but slowly");
     }
 
     #[test]

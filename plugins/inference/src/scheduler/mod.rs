@@ -266,6 +266,11 @@ impl Seat {
         self.with_model(|model| model.estimate.latency()).flatten()
     }
 
+    /// The server is away: requests in flight say nothing about the latency.
+    pub fn outage(&self) {
+        self.with_model(|model| model.estimate.outage(Instant::now()));
+    }
+
     /// Does `work` on one of the scheduler's threads.
     pub fn run(&self, work: impl FnOnce() + Send + 'static) {
         self.scheduler.workers.run(work);

@@ -197,6 +197,7 @@ impl Dispatcher {
         }
         match open.session.model().server().available() {
             Err(error) if policy != OnFailure::Hold => {
+                open.seat.outage();
                 self.notify(open, self.reporter.failed(&error.into(), policy));
                 false
             }
@@ -315,6 +316,9 @@ impl Dispatcher {
 
     fn failed(self: &Arc<Self>, open: &Arc<OpenModel>, ticket: Ticket, attempt: Attempt, error: Error) {
         let policy = self.policy();
+        if attempt.kind == FailureKind::ServerAway {
+            open.seat.outage();
+        }
         let changed = matches!(attempt.kind, FailureKind::ModelAway | FailureKind::Refused);
         match attempt.action(policy) {
             Action::End => return self.end(open, error),
@@ -385,6 +389,9 @@ impl Dispatcher {
     /// Sends held frames if the server is available and the model is not being asked what it is.
     fn resume(self: &Arc<Self>, open: &Arc<OpenModel>) {
         let is_available = open.session.model().server().available().is_ok();
+        if !is_available {
+            open.seat.outage();
+        }
         let ready = is_available && !self.connection.is_rereading();
         if !ready && self.policy() == OnFailure::Hold {
             return self.look_again(open);
