@@ -94,7 +94,11 @@ def main():
     # As SystemExit, so that the tenants are ended first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        print(json.dumps(check.check(options) if options.check else tenants.measure(options)), flush=True)
+        publish = lambda result: print(json.dumps(result), flush=True)
+        if options.check:
+            publish(check.check(options))
+        else:
+            tenants.measure(options, publish)
     except (tenants.TenantError, *tenant.EXPECTED) as error:
         sys.exit(f"article_app: {error}")
     except KeyboardInterrupt:

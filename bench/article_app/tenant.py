@@ -44,20 +44,26 @@ def process(options, number, barrier, result, parent):
     if os.getppid() != parent:
         sys.exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its tenants
-    run(options, number, barrier, result)
+    try:
+        run(options, number, barrier, result)
+    except Stalled as error:
+        sys.exit(f"article_app: tenant {number + 1}: {error}")
 
 
 def run(options, number, barrier, result):
-    """Sends what was measured, or why it was not."""
+    """Sends what was measured, or why it was not, at once: the caller has its server's CPU time of that moment. Then stops."""
     cv2.setNumThreads(1)
     try:
-        result.send(("measured", measure(options, number, barrier)))
+        sums, stop = measure(options, number, barrier)
+        result.send(("measured", sums))
     except EXPECTED as error:
         result.send(("failed", str(error)))
     except threading.BrokenBarrierError:
         result.send(("failed", "another tenant ended"))
     except Exception as error:
         result.send(("failed", f"{type(error).__name__}: {error}"))
+    else:
+        stop()
 
 
 def measure(options, number, barrier):
@@ -75,11 +81,14 @@ def measure(options, number, barrier):
     pause(options.seconds, meter, screen)
     sums = meter.end()
     barrier.wait(STALL)  # nobody stops while another is measured
-    if screen:
-        screen.close()
-    line.stop()
-    video.close()
-    return {**sums, "process": os.getpid()}
+
+    def stop():
+        if screen:
+            screen.close()
+        line.stop()
+        video.close()
+
+    return {**sums, "process": os.getpid()}, stop
 
 
 def pause(seconds, meter, screen, event=None):

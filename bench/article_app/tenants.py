@@ -7,19 +7,21 @@ import threading
 
 import tenant
 
-PATIENCE = 3.0  # seconds for a process to end by itself
+PATIENCE = 60.0  # seconds for a process to end by itself, more than its threads take
 
 
 class TenantError(Exception):
     """A tenant failed."""
 
 
-def measure(options):
-    """The figures of all tenants, as they are printed."""
-    if options.tenants_in == "threads":
-        results = in_threads(options)
-    else:
-        results = in_processes(options)
+def measure(options, publish):
+    """Measures all tenants, and calls `publish` with the figures as soon as they are known; then the tenants end."""
+    run = in_threads if options.tenants_in == "threads" else in_processes
+    run(options, lambda results: publish(sums(results)))
+
+
+def sums(results):
+    """What is printed."""
     # threads of one process have its CPU time in common
     used = {result["process"]: (result.pop("cpu"), result.pop("cpu_model")) for result in results}
     models = [model for _, model in used.values()]
@@ -34,7 +36,7 @@ def measure(options):
     }
 
 
-def in_processes(options):
+def in_processes(options, publish):
     # Spawned, not forked: gRPC and ONNX Runtime do not survive a fork.
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(options.tenants)
@@ -48,10 +50,11 @@ def in_processes(options):
             sender.close()
             tenants.append((process, receiver))
         # A process that has ended closes its pipe, too.
-        results = gather([receiver for _, receiver in tenants], [process.name for process, _ in tenants])
+        publish(gather([receiver for _, receiver in tenants], [process.name for process, _ in tenants]))
         for process, _ in tenants:
             process.join(PATIENCE)
-        return results
+            if process.exitcode != 0:
+                raise TenantError(f"{process.name} was measured, but did not end well")
     finally:
         for process, _ in tenants:
             process.kill()
@@ -59,12 +62,16 @@ def in_processes(options):
             process.join()
 
 
-def in_threads(options):
+def in_threads(options, publish):
     barrier = threading.Barrier(options.tenants)
     pipes = [multiprocessing.Pipe(duplex=False) for _ in range(options.tenants)]
+    threads = []
     for number, (_, sender) in enumerate(pipes):
-        threading.Thread(target=tenant.run, args=(options, number, barrier, sender), daemon=True).start()
-    return gather([receiver for receiver, _ in pipes], [f"tenant {number + 1}" for number in range(options.tenants)])
+        threads.append(threading.Thread(target=tenant.run, args=(options, number, barrier, sender), daemon=True))
+        threads[-1].start()
+    publish(gather([receiver for receiver, _ in pipes], [f"tenant {number + 1}" for number in range(options.tenants)]))
+    for thread in threads:
+        thread.join(PATIENCE)
 
 
 def gather(receivers, names):
