@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from . import LABELS
 from .network import normalize
 
 BATCH = 64
@@ -14,10 +15,10 @@ BFLOAT16 = "amx_bf16" in pathlib.Path("/proc/cpuinfo").read_text()  # 1.4 times 
 WEIGHT_DECAY, SMOOTHING = 0.02, 0.05
 
 
-def train(net, crops, labels, epochs, seed, rate=2e-3, teacher=None, report=print):
+def train(net, crops, labels, epochs, seed, rate=2e-3, size=None, teacher=None, report=print):
     """Trains in place by AdamW with one cycle of the learning rate, up to `rate`. Crops are RGB UINT8 [n,h,w,3].
 
-    With a `teacher`, a function from input to logits, half of the loss is the distance to its probabilities.
+    With a `size`, they are reduced to it, which takes less time. With a `teacher`, a function from input to logits, half of the loss is the distance to its probabilities.
     """
     torch.manual_seed(seed)
     labels = torch.as_tensor(labels)
@@ -32,7 +33,10 @@ def train(net, crops, labels, epochs, seed, rate=2e-3, teacher=None, report=prin
         order, total = torch.randperm(len(crops)), 0.0
         for number in range(batches):
             chosen = order[number * BATCH : (number + 1) * BATCH]
-            x = vary(normalize(crops[chosen.numpy()])).contiguous(memory_format=torch.channels_last)
+            x = vary(normalize(crops[chosen.numpy()]))
+            if size is not None:
+                x = functional.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)
+            x = x.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BFLOAT16):
                 y = net(x)
             y = y.float()
@@ -65,16 +69,21 @@ def distance(student, teacher, temperature=3.0):
     return functional.kl_div(learned, soft, reduction="batchmean") * temperature**2
 
 
-def temperature(logits, labels):
-    """The number that logits are divided by so that their softmax is calibrated (Guo et al., 2017)."""
-    scale = torch.zeros(1, requires_grad=True)  # its logarithm
-    optimizer = torch.optim.LBFGS([scale], lr=0.1, max_iter=200, line_search_fn="strong_wolfe")
+def calibrate(logits, labels):
+    """The number that logits are divided by, and what is then added to that of "none", so that their softmax is calibrated:
+    temperature scaling (Guo et al., 2017) with a bias, fitted by the likelihood with "none" as frequent as all vests together.
+    """
+    none = labels == LABELS.index("none")
+    weights = torch.where(none, 0.5 / none.sum(), 0.5 / (~none).sum())
+    fitted = torch.zeros(2, requires_grad=True)  # logarithm of the temperature, and the bias
+    optimizer = torch.optim.LBFGS([fitted], lr=0.1, max_iter=200, line_search_fn="strong_wolfe")
 
     def closure():
         optimizer.zero_grad()
-        loss = functional.cross_entropy(logits / scale.exp(), labels)
+        scaled = logits / fitted[0].exp() + fitted[1] * functional.one_hot(torch.tensor(LABELS.index("none")), len(LABELS))
+        loss = (functional.cross_entropy(scaled, labels, reduction="none") * weights).sum()
         loss.backward()
         return loss
 
     optimizer.step(closure)
-    return float(scale.exp())
+    return float(fitted[0].exp()), float(fitted[1])

@@ -88,7 +88,7 @@ def confusion(results):
 
 def reliability(results):
     """For each bin of the highest probability: its mean, the share that is right, the number of crops; and the ECE."""
-    results = [result for result in results if not result.trial.pooled and not result.trial.calibrates]
+    results = [result for result in results if not result.trial.pooled]
     surest = np.concatenate([result.probabilities.max(1) for result in results])
     right = np.concatenate([result.chosen == result.trial.labels for result in results])
     bins = np.minimum((surest * BINS).astype(int), BINS - 1)

@@ -25,7 +25,6 @@ class Trial:
     labels: np.ndarray
     frames: int
     required: float | None = None
-    calibrates: bool = False  # the temperature was fitted on it
     pooled: bool = False  # of crops that other trials have, too
 
     @property
