@@ -53,29 +53,31 @@ class Steps:
     STEP = re.compile(r'model_name: "([^"]+)"(.*?)\n    }', re.S)
     MAP = re.compile(r'(input|output)_map { key: "([^"]+)" value: "([^"]+)" }')
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, replaced):
         self.steps = []
         for name, maps in self.STEP.findall((folder / "config.pbtxt").read_text()):
             pairs = self.MAP.findall(maps)
             into, out = ({key: tensor for way, key, tensor in pairs if way == wanted} for wanted in ("input", "output"))
-            self.steps.append((session(folder.parent / name / "1" / "model.onnx", threads), into, out))
+            file = replaced.get(name, folder.parent / name / "1" / "model.onnx")
+            self.steps.append((session(file, threads), into, out))
 
-    def run(self, name, tensor):
-        """What `output` of the last step becomes of the ensemble's input `name`."""
-        tensors = {name: tensor}
+    def __call__(self, images):
+        """All tensors that become of the ensemble's input `images`, by name."""
+        tensors = {"images": images}
         for model, into, out in self.steps:
             feeds = {key: tensors[value] for key, value in into.items()}
             tensors.update(zip(out.values(), model.run(list(out), feeds)))
-        return tensors["output"]
+        return tensors
 
 
 class Pose:
     """A pose model with YOLOv7-Pose's rows: cx, cy, w, h, objectness, class score, 17 × (x, y, confidence)."""
 
-    def __init__(self, model, threads, size=None):
+    def __init__(self, model, threads, size=None, replaced=()):
         """`model` is a folder of a model repository, an ensemble's too, or an ONNX file: then the threshold is 0.45 (top-down).
 
         `size` is the input's width and height, where the model leaves them open; else the configuration's, else 640 × 480.
+        `replaced` has ONNX files for steps of an ensemble, by their names.
         """
         model = pathlib.Path(model)
         config = model / "config.pbtxt"
@@ -88,8 +90,8 @@ class Pose:
         self.threshold = float(parameter("score-threshold", "0.45"))
         self.size = size or tuple(map(int, parameter("input.size", "640x480").split("x")))
         if "ensemble_scheduling" in stated:
-            self.steps = Steps(model, threads)
-            self.infer = lambda planes: self.steps.run("images", planes)
+            self.trace = Steps(model, threads, dict(replaced))
+            self.infer = lambda planes: self.trace(planes)["output"]
             self.digest = digest(config, *sorted(model.parent.glob("*/1/model.onnx")))
             return
         file = model / "1" / "model.onnx" if stated else model

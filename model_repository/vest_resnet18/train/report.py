@@ -8,6 +8,7 @@ import numpy as np
 
 from . import LABELS
 from .network import normalize
+from .trials import joined
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "vest_resnet18", "svg.fonttype": "none", "font.size": 9})
@@ -46,17 +47,8 @@ class Result:
 
 def pooled(name, results, required):
     """Several results as one."""
-    trials = [result.trial for result in results]
-    crops, labels = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("crops", "labels"))
-    trial = dataclasses.replace(
-        trials[0],
-        name=name,
-        crops=crops,
-        labels=labels,
-        frames=sum(trial.frames for trial in trials),
-        required=required,
-        pooled=True,
-    )
+    trial = joined(name, [result.trial for result in results], required)
+    trial.pooled = True
     return Result(trial, np.concatenate([result.probabilities for result in results]))
 
 
