@@ -16,8 +16,7 @@ from .pose import Finder, Pose, session
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "vest_resnet18"
 SEED = 13
-# Crops, epochs, highest learning rate, and size of each. Small crops cost half, and teach colours and places well.
-CYCLES = ((20_000, 2, 2e-3, 48), (12_000, 2, 1e-3, None))
+CYCLES = ((22_000, 2, 2e-3), (20_000, 2, 1e-3))  # crops, epochs, and highest learning rate of each
 FOLD_CROPS = 3_000
 say = functools.partial(print, flush=True)
 
@@ -62,11 +61,11 @@ def learn(options, finder):
     say(f"people: {' and '.join(str(len(group)) for group in groups)}, {time.monotonic() - begin:.0f} s")
     torch.manual_seed(SEED)
     net = ResNet()
-    for cycle, (count, epochs, rate, size) in enumerate(CYCLES):
+    for cycle, (count, epochs, rate) in enumerate(CYCLES):
         crops, labels = samples.training(groups, count, SEED + cycle, options.threads)
         say(f"cycle {cycle + 1}: {len(crops)} new crops, {time.monotonic() - begin:.0f} s")
         cv2.imwrite(str(options.output / "training.png"), trials.sheet(trials.Trial("training", crops, labels, 0)))
-        fit.train(net, crops, labels, epochs, SEED + cycle, rate, size, report=say)
+        fit.train(net, crops, labels, epochs, SEED + cycle, rate, report=say)
         torch.save(net.state_dict(), options.output / "model.pt")
     fold = calibration_crops(options.media, finder, options.threads)
     path = options.output / "model.onnx"

@@ -11,14 +11,15 @@ from . import LABELS
 from .network import normalize
 
 BATCH = 64
-BFLOAT16 = "amx_bf16" in pathlib.Path("/proc/cpuinfo").read_text()  # 1.4 times as fast, where the processor has it
+# 1.4 to 1.8 times as fast, where the processor has it
+BFLOAT16 = any(flag in pathlib.Path("/proc/cpuinfo").read_text() for flag in ("amx_bf16", "avx512_bf16"))
 WEIGHT_DECAY, SMOOTHING = 0.02, 0.05
 
 
-def train(net, crops, labels, epochs, seed, rate=2e-3, size=None, teacher=None, report=print):
+def train(net, crops, labels, epochs, seed, rate=2e-3, teacher=None, report=print):
     """Trains in place by AdamW with one cycle of the learning rate, up to `rate`. Crops are RGB UINT8 [n,h,w,3].
 
-    With a `size`, they are reduced to it, which takes less time. With a `teacher`, a function from input to logits, half of the loss is the distance to its probabilities.
+    With a `teacher`, a function from input to logits, half of the loss is the distance to its probabilities.
     """
     torch.manual_seed(seed)
     labels = torch.as_tensor(labels)
@@ -33,10 +34,7 @@ def train(net, crops, labels, epochs, seed, rate=2e-3, size=None, teacher=None, 
         order, total = torch.randperm(len(crops)), 0.0
         for number in range(batches):
             chosen = order[number * BATCH : (number + 1) * BATCH]
-            x = vary(normalize(crops[chosen.numpy()]))
-            if size is not None:
-                x = functional.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = vary(normalize(crops[chosen.numpy()])).contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BFLOAT16):
                 y = net(x)
             y = y.float()
