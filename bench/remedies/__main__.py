@@ -25,7 +25,7 @@ from train.pose import Finder, Pose, crop, session
 from . import cost, graphs, page, small
 
 STUDENT_WIDTH, STUDENT_BLOCKS = 24, (1, 1, 1, 1)
-PARTS = ("person_detector", "movenet_lightning")  # of person_pose, the networks in it
+PARTS = {"person_detector": "detector", "movenet_lightning": "keypoints"}  # the networks in person_pose
 POSE_SIZES = ((640, 480), (512, 384), (384, 288))
 THRESHOLDS = {(640, 480): 0.20, (512, 384): 0.15, (384, 288): 0.15}
 STEP = 5  # one frame of so many of the clip's second half is measured by the pose models
@@ -217,9 +217,9 @@ def pose_cases(folder, half):
         remedy = f"{size[0]}×{size[1]}"
         cases.append(PoseCase("person_pose", remedy, size, [onnx[part] for part in PARTS]))
         cases.append(PoseCase("movenet_multipose", remedy, size, [onnx["movenet_multipose"]]))
-    for chosen in ((PARTS[0],), (PARTS[1],), PARTS):
+    for chosen in (*((part,) for part in PARTS), tuple(PARTS)):
         files = [small[part] if part in chosen else onnx[part] for part in PARTS]
-        remedy = f"640×480, {' and '.join(chosen)} INT8"
+        remedy = f"640×480, {' and '.join(PARTS[part] for part in chosen)} INT8"
         cases.append(PoseCase("person_pose", remedy, full, files, {part: small[part] for part in chosen}))
     name = "movenet_multipose"
     cases.append(PoseCase(name, "640×480, INT8", full, [small[name]], {name: small[name]}))

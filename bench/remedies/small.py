@@ -22,8 +22,8 @@ def distil(net, width, blocks, crops, labels, fold, path):
     net.eval()
 
     def teacher(x):
-        with torch.no_grad():
-            return net(x)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=fit.BFLOAT16):
+            return net(x).float()
 
     fit.train(student, crops, labels, 3, SEED, 4e-3, teacher=teacher, report=quietly)
     finish(student, fold, path)

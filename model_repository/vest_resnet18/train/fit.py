@@ -85,3 +85,12 @@ def calibrate(logits, labels):
 
     optimizer.step(closure)
     return float(fitted[0].exp()), float(fitted[1])
+
+
+def margin(logits, labels, share):
+    """What has to be added to the logit of "none" so that such a share of the crops of "none" are taken for it."""
+    none = LABELS.index("none")
+    others = logits[labels == none].clone()
+    own = others[:, none].clone()
+    others[:, none] = -torch.inf
+    return float(torch.quantile(others.amax(1) - own, share))
