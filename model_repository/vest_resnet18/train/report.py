@@ -100,7 +100,7 @@ def plot_confusion(results, path):
                 axes.text(j, i, count, ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black")
     axes.set_xticks(range(len(LABELS)), LABELS, rotation=40)
     axes.set_yticks(range(len(LABELS)), LABELS)
-    axes.set(xlabel="chosen", ylabel="truth", title=f"{counts.sum()} crops of clips that did not train")
+    axes.set(xlabel="chosen", ylabel="truth", title=f"{counts.sum()} crops of frames that did not train")
     save(figure, path)
 
 
