@@ -1,31 +1,42 @@
-"""Time and memory of ONNX models on one thread."""
+"""Time and memory of models on one thread."""
 
+import json
+import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-MEMORY = """
-import pathlib, re, sys
 import numpy as np
-import onnxruntime
+
+# Runs in a new process, with the package `train` on its path.
+MEMORY = """
+import json, pathlib, re, sys
+import numpy as np
+from train.pose import Pose, session
 def peak(): return int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1
-options.log_severity_level = 3
+case, tensor = json.loads(sys.argv[1]), np.load(sys.argv[2])
 before = peak()
-session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-tensor = np.zeros([int(n) for n in sys.argv[2].split(",")], np.float32)
+if case["task"] == "pose":
+    run = Pose(case["model"], 1, replaced=case["replaced"]).infer
+else:
+    model = session(case["model"], 1)
+    run = lambda x: model.run(None, {"input": x})
 for _ in range(3):
-    session.run(None, {session.get_inputs()[0].name: tensor})
+    run(tensor)
 print(peak() - before)
 """
 
 
-def memory(path, shape):
-    """MB by which a process grows that loads the model and runs it."""
-    command = [sys.executable, "-c", MEMORY, str(path), ",".join(map(str, shape))]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def memory(task, model, tensor, replaced=()):
+    """MB by which a process grows that loads a model and runs it on a tensor. `replaced` is that of `train.pose.Pose`."""
+    case = {"task": task, "model": str(model), "replaced": {name: str(path) for name, path in dict(replaced).items()}}
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "tensor.npy")
+        np.save(file, tensor)
+        command = [sys.executable, "-c", MEMORY, json.dumps(case), str(file)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def milliseconds(cases, rounds):

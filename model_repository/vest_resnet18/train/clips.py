@@ -46,7 +46,8 @@ class Clip:
 
 WHOLE = range(100_000)
 # PETS 2009 S2.L1. The demo clip is made of the frames from 60 on; its second half, from 428 on, does not train.
-VTEST_TRAIN, VTEST_HELD_OUT = range(0, 400), range(428, 795)
+VTEST_TRAIN, VTEST_FOLD, VTEST_HELD_OUT = range(0, 330), range(345, 405), range(428, 795)
+SINGLE_PERSON_FOLD = 1  # of pose2sim's SinglePerson, so many cameras calibrate and the others train
 
 
 def vtest(media, frames):

@@ -8,13 +8,13 @@ import numpy as np
 
 # Hue in degrees, saturation and value of each vest, from and to. Orange and yellow are those of hi-vis cloth.
 COLORS = {
-    "red": ((-12, 4), (0.75, 1.0), (0.55, 0.98)),
-    "orange": ((10, 31), (0.75, 1.0), (0.75, 1.0)),
+    "red": ((-14, 1), (0.75, 1.0), (0.55, 0.98)),
+    "orange": ((9, 31), (0.75, 1.0), (0.75, 1.0)),
     "yellow": ((50, 76), (0.60, 1.0), (0.75, 1.0)),
     "green": ((98, 152), (0.55, 1.0), (0.35, 0.85)),
     "blue": ((200, 234), (0.60, 1.0), (0.40, 0.95)),
     "purple": ((264, 302), (0.45, 1.0), (0.35, 0.80)),
-    "white": ((0, 360), (0.0, 0.07), (0.85, 1.0)),
+    "white": ((0, 360), (0.0, 0.07), (0.92, 1.0)),
 }
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 5, 6, 11, 12
 ARMS = ((5, 7, 9), (6, 8, 10))  # shoulder, elbow, wrist
@@ -95,9 +95,11 @@ def vest_color(label, rng):
 
 
 def cloth_color(rng):
-    """Of any clothes: white, grey and black, skin, muted, or saturated."""
+    """Of any clothes: like a vest's, white, grey and black, skin, muted, or saturated."""
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.08:
+        return vest_color(str(rng.choice(list(COLORS))), rng)
+    if kind < 0.27:
         return bgr(rng.uniform(0, 360), rng.uniform(0, 0.1), rng.uniform(0.75, 1))
     if kind < 0.4:
         return bgr(rng.uniform(0, 360), rng.uniform(0, 0.2), rng.uniform(0.05, 0.75))
@@ -108,16 +110,19 @@ def cloth_color(rng):
     return bgr(rng.uniform(0, 360), rng.uniform(0.6, 1), rng.uniform(0.3, 1))
 
 
-def dye(image, mask, color, rng, opacity):
-    """Gives what the mask covers a colour, keeping its folds and shadows. `color` is [3] or an image."""
+def dye(image, mask, color, rng, opacity, folds=(0.08, 0.22), light=(0.85, 1.05)):
+    """Gives what the mask covers a colour, keeping its folds and shadows. `color` is [3] or an image.
+
+    `folds` is the range of the shading's strength, and `light` of its mean.
+    """
     weight = mask.sum()
     if weight < 8:
         return
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     mean = (grey * mask).sum() / weight
     deviation = np.sqrt((((grey - mean) ** 2) * mask).sum() / weight) + 6
-    contrast = rng.uniform(0.08, 0.22)
-    shade = np.clip(1 - contrast + contrast * (grey - mean) / deviation, 0.45, 1.2) * rng.uniform(0.85, 1.05)
+    contrast = rng.uniform(*folds)
+    shade = np.clip(1 - contrast + contrast * (grey - mean) / deviation, 0.45, 1.2) * rng.uniform(*light)
     alpha = (mask * opacity)[..., None]
     image[:] = np.clip(image * (1 - alpha) + color * shade[..., None] * alpha, 0, 255)
 
@@ -139,13 +144,17 @@ def vest(image, torso, label, rng, seen):
         mask *= 1 - fill(image.shape, torso.polygon((neck, -0.12), (0.02, depth)))
     across, along = torso.coordinates(image.shape)
     if rng.random() < 0.2:  # open in front
-        mask *= np.clip((np.abs(across + rng.uniform(-0.3, 0.3)) - rng.uniform(0.05, 0.25)) * 8, 0, 1)
+        mask *= np.clip((np.abs(across + rng.uniform(-0.2, 0.2)) - rng.uniform(0.04, 0.18)) * 8, 0, 1)
     color = np.broadcast_to(vest_color(label, rng), image.shape).copy()
     if rng.random() < 0.1:  # a print on it
         stamp = (np.abs(across) < rng.uniform(0.2, 0.5)) & (np.abs(along - 0.3) < rng.uniform(0.04, 0.1))
         color[stamp] = rng.choice([20, 240])
-    opacity = rng.uniform(0.88, 1.0)
-    dye(image, mask, color, rng, opacity)
+    # Cloth hides what is below it; a white vest that is dyed grey by black clothes could not be told from a grey one.
+    opacity = rng.uniform(0.94, 1.0)
+    if label == "white":
+        dye(image, mask, color, rng, opacity, folds=(0.04, 0.12), light=(0.93, 1.05))
+    else:
+        dye(image, mask, color, rng, opacity)
     bands(image, mask * opacity, across, along, label, rng)
     return mask
 
@@ -178,13 +187,25 @@ def bands(image, mask, across, along, label, rng):
 
 
 def clothes(image, person, torso, rng, seen):
-    """A shirt, jacket or body warmer without bands; prints, stripes and contrasting sleeves."""
-    sleeves = rng.choice(["none", "short", "long"], p=[0.1, 0.4, 0.5])
-    hem = rng.uniform(0.95, 1.2)
-    body = fill(image.shape, torso.polygon((0.3, -0.1), (0.95, -0.03), (1.05, 0.3), (1.1, hem))) * seen
-    color = np.broadcast_to(cloth_color(rng), image.shape).copy()
-    decorate(color, *torso.coordinates(image.shape), rng)
-    opacity = rng.uniform(0.8, 1)
+    """A shirt, jacket or body warmer without bands: plain in half of the cases; prints, stripes and contrasting sleeves.
+
+    Jackets are wide and padded, with quilted folds and highlights; T-shirts are often white, and as bright as a white vest.
+    """
+    plain = rng.random() < 0.5
+    sleeves = rng.choice(["none", "short", "long"], p=[0.0, 0.5, 0.5] if plain else [0.12, 0.38, 0.5])
+    padded = sleeves == "long" and rng.random() < 0.4
+    hem = rng.uniform(0.95, 1.25)
+    wide = rng.uniform(1.0, 1.3) if padded else 1.0
+    collar = rng.uniform(0.2, 0.4), rng.uniform(-0.16, -0.04)
+    body = fill(image.shape, torso.polygon(collar, (0.95, -0.03), (1.05 * wide, 0.3), (1.1 * wide, hem))) * seen
+    across, along = torso.coordinates(image.shape)
+    color = np.broadcast_to(shirt_color(rng) if plain else cloth_color(rng), image.shape).copy()
+    if not plain:
+        decorate(color, across, along, rng)
+    if padded and rng.random() < 0.5:
+        color *= 1 - rng.uniform(0.05, 0.25) * (np.cos(along * rng.uniform(20, 40) + rng.uniform(0, 6)) > 0.6)[..., None]
+    opacity = rng.uniform(0.88, 1)
+    thick = rng.uniform(0.28, 0.4) if padded else rng.uniform(0.2, 0.32)
     arms = np.zeros_like(body)
     if sleeves != "none":
         for arm in ARMS:
@@ -195,13 +216,24 @@ def clothes(image, person, torso, rng, seen):
             points = [shoulder, elbow, wrist]
             if sleeves == "short":
                 points = [shoulder, shoulder + (elbow - shoulder) * rng.uniform(0.5, 1)]
-            arms = np.maximum(arms, limb(image.shape, points, torso.length * rng.uniform(0.2, 0.32)))
+            arms = np.maximum(arms, limb(image.shape, points, torso.length * thick))
     arms *= seen
-    if rng.random() < 0.15:
+    folds, light = (0.05, 0.3), (0.85, 1.1)
+    if not plain and rng.random() < 0.3:
         dye(image, arms, cloth_color(rng), rng, opacity)
-        dye(image, body, color, rng, opacity)
+        dye(image, body, color, rng, opacity, folds, light)
     else:
-        dye(image, np.maximum(body, arms), color, rng, opacity)
+        dye(image, np.maximum(body, arms), color, rng, opacity, folds, light)
+
+
+def shirt_color(rng):
+    """Of a plain shirt or jacket, often that of a vest: what tells them apart is then the vest's form and its bands."""
+    kind = rng.random()
+    if kind < 0.4:
+        return bgr(rng.uniform(0, 360), rng.uniform(0, 0.1), rng.uniform(0.7, 1))
+    if kind < 0.75:
+        return vest_color(str(rng.choice(list(COLORS))), rng)
+    return cloth_color(rng)
 
 
 def decorate(color, across, along, rng):
@@ -219,6 +251,8 @@ def decorate(color, across, along, rng):
     elif kind < 0.46:  # a bag's strap
         slope = rng.uniform(0.7, 1.6) * rng.choice([-1, 1])
         color[np.abs(across - slope * (along - 0.5)) < rng.uniform(0.06, 0.14)] = other
+    elif kind < 0.58:  # the shirt below a jacket, or its lining
+        color[along > rng.uniform(0.85, 1.0)] = other
 
 
 def trousers(image, person, torso, rng, seen):

@@ -31,9 +31,12 @@ class Person:
         return Person((self.box - np.tile(offset, 2)) * scale, keypoints)
 
 
-def digest(path):
-    """The first digits of a file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def digest(*paths):
+    """The first digits of files' SHA-256."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.read_bytes())
+    return total.hexdigest()[:12]
 
 
 def session(path, threads):
@@ -44,29 +47,65 @@ def session(path, threads):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+class Steps:
+    """The steps of an ensemble of a model repository, run one after the other as Triton does."""
+
+    STEP = re.compile(r'model_name: "([^"]+)"(.*?)\n    }', re.S)
+    MAP = re.compile(r'(input|output)_map { key: "([^"]+)" value: "([^"]+)" }')
+
+    def __init__(self, folder, threads, replaced):
+        self.steps = []
+        for name, maps in self.STEP.findall((folder / "config.pbtxt").read_text()):
+            pairs = self.MAP.findall(maps)
+            into, out = ({key: tensor for way, key, tensor in pairs if way == wanted} for wanted in ("input", "output"))
+            file = replaced.get(name, folder.parent / name / "1" / "model.onnx")
+            self.steps.append((session(file, threads), into, out))
+
+    def __call__(self, images):
+        """All tensors that become of the ensemble's input `images`, by name."""
+        tensors = {"images": images}
+        for model, into, out in self.steps:
+            feeds = {key: tensors[value] for key, value in into.items()}
+            tensors.update(zip(out.values(), model.run(list(out), feeds)))
+        return tensors
+
+
 class Pose:
     """A pose model with YOLOv7-Pose's rows: cx, cy, w, h, objectness, class score, 17 × (x, y, confidence)."""
 
-    def __init__(self, model, threads, size=(640, 480)):
-        """`model` is a folder of a model repository, or an ONNX file: then the threshold is 0.45 (top-down).
+    def __init__(self, model, threads, size=None, replaced=()):
+        """`model` is a folder of a model repository, an ensemble's too, or an ONNX file: then the threshold is 0.45 (top-down).
 
-        `size` is the input's width and height, where the model leaves them open.
+        `size` is the input's width and height, where the model leaves them open; else the configuration's, else 640 × 480.
+        `replaced` has ONNX files for steps of an ensemble, by their names.
         """
         model = pathlib.Path(model)
-        config, self.threshold = model / "config.pbtxt", 0.45
-        if config.exists():
-            pattern = r'score-threshold" value { string_value: "([^"]*)"'
-            self.threshold = float(re.search(pattern, config.read_text())[1])
-            model = model / "1" / "model.onnx"
-        self.digest = digest(model)
-        self.session = session(model, threads)
-        height, width = self.session.get_inputs()[0].shape[2:]
-        self.size = (width, height) if isinstance(width, int) else size
+        config = model / "config.pbtxt"
+        stated = config.read_text() if config.exists() else ""
+
+        def parameter(name, otherwise):
+            found = re.search(rf'shopfloor.{name}" value {{ string_value: "([^"]*)"', stated)
+            return found[1] if found else otherwise
+
+        self.threshold = float(parameter("score-threshold", "0.45"))
+        self.size = size or tuple(map(int, parameter("input.size", "640x480").split("x")))
+        if "ensemble_scheduling" in stated:
+            self.trace = Steps(model, threads, dict(replaced))
+            self.infer = lambda planes: self.trace(planes)["output"]
+            self.digest = digest(config, *sorted(model.parent.glob("*/1/model.onnx")))
+            return
+        file = model / "1" / "model.onnx" if stated else model
+        self.digest = digest(file)
+        network = session(file, threads)
+        name, shape = network.get_inputs()[0].name, network.get_inputs()[0].shape
+        if isinstance(shape[3], int):
+            self.size = shape[3], shape[2]
+        self.infer = lambda planes: network.run(None, {name: planes})[0]
 
     def __call__(self, frame):
         """People of a BGR frame, the surest first."""
         planes, scale, left, top = self.letterbox(frame)
-        rows = self.session.run(None, {self.session.get_inputs()[0].name: planes})[0].reshape(-1, 57)
+        rows = self.infer(planes).reshape(-1, 57)
         scores = rows[:, 4] * rows[:, 5]
         people = []
         for row in rows[np.argsort(-scores)][: np.count_nonzero(scores >= self.threshold)]:

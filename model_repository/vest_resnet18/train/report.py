@@ -8,6 +8,7 @@ import numpy as np
 
 from . import LABELS
 from .network import normalize
+from .trials import joined
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "vest_resnet18", "svg.fonttype": "none", "font.size": 9})
@@ -46,17 +47,8 @@ class Result:
 
 def pooled(name, results, required):
     """Several results as one."""
-    trials = [result.trial for result in results]
-    crops, labels = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("crops", "labels"))
-    trial = dataclasses.replace(
-        trials[0],
-        name=name,
-        crops=crops,
-        labels=labels,
-        frames=sum(trial.frames for trial in trials),
-        required=required,
-        pooled=True,
-    )
+    trial = joined(name, [result.trial for result in results], required)
+    trial.pooled = True
     return Result(trial, np.concatenate([result.probabilities for result in results]))
 
 
@@ -88,7 +80,7 @@ def confusion(results):
 
 def reliability(results):
     """For each bin of the highest probability: its mean, the share that is right, the number of crops; and the ECE."""
-    results = [result for result in results if not result.trial.pooled and not result.trial.calibrates]
+    results = [result for result in results if not result.trial.pooled]
     surest = np.concatenate([result.probabilities.max(1) for result in results])
     right = np.concatenate([result.chosen == result.trial.labels for result in results])
     bins = np.minimum((surest * BINS).astype(int), BINS - 1)
@@ -108,7 +100,7 @@ def plot_confusion(results, path):
                 axes.text(j, i, count, ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black")
     axes.set_xticks(range(len(LABELS)), LABELS, rotation=40)
     axes.set_yticks(range(len(LABELS)), LABELS)
-    axes.set(xlabel="chosen", ylabel="truth", title=f"{counts.sum()} crops of clips that did not train")
+    axes.set(xlabel="chosen", ylabel="truth", title=f"{counts.sum()} crops of frames that did not train")
     save(figure, path)
 
 

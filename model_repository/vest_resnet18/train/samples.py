@@ -11,7 +11,7 @@ from .pose import Person, crop, iou
 
 PERSON_HEIGHT = 128  # pixels; larger people are reduced to this before they are painted
 MARGIN = 0.15  # of the box, kept around it
-NONE_SHARE = 0.4  # of the training crops; the vests share the rest equally
+NONE_SHARE = 0.45  # of the training crops; the vests share the rest equally
 CHUNK = 500  # crops from one random generator, so that the result does not depend on the number of processes
 
 
@@ -60,7 +60,8 @@ def cut(frame, seen, person, others, index):
     area = slice(corner[1], end[1]), slice(corner[0], end[0])
     scale = min(1.0, PERSON_HEIGHT / size[1])
     image, mask = frame[area], seen[area]
-    if scale < 1:
+    if scale < 1:  # large people have large holes
+        mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
         shape = tuple(np.maximum(np.round((end - corner) * scale), 1).astype(int))
         image, mask = (cv2.resize(part, shape, interpolation=cv2.INTER_AREA) for part in (image, mask))
     near = [other.moved(corner, scale) for other in others if iou(other.box, np.concatenate([corner, end])) > 0]
@@ -68,13 +69,13 @@ def cut(frame, seen, person, others, index):
 
 
 def render(subject, label, rng, augment):
-    """The subject's crop with a label, RGB UINT8 [CROP,CROP,3]; None if a nearer person hides the torso.
+    """The subject's crop with a label, RGB UINT8 [CROP,CROP,3]; None if the torso is out of view, or a nearer person hides it.
 
     Without `augment` the crop is the box as it was found, and only the vest is painted; "none" then is the frame as it
     was recorded.
     """
     torso = paint.Torso.of(subject.person.keypoints)
-    if hidden(subject, torso):
+    if hidden(subject, torso) or not in_view(subject, torso):
         return None
     image = subject.image.astype(np.float32)
     people = [(other, None) for other in subject.neighbours] if augment else []
@@ -88,6 +89,23 @@ def render(subject, label, rng, augment):
         return crop(image, subject.person.box)[:, :, ::-1]
     occlude(image, subject.person.box, rng)
     return photograph(crop(image, jitter(subject.person, torso, rng)), rng)[:, :, ::-1]
+
+
+def in_view(subject, torso):
+    """Whether most of the torso is inside the image and the box: the joints of people who leave the image are guessed outside
+    of it, and a vest there would be in no crop.
+    """
+    polygon = torso.polygon((0.8, 0), (0.8, 1))
+    area = fill_box(subject.image.shape, subject.person.box) * paint.fill(subject.image.shape, polygon)
+    return area.sum() > 0.7 * cv2.contourArea(polygon)
+
+
+def fill_box(shape, box):
+    """A box's share of each pixel, FP32 [h,w], in whole pixels."""
+    mask = np.zeros(shape[:2], np.float32)
+    left, top, right, bottom = np.round(np.maximum(box, 0)).astype(int)
+    mask[top:bottom, left:right] = 1
+    return mask
 
 
 def hidden(subject, torso):
@@ -167,8 +185,10 @@ def photograph(image, rng):
     values = 255 * (image.astype(np.float32) / 255) ** rng.uniform(0.65, 1.5)
     grey = values.mean(2, keepdims=True)
     values = grey + (values - grey) * rng.uniform(0.65, 1.3)
-    warmth, tint = np.clip(rng.normal(0, 0.05), -0.12, 0.12), np.clip(rng.normal(0, 0.025), -0.06, 0.06)
-    values *= np.array([1 - warmth, 1 + tint, 1 + warmth]) * rng.uniform(0.7, 1.25)
+    if rng.random() < 0.15:  # haze, or light that shines into the lens
+        values += (rng.uniform(140, 255) - values) * rng.uniform(0.05, 0.35)
+    warmth, tint = np.clip(rng.normal(0, 0.06), -0.14, 0.14), np.clip(rng.normal(0, 0.03), -0.07, 0.07)
+    values *= np.array([1 - warmth, 1 + tint, 1 + warmth]) * rng.uniform(0.65, 1.3)
     values += rng.normal(0, rng.uniform(0, 7), values.shape)
     image = np.clip(values, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:

@@ -25,7 +25,6 @@ class Trial:
     labels: np.ndarray
     frames: int
     required: float | None = None
-    calibrates: bool = False  # the temperature was fitted on it
     pooled: bool = False  # of crops that other trials have, too
 
     @property
@@ -37,6 +36,12 @@ class Trial:
         """From (frame, crop, label)."""
         frames, crops, labels = zip(*entries)
         return cls(name, np.stack(crops), np.array(labels, np.int64), len(set(frames)), required)
+
+
+def joined(name, trials, required=None):
+    """Several trials as one."""
+    crops, labels = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("crops", "labels"))
+    return Trial(name, crops, labels, sum(trial.frames for trial in trials), required)
 
 
 def recorded(clip, finder, required=None):
@@ -88,13 +93,15 @@ def demo(video, truth, finder, required=None):
     entries = []
     clip = Clip(f"demo-{digest(video)}", video, range(half, len(frames)))
     for index, frame, people in finder(clip):
-        for box, label in matches(people, frames[index]["people"]):
-            entries.append((index, crop(frame, box)[:, :, ::-1], label))
+        for person, known in matches(people, frames[index]["people"]):
+            if known["color"] != "none" and not known["painted"]:  # the vest is hidden
+                continue
+            entries.append((index, crop(frame, person.box)[:, :, ::-1], LABELS.index(known["color"])))
     return Trial.of("demo clip, second half: boxes matched with the truth", entries, required)
 
 
 def matches(people, truth):
-    """Pairs of a found box and the label of the truth's person, the best IoU first, each once."""
+    """Pairs of a found person and one of the truth, the best IoU first, each once."""
     pairs = [
         (iou(person.box, np.array(known["box"])), i, j)
         for i, person in enumerate(people)
@@ -107,7 +114,7 @@ def matches(people, truth):
         if i not in used_people and j not in used_truth:
             used_people.add(i)
             used_truth.add(j)
-            yield people[i].box, LABELS.index(truth[j]["color"])
+            yield people[i], truth[j]
 
 
 def sheet(trial, columns=16):
