@@ -9,9 +9,11 @@ use anyhow::{Context, Result, bail};
 use files::log::{LineLog, Notice};
 use shopfloor::launch::{self, Launch, Parameters};
 
+use crate::metrics::Metrics;
 use crate::plugin;
 use crate::supervisor::{Outcome, Supervisor};
 use crate::tenant::{Event, Tenant};
+use crate::view::View;
 
 /// Play launch files side by side in one process until the last one ends
 ///
@@ -42,6 +44,12 @@ pub struct Options {
     /// File to write a good frame to, as a PNG (one launch file only)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// Write a line of JSON for each tenant each second to standard output
+    #[arg(long)]
+    json: bool,
+    /// Serve metrics for Prometheus, /healthz and /readyz there; port 0: any free one
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
 }
 
 /// Plays to the end and reports the results.
@@ -68,9 +76,15 @@ pub fn play(options: &Options) -> Result<Outcome> {
     }
     let open = |path: &PathBuf| open_log(path, options.overwrite_events, sender.clone());
     let log = options.events.as_ref().map(open).transpose()?;
+    let quit = sender.clone();
     ctrlc::set_handler(move || drop(sender.send(Event::Interrupt))).context("cannot listen for Ctrl-C")?;
 
-    let mut supervisor = Supervisor::new(tenants, log, started);
+    let metrics = options.metrics.as_deref().map(Metrics::listen).transpose()?;
+    let view = View::open(options.json, move || drop(quit.send(Event::Interrupt)));
+    if let Some(metrics) = &metrics {
+        view.print_line(&format!("metrics: http://{}/metrics", metrics.address()));
+    }
+    let mut supervisor = Supervisor::new(tenants, log, started, view, metrics);
     supervisor.run(&events);
     supervisor.report(options.picture.as_deref())
 }

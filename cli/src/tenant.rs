@@ -1,7 +1,6 @@
 //! One tenant: a pipeline made from a launch file, observed through its bus, one pad and one property.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use gst::prelude::*;
-use people::Activity;
-use people::event::{EventKind, LogLine};
+use people::event::LogLine;
 use people_meta::bus::{self, MessageError};
 use shopfloor::launch::Launch;
 
 use crate::paths;
 use crate::picture::{FrameScore, Picture};
 use crate::plugin;
-use crate::progress::TenantProgress;
+use crate::sampler::{self, Sampler};
+use crate::status::sample::{Board, Sample};
 
 /// How long a pipeline may take to release everything. An element that holds it, for example a driver, may never do so.
 const STOP_WAIT: Duration = Duration::from_secs(10);
@@ -40,7 +39,7 @@ pub struct Tenant {
     /// The launch file's name, numbered where files share it.
     pub name: String,
     pipeline: gst::Pipeline,
-    tracker: Option<gst::Element>,
+    sampler: Sampler,
     watch: Arc<Watch>,
     commands: Sender<Command>,
     /// It is to end as soon as it plays.
@@ -61,7 +60,7 @@ enum Command {
 struct Watch {
     frames: AtomicU64,
     first: OnceLock<Instant>,
-    active: Mutex<BTreeSet<Arc<str>>>,
+    board: Mutex<Board>,
     picture: Mutex<Picture>,
 }
 
@@ -88,10 +87,10 @@ impl Tenant {
                 watch.frames.fetch_add(1, Ordering::Relaxed);
                 watch.first.get_or_init(Instant::now);
                 if let (true, Some(buffer), Some(caps)) = (pictures, info.buffer(), pad.current_caps()) {
-                    let active = lock(&watch.active).len();
+                    let active = lock(&watch.board).active();
                     let people = tracker
                         .as_ref()
-                        .and_then(|tracker| stats(tracker)?.get::<u32>("people-now").ok());
+                        .and_then(|tracker| sampler::stats(tracker)?.get::<u32>("people-now").ok());
                     let score = FrameScore {
                         active,
                         people: people.unwrap_or(0),
@@ -108,7 +107,7 @@ impl Tenant {
             move |_, message| {
                 let event = match message.structure().map(bus::line_from_structure).transpose() {
                     Ok(Some(Some(line))) => {
-                        watch.record(&line);
+                        lock(&watch.board).record(&line);
                         Event::Activity(index, Ok(Box::new(line)))
                     }
                     Ok(_) => Event::Message(index, message.clone()),
@@ -120,10 +119,11 @@ impl Tenant {
             }
         });
         let commands = follow_commands(&pipeline);
+        let sampler = Sampler::new(&pipeline);
         Ok(Self {
             name,
             pipeline,
-            tracker,
+            sampler,
             watch,
             commands,
             ends_when_playing: Cell::new(false),
@@ -212,16 +212,10 @@ impl Tenant {
         self.watch.first.get().copied()
     }
 
-    /// How far it has come.
-    pub fn progress(&self) -> TenantProgress {
-        let time = |time: gst::ClockTime| Duration::from_nanos(time.nseconds());
-        let position = self.pipeline.query_position::<gst::ClockTime>().map(time);
-        TenantProgress {
-            frames: self.frames(),
-            playing: self.first_frame().map_or(Duration::ZERO, |first| first.elapsed()),
-            workers: self.tracker.as_ref().and_then(workers_seen),
-            position: position.zip(self.pipeline.query_duration::<gst::ClockTime>().map(time)),
-        }
+    /// What its elements count at present.
+    pub fn sample(&self) -> Sample {
+        let stations = lock(&self.watch.board).stations();
+        self.sampler.sample(self.frames(), self.first_frame(), stations)
     }
 
     /// Writes the best frame so far as a PNG.
@@ -233,26 +227,6 @@ impl Tenant {
 impl Drop for Tenant {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-impl Watch {
-    /// Keeps track of the active stations.
-    fn record(&self, line: &LogLine) {
-        let LogLine::Event(record) = line else {
-            return;
-        };
-        let event = &record.event;
-        let mut active = lock(&self.active);
-        match event.kind {
-            EventKind::Handover { .. }
-            | EventKind::Change {
-                state: Activity::Active,
-                ..
-            } => active.insert(event.station.clone()),
-            EventKind::Heartbeat { .. } => return,
-            EventKind::Change { .. } | EventKind::Start | EventKind::End { .. } => active.remove(&event.station),
-        };
     }
 }
 
@@ -274,7 +248,11 @@ fn follow_commands(pipeline: &gst::Pipeline) -> Sender<Command> {
     sender
 }
 
-fn parse(description: &str) -> Result<gst::Pipeline> {
+/// Makes a launch file's pipeline.
+///
+/// # Errors
+/// What GStreamer does not accept, with the remedy.
+pub fn parse(description: &str) -> Result<gst::Pipeline> {
     let mut context = gst::ParseContext::new();
     let element = gst::parse::launch_full(description, Some(&mut context), gst::ParseFlags::FATAL_ERRORS);
     let element = element.map_err(|error| {
@@ -320,20 +298,4 @@ fn counting_pad(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
             .flatten()
             .find_map(|sink| sink.static_pad("sink"))
     })
-}
-
-fn stats(element: &gst::Element) -> Option<gst::Structure> {
-    element.find_property("stats")?;
-    element.property_value("stats").get().ok()
-}
-
-fn workers_seen(tracker: &gst::Element) -> Option<Vec<String>> {
-    let stats = stats(tracker)?;
-    let seen = stats.get::<&str>("workers-seen").ok()?;
-    Some(
-        seen.split(',')
-            .filter(|worker| !worker.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
 }

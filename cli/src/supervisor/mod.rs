@@ -13,13 +13,18 @@ use people::event::LogLine;
 use people_meta::bus::MessageError;
 
 use crate::plugin;
-use crate::progress::Progress;
+use crate::state::TenantState;
+use crate::metrics::Metrics;
+use crate::status::{History, TenantStatus};
 use crate::shutdown::{STALL, Shutdown, Step};
 use crate::summary::Summary;
 use crate::tenant::{Event, Tenant};
+use crate::view::{self, View};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
+/// How often tenants are sampled and shown.
+const SHOW: Duration = Duration::from_secs(1);
 
 /// How playing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +40,8 @@ pub enum Outcome {
 /// All tenants, and their results so far.
 pub struct Supervisor {
     slots: Vec<TenantSlot>,
-    progress: Progress,
+    view: View,
+    metrics: Option<Metrics>,
     log: Option<LineLog>,
     summary: Summary,
     failed: bool,
@@ -50,16 +56,21 @@ struct TenantSlot {
     announced: bool,
     /// Set by an interrupt.
     shutdown: Option<Shutdown>,
+    history: History,
+    status: TenantStatus,
 }
 
 impl Supervisor {
     /// Nothing plays yet. Events are written to `log`; the time to the first frame is counted from `started`.
-    pub fn new(tenants: Vec<Tenant>, log: Option<LineLog>, started: Instant) -> Self {
+    pub fn new(tenants: Vec<Tenant>, log: Option<LineLog>, started: Instant, view: View, metrics: Option<Metrics>) -> Self {
         Self {
-            progress: Progress::new(tenants.iter().map(|tenant| tenant.name.clone())),
+            view,
+            metrics,
             slots: tenants
                 .into_iter()
                 .map(|tenant| TenantSlot {
+                    history: History::default(),
+                    status: TenantStatus::new(tenant.name.as_str().into(), TenantState::Starting, started),
                     tenant,
                     playing: true,
                     announced: false,
@@ -88,7 +99,7 @@ impl Supervisor {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if shown.elapsed() >= TICK {
+            if shown.elapsed() >= SHOW {
                 shown = Instant::now();
                 self.show();
             }
@@ -102,20 +113,26 @@ impl Supervisor {
     pub fn report(mut self, picture: Option<&Path>) -> Result<Outcome> {
         let lost = self.log.take().map_or(0, LineLog::close);
         if lost > 0 {
-            self.progress
+            self.view
                 .print_line(&format!("error: {lost} lines of the events could not be written"));
             self.failed = true;
         }
         if let (Some(path), [slot]) = (picture, self.slots.as_slice())
             && let Err(error) = slot.tenant.save_picture(path)
         {
-            self.progress
+            self.view
                 .print_line(&format!("{}: error: {error:#}", slot.tenant.name));
             self.failed = true;
         }
+        self.view.close();
         if let Some(table) = self.summary.table() {
             let caption = "Seconds in each state, per station; `total s` is how long the station was watched:";
-            writeln!(std::io::stdout(), "{caption}\n{table}").context("cannot print the table")?;
+            let text = format!("{caption}\n{table}");
+            if self.view.has_stdout() {
+                view::to_stderr(&text);
+            } else {
+                writeln!(std::io::stdout(), "{text}").context("cannot print the table")?;
+            }
         }
         Ok(match (self.failed, self.interrupted) {
             (true, _) => Outcome::Failed,
@@ -128,7 +145,7 @@ impl Supervisor {
         match event {
             Event::Message(index, message) => self.handle_message(index, &message),
             Event::Activity(index, event) => self.handle_activity(index, event),
-            Event::Log(text) => self.progress.print_line(&text),
+            Event::Log(text) => self.view.print_line(&text),
             Event::Interrupt => self.interrupt(),
         }
     }
@@ -159,7 +176,8 @@ impl Supervisor {
         }
         match message.view() {
             gst::MessageView::Eos(_) => {
-                let verdict = format!("ended after {}", slot.tenant.progress().describe());
+                self.sample(index);
+                let verdict = format!("ended after {}", self.slots[index].status.outcome());
                 self.end(index, &verdict, false);
             }
             gst::MessageView::Error(error) => {
@@ -168,11 +186,11 @@ impl Supervisor {
             }
             gst::MessageView::Warning(warning) => {
                 let text = describe("warning", message.src(), &warning.error(), warning.debug());
-                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
+                self.view.print_line(&format!("{}: {text}", slot.tenant.name));
             }
             gst::MessageView::Info(info) => {
                 let text = describe("note", message.src(), &info.error(), info.debug());
-                self.progress.print_line(&format!("{}: {text}", slot.tenant.name));
+                self.view.print_line(&format!("{}: {text}", slot.tenant.name));
             }
             _ => slot.tenant.serve(message),
         }
@@ -185,7 +203,7 @@ impl Supervisor {
             Ok(line) => line,
             Err(error) => {
                 self.failed = true;
-                return self.progress.print_line(&format!("{tenant}: error: {error}"));
+                return self.view.print_line(&format!("{tenant}: error: {error}"));
             }
         };
         if let LogLine::Event(record) = &*line {
@@ -204,7 +222,7 @@ impl Supervisor {
             return;
         }
         self.interrupted = true;
-        self.progress
+        self.view
             .print_line("interrupted: ending the streams, so that files are finished (again to stop at once)");
         for slot in self.slots.iter_mut().filter(|slot| slot.playing) {
             slot.shutdown = Some(Shutdown::new(Instant::now(), slot.tenant.frames()));
@@ -220,7 +238,7 @@ impl Supervisor {
             match slot.shutdown.as_mut().map(|shutdown| shutdown.step(now, frames)) {
                 Some(Step::Pass) if slot.playing && slot.tenant.pass_without_inference() => {
                     let (name, stall) = (&slot.tenant.name, STALL.as_secs());
-                    self.progress.print_line(&format!(
+                    self.view.print_line(&format!(
                         "{name}: no frame for {stall} s: the rest passes without inference"
                     ));
                 }
@@ -247,11 +265,17 @@ impl Supervisor {
     fn end(&mut self, index: usize, verdict: &str, failed: bool) {
         self.announce(index);
         self.failed |= failed;
-        self.progress.finish(index, verdict);
         let slot = &mut self.slots[index];
+        self.view.print_line(&format!("{}: {verdict}", slot.tenant.name));
         slot.playing = false;
+        let state = if failed {
+            TenantState::Failed { reason: verdict.into() }
+        } else {
+            TenantState::Ended
+        };
+        slot.status = slot.history.update(&slot.status, state, 0, Err(Instant::now()));
         if !slot.tenant.stop() {
-            self.progress.print_line(&format!(
+            self.view.print_line(&format!(
                 "{}: an element does not stop, and is left; totals are those of its last message",
                 slot.tenant.name
             ));
@@ -262,9 +286,24 @@ impl Supervisor {
         for index in 0..self.slots.len() {
             if self.slots[index].playing {
                 self.announce(index);
-                self.progress.show(index, &self.slots[index].tenant.progress());
+                self.sample(index);
             }
         }
+        let statuses: Vec<_> = self.slots.iter().map(|slot| slot.status.clone()).collect();
+        if let Some(metrics) = &self.metrics {
+            metrics.update(&statuses);
+        }
+        self.view.show(statuses);
+    }
+
+    fn sample(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let state = match (&slot.shutdown, slot.tenant.frames()) {
+            (Some(_), _) => TenantState::Stopping { since: Instant::now() },
+            (None, 0) => TenantState::Starting,
+            (None, _) => TenantState::Playing,
+        };
+        slot.status = slot.history.update(&slot.status, state, 0, Ok(slot.tenant.sample()));
     }
 
     /// Prints once how long the first frame took.
@@ -273,7 +312,7 @@ impl Supervisor {
         if let (false, Some(first)) = (slot.announced, slot.tenant.first_frame()) {
             slot.announced = true;
             let waited = first.duration_since(self.started).as_secs_f64();
-            self.progress
+            self.view
                 .print_line(&format!("{}: first frame after {waited:.1} s", slot.tenant.name));
         }
     }
@@ -392,7 +431,7 @@ mod tests {
         };
         let (sender, events) = channel();
         let tenant = Tenant::new(&launch, "yard".to_owned(), 0, sender.clone(), false).unwrap();
-        let mut supervisor = Supervisor::new(vec![tenant], None, Instant::now());
+        let mut supervisor = Supervisor::new(vec![tenant], None, Instant::now(), View::open(false, || {}), None);
         send(&sender);
         supervisor.run(&events);
         let table = supervisor.summary.table().map(|table| table.to_string());

@@ -223,7 +223,7 @@ fn progress_of_a_file_has_percent_and_time_left() {
 
 #[test]
 fn help_of_each_subcommand_has_an_example() {
-    for subcommand in ["play", "server", "report"] {
+    for subcommand in ["play", "check", "server", "report"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
         let output = command.args([subcommand, "--help"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
