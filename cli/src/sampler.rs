@@ -17,7 +17,12 @@ pub struct Sampler {
 impl Sampler {
     /// Looks for the elements.
     pub fn new(pipeline: &gst::Pipeline) -> Self {
-        let all = |factory| pipeline.iterate_all_by_element_factory_name(factory).into_iter().flatten();
+        let all = |factory| {
+            pipeline
+                .iterate_all_by_element_factory_name(factory)
+                .into_iter()
+                .flatten()
+        };
         let tracker = all("vesttrack").next();
         // Elements are found from the sinks on.
         let mut stages: Vec<_> = all("tritoninfer").collect();

@@ -8,9 +8,15 @@ const SUBJECT: &str = "shopfloor";
 /// Looks for the elements.
 pub fn check() -> Vec<Finding> {
     if let Err(error) = plugin::load() {
-        return vec![Finding::error(SUBJECT, &format!("{error:#}"), plugin::REMEDY.trim_start_matches("; "))];
+        return vec![Finding::error(
+            SUBJECT,
+            &format!("{error:#}"),
+            plugin::REMEDY.trim_start_matches("; "),
+        )];
     }
-    let missing = plugin::ELEMENTS.iter().filter(|name| gst::ElementFactory::find(name).is_none());
+    let missing = plugin::ELEMENTS
+        .iter()
+        .filter(|name| gst::ElementFactory::find(name).is_none());
     let missing: Vec<_> = missing.copied().collect();
     let found = gst::Registry::get().find_plugin(plugin::NAME);
     let version = found.as_ref().map(|plugin| plugin.version().to_string());
@@ -33,7 +39,11 @@ fn judge(missing: &[&str], version: Option<&str>, file: &str, ours: &str) -> Fin
     // The commit follows the version.
     if version.split('-').next() != Some(ours) {
         let text = format!("{file} has version {version}, and this command {ours}");
-        return Finding::failed(SUBJECT, text, "install both from one build, and look at GST_PLUGIN_PATH");
+        return Finding::failed(
+            SUBJECT,
+            text,
+            "install both from one build, and look at GST_PLUGIN_PATH",
+        );
     }
     let text = format!(
         "{} of version {ours} in {file}, {}",
@@ -51,11 +61,35 @@ mod tests {
     #[test]
     fn elements_are_there_in_this_version() {
         for (what, missing, version, verdict, part) in [
-            ("as it should be", &[][..], Some("0.1.0"), Verdict::Ok, "tritoninfer, poseparse"),
-            ("with a commit", &[], Some("0.1.0-c6228a1"), Verdict::Ok, "0.1.0 in /x.so"),
+            (
+                "as it should be",
+                &[][..],
+                Some("0.1.0"),
+                Verdict::Ok,
+                "tritoninfer, poseparse",
+            ),
+            (
+                "with a commit",
+                &[],
+                Some("0.1.0-c6228a1"),
+                Verdict::Ok,
+                "0.1.0 in /x.so",
+            ),
             ("no plugin", &plugin::ELEMENTS, None, Verdict::Failed, "no plugin"),
-            ("an older one", &["overlay"], Some("0.1.0"), Verdict::Failed, "no element overlay"),
-            ("another version", &[], Some("0.2.0"), Verdict::Failed, "0.2.0, and this command 0.1.0"),
+            (
+                "an older one",
+                &["overlay"],
+                Some("0.1.0"),
+                Verdict::Failed,
+                "no element overlay",
+            ),
+            (
+                "another version",
+                &[],
+                Some("0.2.0"),
+                Verdict::Failed,
+                "0.2.0, and this command 0.1.0",
+            ),
         ] {
             let finding = judge(missing, version, "/x.so", "0.1.0");
             assert_eq!(finding.verdict, verdict, "{what}");

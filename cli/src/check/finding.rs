@@ -136,7 +136,8 @@ mod tests {
             ✗ yard: two
               lines
               → look
-            2 of 4 failed, 1 warning"#]].assert_eq(&report.to_string());
+            2 of 4 failed, 1 warning"#]]
+        .assert_eq(&report.to_string());
         assert!(!report.ok);
         expect![[r#"{"ok":false,"checks":[{"verdict":"ok","subject":"shopfloor","text":"five elements","remedy":null},{"verdict":"warning","subject":"hall","text":"no station is watched","remedy":"draw one"},{"verdict":"failed","subject":"yard","text":"cannot read it: no such file","remedy":"correct the path"},{"verdict":"failed","subject":"yard","text":"two\nlines","remedy":"look"}]}"#]].assert_eq(&serde_json::to_string(&report).unwrap());
     }
@@ -148,6 +149,7 @@ mod tests {
         expect![[r#"
             ! hall: odd
               → look
-            all is well, 1 warning"#]].assert_eq(&report.to_string());
+            all is well, 1 warning"#]]
+        .assert_eq(&report.to_string());
     }
 }

@@ -82,10 +82,17 @@ fn findings(options: &Options) -> Vec<Finding> {
     for launch in &launches {
         match needs(launch) {
             Ok(needs) => {
-                findings.push(Finding::ok(&*launch.name, format!("the launch file is a pipeline{}", needs.describe())));
+                findings.push(Finding::ok(
+                    &*launch.name,
+                    format!("the launch file is a pipeline{}", needs.describe()),
+                ));
                 tenants.push((&*launch.name, needs));
             }
-            Err(error) => findings.push(Finding::error(&*launch.name, &format!("{error:#}"), "correct the launch file")),
+            Err(error) => findings.push(Finding::error(
+                &*launch.name,
+                &format!("{error:#}"),
+                "correct the launch file",
+            )),
         }
     }
     // Asked together: the slowest one decides how long it takes.
@@ -95,9 +102,14 @@ fn findings(options: &Options) -> Vec<Finding> {
         findings.extend(models.of_tenant(name, &needs.models));
         findings.extend(stations::check(name, needs, &models.labels(&needs.models), limit));
     }
-    let mut files: Vec<_> = tenants.iter().flat_map(|(name, needs)| needs.files.iter().map(move |file| (*name, file.clone()))).collect();
+    let mut files: Vec<_> = tenants
+        .iter()
+        .flat_map(|(name, needs)| needs.files.iter().map(move |file| (*name, file.clone())))
+        .collect();
     let of_options = [(&options.events, "the events"), (&options.report, "the report")];
-    let written = of_options.into_iter().filter_map(|(path, content)| Some(Access::write(path.as_ref()?, content)));
+    let written = of_options
+        .into_iter()
+        .filter_map(|(path, content)| Some(Access::write(path.as_ref()?, content)));
     files.extend(written.map(|file| ("shopfloor", file)));
     findings.extend(access::check(files, limit));
     findings
@@ -122,14 +134,26 @@ fn launches(files: &[PathBuf], set: &[(String, String)], limit: Duration) -> (Ve
             move || launch::read(&path, &parameters)
         }) {
             Some(Ok(launch)) => launches.push(launch),
-            Some(Err(error)) => findings.push(Finding::error(subject, &format!("{error:#}"), "correct the path or the file")),
-            None => findings.push(Finding::failed(subject, within::SLOW_DISK, "look after the disk or the network it is on")),
+            Some(Err(error)) => findings.push(Finding::error(
+                subject,
+                &format!("{error:#}"),
+                "correct the path or the file",
+            )),
+            None => findings.push(Finding::failed(
+                subject,
+                within::SLOW_DISK,
+                "look after the disk or the network it is on",
+            )),
         }
     }
     for name in parameters.keys() {
         if !files.is_empty() && !launches.iter().any(|launch| launch.names.contains(name)) {
             let text = format!("--set {name}: no launch file has a parameter ${{{name}}}");
-            findings.push(Finding::failed("shopfloor", text, "correct the name or omit the option"));
+            findings.push(Finding::failed(
+                "shopfloor",
+                text,
+                "correct the name or omit the option",
+            ));
         }
     }
     (launches, findings)
@@ -150,12 +174,20 @@ fn within_folder(path: &Path, limit: Duration) -> Vec<Result<PathBuf, Finding>> 
         }
     });
     match listed {
-        None => vec![Err(Finding::failed(subject, within::SLOW_DISK, "look after the disk or the network it is on"))],
+        None => vec![Err(Finding::failed(
+            subject,
+            within::SLOW_DISK,
+            "look after the disk or the network it is on",
+        ))],
         // Not a folder: reading the file will tell what is wrong with it.
         Some(None) => vec![Ok(path.to_owned())],
         Some(Some(files)) if files.is_empty() => {
             let text = "the folder has no launch file";
-            vec![Err(Finding::failed(subject, text, "put a file NAME.launch there, or name another folder"))]
+            vec![Err(Finding::failed(
+                subject,
+                text,
+                "put a file NAME.launch there, or name another folder",
+            ))]
         }
         Some(Some(files)) => files.into_iter().map(Ok).collect(),
     }

@@ -53,9 +53,16 @@ impl Models {
             }
         }
         let started = Instant::now();
-        let asked: Vec<_> = wanted.into_iter().map(|(endpoint, keys)| (start(&endpoint, keys), endpoint)).collect();
+        let asked: Vec<_> = wanted
+            .into_iter()
+            .map(|(endpoint, keys)| (start(&endpoint, keys), endpoint))
+            .collect();
         let servers = asked.into_iter().map(|(news, endpoint)| {
-            let limit = if matches!(endpoint, Endpoint::InProcess(_)) { limit * TO_LOAD } else { limit };
+            let limit = if matches!(endpoint, Endpoint::InProcess(_)) {
+                limit * TO_LOAD
+            } else {
+                limit
+            };
             let mut server = Server {
                 endpoint,
                 limit,
@@ -85,7 +92,11 @@ impl Models {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 let text = format!("{}: {error}", model.element);
-                return Some(Finding::error(tenant, &text, "correct the properties of tritoninfer or the environment"));
+                return Some(Finding::error(
+                    tenant,
+                    &text,
+                    "correct the properties of tritoninfer or the environment",
+                ));
             }
         };
         let server = self.servers.iter().find(|server| server.endpoint == *endpoint)?;
@@ -104,8 +115,15 @@ impl Models {
             None if !matches!(server.ready, Some(Ok(_))) => return None,
             None => {
                 let seconds = server.limit.as_secs();
-                let what = format!("model {}: the server does not describe it within {seconds} s", model.name);
-                Finding::failed(tenant, text(&what), "look at the server's log, or give it more time with --timeout")
+                let what = format!(
+                    "model {}: the server does not describe it within {seconds} s",
+                    model.name
+                );
+                Finding::failed(
+                    tenant,
+                    text(&what),
+                    "look at the server's log, or give it more time with --timeout",
+                )
             }
         })
     }
@@ -163,7 +181,9 @@ fn start(endpoint: &Endpoint, models: HashSet<Key>) -> Receiver<News> {
     let (sender, news) = channel();
     let endpoint = endpoint.clone();
     // Without a thread nothing is said.
-    let _ = thread::Builder::new().name("check".into()).spawn(move || ask(&endpoint, models, &sender));
+    let _ = thread::Builder::new()
+        .name("check".into())
+        .spawn(move || ask(&endpoint, models, &sender));
     news
 }
 
@@ -174,7 +194,11 @@ fn ask(endpoint: &Endpoint, models: HashSet<Key>, news: &Sender<News>) {
         Err(error) => return drop(news.send(News::Ready(Err(error)))),
     };
     // A server that does not know its own version is no worse.
-    let version = || server.metadata().map_or_else(|_| "the server".to_owned(), |server| server.to_string());
+    let version = || {
+        server
+            .metadata()
+            .map_or_else(|_| "the server".to_owned(), |server| server.to_string())
+    };
     let ready = server.ready().map(|()| version());
     let _ = news.send(News::Ready(ready));
     for (name, version) in models {
@@ -183,8 +207,19 @@ fn ask(endpoint: &Endpoint, models: HashSet<Key>, news: &Sender<News>) {
             session.sampler()?;
             Ok(session.contract().clone())
         });
-        let contract = contract.map_err(|error| error.to_string());
+        let contract = contract.map_err(|error| with_remedy(&error));
         let _ = news.send(News::Model((name, version), contract));
+    }
+}
+
+/// An error's text, with a remedy at its end.
+fn with_remedy(error: &Error) -> String {
+    match error {
+        Error::Triton(error @ (triton::Error::ModelNotFound { .. } | triton::Error::VersionNotFound { .. })) => {
+            let text = error.to_string().replacen("; ", ", ", 1);
+            format!("{text}; load it there, or correct model= and model-version=")
+        }
+        error => error.to_string(),
     }
 }
 
@@ -218,7 +253,9 @@ mod tests {
     }
 
     fn server(ready: Option<Result<String, triton::Error>>, models: &[(&str, Result<Contract, String>)]) -> Models {
-        let models = models.iter().map(|(name, contract)| (((*name).to_owned(), None), contract.clone()));
+        let models = models
+            .iter()
+            .map(|(name, contract)| (((*name).to_owned(), None), contract.clone()));
         let server = Server {
             endpoint: endpoint("grpc://a:1").unwrap(),
             limit: Duration::from_secs(5),
@@ -266,6 +303,10 @@ mod tests {
             ..model("grpc://a:1", "vest")
         };
         let needed = [on_regions];
+        let no_model = Error::Triton(triton::Error::ModelNotFound {
+            model: "vest".to_owned(),
+            available: vec!["a".to_owned(), "b".to_owned()],
+        });
         let of = |ready, answers: &[_], needed: &[Model]| lines(&server(ready, answers), needed);
         for (what, text, expected) in [
             (
@@ -285,10 +326,14 @@ mod tests {
                       → set inference-region=people, after elements that find people (tritoninfer model=person_pose ! poseparse)
                 "#]],
             ),
-            ("away", of(Some(Err(unreachable())), &[], &needed), expect_test::expect![[r#"
+            (
+                "away",
+                of(Some(Err(unreachable())), &[], &needed),
+                expect_test::expect![[r#"
                 ✗ grpc://a:1: no Triton server responds at grpc://a:1: connection refused
                   → start it, or correct the address (its gRPC port is usually 8001)
-            "#]]),
+            "#]],
+            ),
             (
                 "another model is not ready",
                 of(Some(Err(unreachable())), &[("vest", vest.clone())], &needed),
@@ -298,29 +343,41 @@ mod tests {
                     ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
                 "#]],
             ),
-            ("hung", of(None, &[], &needed), expect_test::expect![[r#"
+            (
+                "hung",
+                of(None, &[], &needed),
+                expect_test::expect![[r#"
                 ✗ grpc://a:1: the server does not respond within 5 s
                   → restart it if it hangs, or give it more time with --timeout
-            "#]]),
-            ("hung later", of(triton(), &[], &needed), expect_test::expect![[r#"
+            "#]],
+            ),
+            (
+                "hung later",
+                of(triton(), &[], &needed),
+                expect_test::expect![[r#"
                 ✓ grpc://a:1: triton 2.51.0 is ready
                 ✗ hall: infer: model vest: the server does not describe it within 5 s
                   → look at the server's log, or give it more time with --timeout
-            "#]]),
+            "#]],
+            ),
             (
                 "no such model",
-                of(triton(), &[("vest", Err("no model 'vest'; the server has a".to_owned()))], &needed),
+                of(triton(), &[("vest", Err(with_remedy(&no_model)))], &needed),
                 expect_test::expect![[r#"
                     ✓ grpc://a:1: triton 2.51.0 is ready
-                    ✗ hall: infer: no model 'vest'
-                      → the server has a
+                    ✗ hall: infer: no model 'vest', the server has a, b
+                      → load it there, or correct model= and model-version=
                 "#]],
             ),
-            ("no address", of(triton(), &[], &[model("http://a", "vest")]), expect_test::expect![[r#"
+            (
+                "no address",
+                of(triton(), &[], &[model("http://a", "vest")]),
+                expect_test::expect![[r#"
                 ✓ grpc://a:1: triton 2.51.0 is ready
                 ✗ hall: infer: server 'http://a': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with commas between)
                   → correct the properties of tritoninfer or the environment
-            "#]]),
+            "#]],
+            ),
         ] {
             println!("{what}");
             expected.assert_eq(&text);

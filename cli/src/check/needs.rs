@@ -101,17 +101,25 @@ impl Needs {
     fn add_file(&mut self, element: &gst::Element, factory: &gst::ElementFactory) {
         let klass = factory.metadata("klass").unwrap_or_default();
         let is_file = klass.split('/').any(|part| part == "File") || factory.name().starts_with("splitmux");
-        let path = is_file.then(|| text(element, "location")).flatten().filter(|path| !path.contains("://"));
+        let path = is_file
+            .then(|| text(element, "location"))
+            .flatten()
+            .filter(|path| !path.contains("://"));
         let Some(path) = path.map(PathBuf::from) else { return };
         let is_pattern = path.to_string_lossy().contains(['%', '*', '?']);
         let is_sink = klass.split('/').any(|part| part == "Sink") || factory.name().ends_with("sink");
         match (is_sink, is_pattern) {
-            (true, false) => self.files.push(Access::write(&path, &format!("the file of {}", element.name()))),
+            (true, false) => self
+                .files
+                .push(Access::write(&path, &format!("the file of {}", element.name()))),
             (true, true) => {
                 let folder = path.parent().unwrap_or(Path::new("."));
-                self.files.push(Access::write_into(folder, &format!("the files of {}", element.name())));
+                self.files
+                    .push(Access::write_into(folder, &format!("the files of {}", element.name())));
             }
-            (false, false) => self.files.push(Access::read(&path, &format!("the file of {}", element.name()))),
+            (false, false) => self
+                .files
+                .push(Access::read(&path, &format!("the file of {}", element.name()))),
             // Which files they are is known when it plays.
             (false, true) => {}
         }

@@ -22,8 +22,12 @@ pub fn check(tenant: &str, needs: &Needs, labels: &Option<Vec<VestName>>, limit:
         }
         match read {
             Ok(stations) => {
-                let vests = stations.iter().filter_map(|station| Some((station.name.as_ref(), station.vest.as_deref()?)));
-                let vests: Vec<_> = vests.map(|(station, vest)| (format!("station '{station}' has the vest "), vest)).collect();
+                let vests = stations
+                    .iter()
+                    .filter_map(|station| Some((station.name.as_ref(), station.vest.as_deref()?)));
+                let vests: Vec<_> = vests
+                    .map(|(station, vest)| (format!("station '{station}' has the vest "), vest))
+                    .collect();
                 let what = format!("{}: {}", source.element, count(stations.len()));
                 let remedy = format!("correct \"vest\" in {}", Source::of(source).describe());
                 findings.push(compared(tenant, &what, &vests, labels, &remedy));
@@ -97,7 +101,8 @@ impl Source {
 fn read(source: &StationSource, limit: Duration) -> Result<Stations, Problem> {
     let Source::File(path) = Source::of(source) else {
         let parsed = Stations::parse(&source.text);
-        return parsed.map_err(|error| Problem::new(format!("{}: stations=: {error}", source.element), "correct the JSON"));
+        return parsed
+            .map_err(|error| Problem::new(format!("{}: stations=: {error}", source.element), "correct the JSON"));
     };
     let shown = path.display();
     let Some(content) = within::limit(limit, {
@@ -139,7 +144,10 @@ fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// With `draw=true` a new file takes the place of the old one, so its folder is written into, too.
 fn saved(tenant: &str, path: &Path, limit: Duration) -> Vec<Finding> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let files = [
         Access::write(path, "stations drawn with the mouse"),
         Access::write_into(folder, "where drawn stations are saved"),
@@ -148,13 +156,23 @@ fn saved(tenant: &str, path: &Path, limit: Duration) -> Vec<Finding> {
 }
 
 /// Compares vests with the labels. `what` is what has them.
-fn compared(tenant: &str, what: &str, vests: &[(String, &str)], labels: &Option<Vec<VestName>>, remedy: &str) -> Finding {
+fn compared(
+    tenant: &str,
+    what: &str,
+    vests: &[(String, &str)],
+    labels: &Option<Vec<VestName>>,
+    remedy: &str,
+) -> Finding {
     if vests.is_empty() {
         return Finding::ok(tenant, what);
     }
     let Some(labels) = labels else {
         let text = format!("{what}: the vests are not compared, since the model's labels are not known");
-        return Finding::warning(tenant, text, "correct what has failed with the server and the models first");
+        return Finding::warning(
+            tenant,
+            text,
+            "correct what has failed with the server and the models first",
+        );
     };
     if labels.is_empty() {
         let text = format!("{what}, and no model of the pipeline has labels of vests");
@@ -186,7 +204,11 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(60);
 
     fn station(name: &str, vest: &str) -> String {
-        let vest = if vest.is_empty() { String::new() } else { format!("\"vest\": \"{vest}\", ") };
+        let vest = if vest.is_empty() {
+            String::new()
+        } else {
+            format!("\"vest\": \"{vest}\", ")
+        };
         format!("{{\"name\": \"{name}\", {vest}\"polygon\": [[0, 0], [1, 0], [1, 1]]}}")
     }
 
@@ -220,18 +242,38 @@ mod tests {
 
     #[test]
     fn vests_are_labels_or_the_nearest_one_is_named() {
-        check_text(&stations(&[("till", "RED"), ("bench", "blue"), ("sink", "")]), &labels(), expect!["✓ hall: zones: 3 stations, whose vests the model knows"]);
-        check_text(&stations(&[("till", "bleu"), ("bench", "rouge")]), &labels(), expect![[r#"
+        check_text(
+            &stations(&[("till", "RED"), ("bench", "blue"), ("sink", "")]),
+            &labels(),
+            expect!["✓ hall: zones: 3 stations, whose vests the model knows"],
+        );
+        check_text(
+            &stations(&[("till", "bleu"), ("bench", "rouge")]),
+            &labels(),
+            expect![[r#"
             ✗ hall: zones: 2 stations: the vest model has no such label: station 'till' has the vest 'bleu' (did you mean 'Blue'?), station 'bench' has the vest 'rouge'. Its labels are none, red, Blue
-              → correct "vest" in stations="#]]);
-        check_text(&stations(&[("till", "red")]), &Some(Vec::new()), expect![[r#"
+              → correct "vest" in stations="#]],
+        );
+        check_text(
+            &stations(&[("till", "red")]),
+            &Some(Vec::new()),
+            expect![[r#"
             ✗ hall: zones: 1 station, and no model of the pipeline has labels of vests
-              → use a model that classifies vests, such as worker_ensemble, or omit the vests"#]]);
-        check_text(&stations(&[("till", "red")]), &None, expect![[r#"
+              → use a model that classifies vests, such as worker_ensemble, or omit the vests"#]],
+        );
+        check_text(
+            &stations(&[("till", "red")]),
+            &None,
+            expect![[r#"
             ! hall: zones: 1 station: the vests are not compared, since the model's labels are not known
-              → correct what has failed with the server and the models first"#]]);
+              → correct what has failed with the server and the models first"#]],
+        );
         check_text(&stations(&[("till", "")]), &None, expect!["✓ hall: zones: 1 station"]);
-        check_text(&stations(&[]), &labels(), expect!["✓ hall: zones: no station is watched"]);
+        check_text(
+            &stations(&[]),
+            &labels(),
+            expect!["✓ hall: zones: no station is watched"],
+        );
         let listed = Needs {
             vests: vec![Vests {
                 element: "track".to_owned(),
@@ -239,9 +281,13 @@ mod tests {
             }],
             ..Needs::default()
         };
-        check_text(&listed, &labels(), expect![[r#"
+        check_text(
+            &listed,
+            &labels(),
+            expect![[r#"
             ✗ hall: track: red, none in vests=: the vest model has no such label: 'none' (no vest). Its labels are none, red, Blue
-              → correct vests="#]]);
+              → correct vests="#]],
+        );
     }
 
     #[test]
@@ -254,7 +300,11 @@ mod tests {
             let text = text.join("\n");
             assert!(parts.iter().all(|part| text.contains(part)), "{name}: {text}");
         };
-        std::fs::write(path("good"), format!("\u{feff}{{\"stations\": [{}]}}", station("till", "red"))).unwrap();
+        std::fs::write(
+            path("good"),
+            format!("\u{feff}{{\"stations\": [{}]}}", station("till", "red")),
+        )
+        .unwrap();
         std::fs::write(path("bad"), "{\"stations\": [{}]}").unwrap();
         std::fs::write(path("latin"), b"{\"stations\": [], \"\xFC\": 1}").unwrap();
         check("good", false, &["✓ hall: zones: 1 station, whose vests"]);

@@ -66,7 +66,10 @@ mod tests {
             (Case::Starting, Some("camera 1: starting")),
             (Case::Stopping, Some("camera 1: stopping")),
             (Case::Stalled, Some("camera 1: stalled")),
-            (Case::Dead, Some("camera 1: nothing inferred for 20 s: no Triton server")),
+            (
+                Case::Dead,
+                Some("camera 1: nothing inferred for 20 s: no Triton server"),
+            ),
             (Case::Held, Some("camera 1: nothing inferred for 7 s: no Triton server")),
             (Case::Waiting, Some("camera 1: waiting: error: rtspsrc0")),
             (Case::Failed, Some("camera 1: failed: error: infer")),

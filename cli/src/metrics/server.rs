@@ -49,7 +49,9 @@ async fn accept(listener: &tokio::net::TcpListener, latest: &Arc<Mutex<Snapshot>
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let latest = Arc::clone(latest);
@@ -128,7 +130,10 @@ mod tests {
 
     /// Status, content type and content of a response.
     fn get(metrics: &Metrics, path: &str) -> (u16, String, String) {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
         let mut response = agent.get(format!("http://{}{path}", metrics.address())).call().unwrap();
         let content = response.headers()["content-type"].to_str().unwrap().to_owned();
         let body = response.body_mut().read_to_string().unwrap();
@@ -150,7 +155,10 @@ mod tests {
         let dead = metrics(&[Case::Playing, Case::Dead]);
         assert_eq!(get(&dead, "/healthz").0, 200, "dead inference is not this process's");
         let (status, _, body) = get(&dead, "/readyz");
-        assert!(status == 503 && body.starts_with("camera 2: nothing inferred"), "{body}");
+        assert!(
+            status == 503 && body.starts_with("camera 2: nothing inferred"),
+            "{body}"
+        );
     }
 
     /// The first line of the response to these bytes.
@@ -166,12 +174,18 @@ mod tests {
     fn other_methods_are_refused() {
         let metrics = metrics(&[Case::Playing]);
         for method in ["POST", "PUT", "DELETE"] {
-            let response = raw(&metrics, &format!("{method} /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"));
+            let response = raw(
+                &metrics,
+                &format!("{method} /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"),
+            );
             assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
             assert!(response.contains("allow: GET, HEAD"), "{response}");
         }
         let head = raw(&metrics, "HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"),
+            "{head}"
+        );
         let garbage = raw(&metrics, "what?\r\n\r\n");
         assert!(garbage.starts_with("HTTP/1.1 400 "), "{garbage}");
     }

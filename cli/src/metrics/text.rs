@@ -54,10 +54,15 @@ impl Collector for Tenants {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let encoder = &mut encoder;
         let tenants = &*self.0.tenants;
-        let mut build = encoder.encode_descriptor("shopfloor_build", "The version of the command.", None, MetricType::Info)?;
+        let mut build =
+            encoder.encode_descriptor("shopfloor_build", "The version of the command.", None, MetricType::Info)?;
         build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         let count = About("shopfloor_tenants", "Tenants, in any state.", None);
-        write(encoder, &count, std::iter::once((Vec::new(), Gauge(tenants.len() as f64))))?;
+        write(
+            encoder,
+            &count,
+            std::iter::once((Vec::new(), Gauge(tenants.len() as f64))),
+        )?;
         of_tenants(encoder, tenants)?;
         of_stations(encoder, tenants)?;
         of_stages(encoder, tenants)?;
@@ -100,25 +105,48 @@ fn truth(value: bool) -> Value<'static> {
 
 fn of_tenants(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
     let states = tenants.iter().flat_map(|tenant| {
-        let name = |state| (vec![("tenant", &*tenant.tenant), ("state", state)], truth(tenant.state.name() == state));
+        let name = |state| {
+            (
+                vec![("tenant", &*tenant.tenant), ("state", state)],
+                truth(tenant.state.name() == state),
+            )
+        };
         TenantState::NAMES.into_iter().map(name)
     });
-    let about = About("shopfloor_tenant_state", "1 for the state that the tenant is in, 0 for the others.", None);
+    let about = About(
+        "shopfloor_tenant_state",
+        "1 for the state that the tenant is in, 0 for the others.",
+        None,
+    );
     write(encoder, &about, states)?;
     let mut each = |about: About, value: fn(&TenantStatus) -> Option<Value<'static>>| {
-        let series = tenants.iter().filter_map(|tenant| Some((vec![("tenant", &*tenant.tenant)], value(tenant)?)));
+        let series = tenants
+            .iter()
+            .filter_map(|tenant| Some((vec![("tenant", &*tenant.tenant)], value(tenant)?)));
         write(encoder, &about, series)
     };
     each(
-        About("shopfloor_tenant_restarts", "Times that the tenant was started again.", None),
+        About(
+            "shopfloor_tenant_restarts",
+            "Times that the tenant was started again.",
+            None,
+        ),
         |tenant| Some(Counter(tenant.restarts)),
     )?;
     each(
-        About("shopfloor_tenant_frames", "Frames that left the last element of shopfloor, since the last start.", None),
+        About(
+            "shopfloor_tenant_frames",
+            "Frames that left the last element of shopfloor, since the last start.",
+            None,
+        ),
         |tenant| Some(Counter(tenant.frames.count)),
     )?;
     each(
-        About("shopfloor_tenant_inference_dead", "1 while frames should be inferred and none is.", None),
+        About(
+            "shopfloor_tenant_inference_dead",
+            "1 while frames should be inferred and none is.",
+            None,
+        ),
         |tenant| match tenant.inference {
             Inference::None => None,
             Inference::Working => Some(truth(false)),
@@ -126,7 +154,11 @@ fn of_tenants(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt:
         },
     )?;
     each(
-        About("shopfloor_tenant_not_inferred", "For how long inference has been dead, 0 if it is not.", Some(Unit::Seconds)),
+        About(
+            "shopfloor_tenant_not_inferred",
+            "For how long inference has been dead, 0 if it is not.",
+            Some(Unit::Seconds),
+        ),
         |tenant| match tenant.inference {
             Inference::None => None,
             Inference::Working => Some(Gauge(0.0)),
@@ -134,7 +166,11 @@ fn of_tenants(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt:
         },
     )?;
     each(
-        About("shopfloor_tenant_workers_seen", "Different workers that were seen since the last start.", None),
+        About(
+            "shopfloor_tenant_workers_seen",
+            "Different workers that were seen since the last start.",
+            None,
+        ),
         |tenant| Some(Gauge(tenant.workers.as_ref()?.len() as f64)),
     )
 }
@@ -143,12 +179,20 @@ fn of_stations(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt
     let series = tenants.iter().flat_map(|tenant| {
         tenant.stations.iter().flat_map(|station| {
             Activity::ALL.into_iter().map(|state| {
-                let labels = vec![("tenant", &*tenant.tenant), ("station", &*station.station), ("state", state.name())];
+                let labels = vec![
+                    ("tenant", &*tenant.tenant),
+                    ("station", &*station.station),
+                    ("state", state.name()),
+                ];
                 (labels, truth(station.state == state))
             })
         })
     });
-    let about = About("shopfloor_station_state", "1 for the state that the station is in, 0 for the others.", None);
+    let about = About(
+        "shopfloor_station_state",
+        "1 for the state that the station is in, 0 for the others.",
+        None,
+    );
     write(encoder, &about, series)
 }
 
@@ -169,10 +213,18 @@ fn of_stages(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::
             (labels, Counter(count(stage)))
         })
     });
-    let about = About("shopfloor_stage_frames", "Frames that left the tritoninfer, by outcome.", None);
+    let about = About(
+        "shopfloor_stage_frames",
+        "Frames that left the tritoninfer, by outcome.",
+        None,
+    );
     write(encoder, &about, frames)?;
     for (about, value) in values() {
-        write(encoder, &about, stages().map(|(tenant, stage)| (labels(tenant, stage), value(stage))))?;
+        write(
+            encoder,
+            &about,
+            stages().map(|(tenant, stage)| (labels(tenant, stage), value(stage))),
+        )?;
     }
     for (index, (name, help)) in DURATION_METRICS.into_iter().enumerate() {
         let series = stages().map(|(tenant, stage)| (labels(tenant, stage), Histogram(&stage.durations[index])));
@@ -183,10 +235,16 @@ fn of_stages(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::
 
 /// The names and help of [`DURATIONS`].
 const DURATION_METRICS: [(&str, &str); DURATIONS.len()] = [
-    ("shopfloor_stage_age", "From the arrival of a frame to its response, including late ones."),
+    (
+        "shopfloor_stage_age",
+        "From the arrival of a frame to its response, including late ones.",
+    ),
     ("shopfloor_stage_wait", "From the arrival of a frame to its turn."),
     ("shopfloor_stage_convert", "To sample a frame and send its requests."),
-    ("shopfloor_stage_request", "From sending a frame's requests to their last response."),
+    (
+        "shopfloor_stage_request",
+        "From sending a frame's requests to their last response.",
+    ),
     ("shopfloor_stage_push", "That downstream takes to accept a frame."),
 ];
 
@@ -200,11 +258,19 @@ type OfStage = fn(&Stage) -> Value<'static>;
 fn values() -> [(About, OfStage); 11] {
     [
         (
-            About("shopfloor_stage_ready", "1 if requests succeed, 0 while connecting, degraded or failed.", None),
+            About(
+                "shopfloor_stage_ready",
+                "1 if requests succeed, 0 while connecting, degraded or failed.",
+                None,
+            ),
             |stage| truth(stage.status == "ready"),
         ),
         (
-            About("shopfloor_stage_late_frames", "Frames that left at their deadline without their response.", None),
+            About(
+                "shopfloor_stage_late_frames",
+                "Frames that left at their deadline without their response.",
+                None,
+            ),
             |stage| Counter(stage.late),
         ),
         (
@@ -212,11 +278,19 @@ fn values() -> [(About, OfStage); 11] {
             |stage| Counter(stage.retried),
         ),
         (
-            About("shopfloor_stage_reconnects", "Times that requests succeeded again after a failure of the server.", None),
+            About(
+                "shopfloor_stage_reconnects",
+                "Times that requests succeeded again after a failure of the server.",
+                None,
+            ),
             |stage| Counter(stage.reconnects),
         ),
         (
-            About("shopfloor_stage_copied", "Bytes of tensors copied into or out of messages, by all users of the server.", Some(Unit::Bytes)),
+            About(
+                "shopfloor_stage_copied",
+                "Bytes of tensors copied into or out of messages, by all users of the server.",
+                Some(Unit::Bytes),
+            ),
             |stage| Counter(stage.bytes_copied),
         ),
         (
@@ -224,7 +298,11 @@ fn values() -> [(About, OfStage); 11] {
             |stage| Gauge(stage.pending as f64),
         ),
         (
-            About("shopfloor_stage_requests_in_flight", "Requests that the server has not released.", None),
+            About(
+                "shopfloor_stage_requests_in_flight",
+                "Requests that the server has not released.",
+                None,
+            ),
             |stage| Gauge(stage.in_flight as f64),
         ),
         (
@@ -232,15 +310,27 @@ fn values() -> [(About, OfStage); 11] {
             |stage| Gauge(stage.places as f64),
         ),
         (
-            About("shopfloor_stage_latency", "Latency that the tritoninfer has reported to its pipeline.", Some(Unit::Seconds)),
+            About(
+                "shopfloor_stage_latency",
+                "Latency that the tritoninfer has reported to its pipeline.",
+                Some(Unit::Seconds),
+            ),
             |stage| Gauge(stage.latency.as_secs_f64()),
         ),
         (
-            About("shopfloor_stage_memory_in_flight", "Memory of requests in flight.", Some(Unit::Bytes)),
+            About(
+                "shopfloor_stage_memory_in_flight",
+                "Memory of requests in flight.",
+                Some(Unit::Bytes),
+            ),
             |stage| Gauge(stage.memory_in_flight as f64),
         ),
         (
-            About("shopfloor_stage_memory_quarantined", "Memory of requests past their deadline that the server still has.", Some(Unit::Bytes)),
+            About(
+                "shopfloor_stage_memory_quarantined",
+                "Memory of requests past their deadline that the server still has.",
+                Some(Unit::Bytes),
+            ),
             |stage| Gauge(stage.memory_quarantined as f64),
         ),
     ]
@@ -248,9 +338,21 @@ fn values() -> [(About, OfStage); 11] {
 
 /// Models are the process's, and each `tritoninfer` reports all of them.
 fn of_process(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
-    let models = tenants.iter().flat_map(|tenant| &tenant.stages).map(|stage| stage.memory_models).max();
-    let about = About("shopfloor_models_memory", "Memory of the models in this process.", Some(Unit::Bytes));
-    write(encoder, &about, models.into_iter().map(|bytes| (Vec::new(), Gauge(bytes as f64))))
+    let models = tenants
+        .iter()
+        .flat_map(|tenant| &tenant.stages)
+        .map(|stage| stage.memory_models)
+        .max();
+    let about = About(
+        "shopfloor_models_memory",
+        "Memory of the models in this process.",
+        Some(Unit::Bytes),
+    );
+    write(
+        encoder,
+        &about,
+        models.into_iter().map(|bytes| (Vec::new(), Gauge(bytes as f64))),
+    )
 }
 
 #[cfg(test)]
@@ -409,7 +511,9 @@ mod tests {
     #[test]
     fn names_follow_the_conventions() {
         let text = text(&testing::ALL);
-        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let types = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let types: Vec<_> = types.collect();
         assert!(types.len() > 20, "{types:?}");
         let names: BTreeSet<_> = types.iter().map(|(name, _)| name).collect();
@@ -439,7 +543,7 @@ mod tests {
     #[test]
     fn what_is_not_configured_is_no_label() {
         let text = text(&testing::ALL);
-        for unbounded in ["worker=", "reason=", "red", "grpc://", "connection refused"] {
+        for unbounded in ["worker=", "reason=", "\"red\"", "grpc://", "connection refused"] {
             assert!(!text.contains(unbounded), "{unbounded}");
         }
     }
@@ -453,7 +557,9 @@ mod tests {
         let text = text(&testing::ALL);
         let exported: BTreeSet<&str> = text.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let words = dashboard.split(|c: char| !is_part(c)).filter(|word| word.starts_with("shopfloor_"));
+        let words = dashboard
+            .split(|c: char| !is_part(c))
+            .filter(|word| word.starts_with("shopfloor_"));
         let named: BTreeSet<&str> = words.collect();
         let unknown: Vec<_> = named.difference(&exported).collect();
         assert!(named.len() > 10 && unknown.is_empty(), "not exported: {unknown:?}");
@@ -463,8 +569,12 @@ mod tests {
     fn the_documentation_lists_every_metric() {
         let documentation = include_str!("../../../docs/operations.md");
         let text = text(&testing::ALL);
-        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-        let missing: Vec<_> = names.filter(|name| !documentation.contains(&format!("`{name}`"))).collect();
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let missing: Vec<_> = names
+            .filter(|name| !documentation.contains(&format!("`{name}`")))
+            .collect();
         assert!(missing.is_empty(), "docs/operations.md lacks {missing:?}");
     }
 }

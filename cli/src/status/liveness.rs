@@ -64,7 +64,9 @@ impl Liveness {
             };
             self.owed.get_or_insert(first).last = at;
         }
-        self.owed = self.owed.filter(|owed| at.duration_since(owed.last) <= patience.max(FORGET));
+        self.owed = self
+            .owed
+            .filter(|owed| at.duration_since(owed.last) <= patience.max(FORGET));
         let owed = self.owed?;
         // One failed frame, and no other to infer since, is not death.
         (owed.last.duration_since(owed.since) >= patience).then(|| Dead {

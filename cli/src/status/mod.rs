@@ -113,7 +113,9 @@ impl TenantStatus {
     /// Number of active stations.
     pub fn active(&self) -> usize {
         let stations = self.stations.iter();
-        stations.filter(|station| station.state == people::Activity::Active).count()
+        stations
+            .filter(|station| station.state == people::Activity::Active)
+            .count()
     }
 
     /// Whether frames leave, and are inferred where they should be.
@@ -165,7 +167,13 @@ pub struct History {
 impl History {
     /// Adds a sample and computes the status. Nothing can be read of a tenant without a pipeline: then `sample` is `None`, and the
     /// status keeps the counts of the `last` one.
-    pub fn update(&mut self, last: &TenantStatus, state: TenantState, restarts: u64, sample: Result<Sample, Instant>) -> TenantStatus {
+    pub fn update(
+        &mut self,
+        last: &TenantStatus,
+        state: TenantState,
+        restarts: u64,
+        sample: Result<Sample, Instant>,
+    ) -> TenantStatus {
         let sample = match sample {
             Ok(sample) => sample,
             Err(at) => {
@@ -176,6 +184,8 @@ impl History {
                     restarts,
                     inference: Inference::None,
                     now: None,
+                    // Nobody watches them.
+                    stations: Vec::new(),
                     ..last.clone()
                 };
             }
@@ -184,7 +194,11 @@ impl History {
             *self = Self::default();
         }
         let inference = self.inference(&sample);
-        while self.window.get(1).is_some_and(|second| sample.at.duration_since(second.at) >= WINDOW) {
+        while self
+            .window
+            .get(1)
+            .is_some_and(|second| sample.at.duration_since(second.at) >= WINDOW)
+        {
             self.window.pop_front();
         }
         let now = self.window.front().map(|then| Now::between(then, &sample));
@@ -215,7 +229,8 @@ impl History {
             return Inference::Working;
         };
         let stages = self.liveness.iter_mut().zip(then.stages.iter().zip(&now.stages));
-        let decided = stages.map(|(liveness, (before, stage))| (stage, liveness.step((then.at, before), (now.at, stage))));
+        let decided =
+            stages.map(|(liveness, (before, stage))| (stage, liveness.step((then.at, before), (now.at, stage))));
         // All of them are to take their step.
         let decided: Vec<_> = decided.collect();
         let dead = decided.into_iter().find_map(|(stage, dead)| Some((stage, dead?)));
@@ -240,7 +255,9 @@ impl Sample {
     fn frames(&self) -> Frames {
         Frames {
             count: self.frames,
-            playing: self.first_frame.map_or(Duration::ZERO, |first| self.at.saturating_duration_since(first)),
+            playing: self
+                .first_frame
+                .map_or(Duration::ZERO, |first| self.at.saturating_duration_since(first)),
         }
     }
 }
@@ -338,7 +355,12 @@ mod tests {
         let mut history = History::default();
         let first = TenantStatus::new("hall".into(), TenantState::Starting, start);
         samples.into_iter().fold(first, |last, (at, frames, stages)| {
-            history.update(&last, TenantState::Playing, 0, Ok(sample(start + ms(at), frames, stages)))
+            history.update(
+                &last,
+                TenantState::Playing,
+                0,
+                Ok(sample(start + ms(at), frames, stages)),
+            )
         })
     }
 
@@ -361,16 +383,28 @@ mod tests {
         assert_eq!(two, Some(expected));
         // The server is away from 2 s on; ten seconds later only the last five count.
         let mut samples = vec![(0, 0, vec![stage(0, 0, 0)]), (2000, 20, vec![stage(20, 20, 0)])];
-        samples.extend((3..=12).map(|second| (second * 1000, second * 10, vec![stage(second * 10, 20, second * 10 - 20)])));
+        samples.extend((3..=12).map(|second| {
+            (
+                second * 1000,
+                second * 10,
+                vec![stage(second * 10, 20, second * 10 - 20)],
+            )
+        }));
         let later = now(samples).unwrap();
-        assert_eq!((later.inferred, later.skipped.overload, later.age_p95), (Some(0.0), 10.0, None));
+        assert_eq!(
+            (later.inferred, later.skipped.overload, later.age_p95),
+            (Some(0.0), 10.0, None)
+        );
     }
 
     #[test]
     fn a_pipeline_without_tritoninfer_has_frames_only() {
         let status = after(vec![(0, 0, vec![]), (1000, 30, vec![])]);
         let now = status.now.unwrap();
-        assert_eq!((now.fps_in, now.fps_out, now.inferred, now.age_p95), (None, 30.0, None, None));
+        assert_eq!(
+            (now.fps_in, now.fps_out, now.inferred, now.age_p95),
+            (None, 30.0, None, None)
+        );
         assert_eq!(status.inference, Inference::None);
     }
 
@@ -378,7 +412,10 @@ mod tests {
     fn of_several_stages_the_slowest_counts_and_durations_add_up() {
         let first = |frames| vec![stage(frames, frames, 0), stage(frames, frames / 2, frames / 2)];
         let now = after(vec![(0, 0, first(0)), (1000, 10, first(10))]).now.unwrap();
-        assert_eq!((now.inferred, now.skipped.overload, now.delay), (Some(5.0), 5.0, ms(400)));
+        assert_eq!(
+            (now.inferred, now.skipped.overload, now.delay),
+            (Some(5.0), 5.0, ms(400))
+        );
         assert_eq!(now.age_p95, Some(ms(390)));
     }
 
@@ -404,7 +441,10 @@ mod tests {
             at: start,
         };
         let status = history.update(&playing, waiting.clone(), 3, Err(start));
-        assert_eq!((status.state, status.restarts, status.now, status.frames.count), (waiting, 3, None, 15));
+        assert_eq!(
+            (status.state, status.restarts, status.now, status.frames.count),
+            (waiting, 3, None, 15)
+        );
     }
 
     #[test]
@@ -418,11 +458,20 @@ mod tests {
             ..stage(failed, 0, 0)
         };
         for (status, expected) in [
-            ("degraded: no server at grpc://a:1; start it", "no server at grpc://a:1; start it"),
+            (
+                "degraded: no server at grpc://a:1; start it",
+                "no server at grpc://a:1; start it",
+            ),
             ("ready", "the server responds to none of the requests in time"),
             ("closed", "closed"),
         ] {
-            let away = |second: u64| (second * 1000, second * 10, vec![failing(second * 10, status), failing(second * 10, "ready")]);
+            let away = |second: u64| {
+                (
+                    second * 1000,
+                    second * 10,
+                    vec![failing(second * 10, status), failing(second * 10, "ready")],
+                )
+            };
             let status = after((0..5).map(away).collect());
             let dead = Inference::Dead {
                 lasts: ms(4000),
@@ -447,7 +496,10 @@ mod tests {
                 position: position.map(|(at, of)| (Duration::from_secs(at), Duration::from_secs(of))),
                 ..TenantStatus::new("hall".into(), TenantState::Playing, Instant::now())
             };
-            (status.fraction(), status.time_left().map(|left| left.as_secs_f64().round()))
+            (
+                status.fraction(),
+                status.time_left().map(|left| left.as_secs_f64().round()),
+            )
         };
         assert_eq!(of(53.0, Some((43, 100))), (Some(0.43), Some(70.0)));
         assert_eq!(of(0.5, Some((1, 100))), (Some(0.01), None), "too early");
@@ -472,6 +524,9 @@ mod tests {
         };
         assert_eq!(of(None), "21 frames, 10.0 fps");
         assert_eq!(of(Some(&[])), "21 frames, 10.0 fps, no worker seen yet");
-        assert_eq!(of(Some(&["red", "blue"])), "21 frames, 10.0 fps, workers seen: red blue");
+        assert_eq!(
+            of(Some(&["red", "blue"])),
+            "21 frames, 10.0 fps, workers seen: red blue"
+        );
     }
 }

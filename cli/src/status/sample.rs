@@ -116,14 +116,20 @@ impl Distribution {
 
     /// The durations since `then`; all of them if the element has been opened anew in between.
     pub fn since(&self, then: &Self) -> Self {
-        let is_later = self.bounds == then.bounds && self.buckets.iter().zip(&then.buckets).all(|(now, then)| now >= then);
+        let is_later =
+            self.bounds == then.bounds && self.buckets.iter().zip(&then.buckets).all(|(now, then)| now >= then);
         if !is_later {
             return self.clone();
         }
         Self {
             sum: self.sum.saturating_sub(then.sum),
             bounds: self.bounds.clone(),
-            buckets: self.buckets.iter().zip(&then.buckets).map(|(now, then)| now - then).collect(),
+            buckets: self
+                .buckets
+                .iter()
+                .zip(&then.buckets)
+                .map(|(now, then)| now - then)
+                .collect(),
         }
     }
 
@@ -238,7 +244,11 @@ mod tests {
         };
         assert_eq!(of([5, 3]).since(&of([2, 3])), of([3, 0]));
         assert_eq!(of([1, 3]).since(&of([2, 3])), of([1, 3]), "opened anew");
-        assert_eq!(of([1, 3]).since(&Distribution::default()), of([1, 3]), "not open before");
+        assert_eq!(
+            of([1, 3]).since(&Distribution::default()),
+            of([1, 3]),
+            "not open before"
+        );
     }
 
     #[test]
@@ -254,7 +264,12 @@ mod tests {
             board.record(&LogLine::Event(LogRecord::from(event)));
             let shown = board.stations().into_iter().map(|station| {
                 let worker = station.worker.as_deref().map(|worker| format!(" by {worker}"));
-                format!("{} {}{}", station.station, station.state.name(), worker.unwrap_or_default())
+                format!(
+                    "{} {}{}",
+                    station.station,
+                    station.state.name(),
+                    worker.unwrap_or_default()
+                )
             });
             (shown.collect::<Vec<_>>().join(", "), board.active())
         };
@@ -281,7 +296,13 @@ mod tests {
             ("till", Some("red"), EventKind::Start, "till absent", 0),
             ("till", Some("red"), change(Activity::Active), "till active by red", 1),
             ("bench", None, heartbeat, "bench idle, till active by red", 1),
-            ("bench", None, change(Activity::Active), "bench active, till active by red", 2),
+            (
+                "bench",
+                None,
+                change(Activity::Active),
+                "bench active, till active by red",
+                2,
+            ),
             (
                 "bench",
                 Some("blue"),
@@ -289,7 +310,13 @@ mod tests {
                 "bench active by blue, till active by red",
                 2,
             ),
-            ("till", Some("red"), change(Activity::Idle), "bench active by blue, till idle", 1),
+            (
+                "till",
+                Some("red"),
+                change(Activity::Idle),
+                "bench active by blue, till idle",
+                1,
+            ),
             ("bench", Some("blue"), end, "till idle", 0),
         ] {
             assert_eq!(record(station, worker, kind), (expected.to_owned(), active));

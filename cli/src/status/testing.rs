@@ -52,7 +52,9 @@ const REFUSED: &str = "no Triton server responds at grpc://10.0.0.7:8001: connec
 /// A tenant for each case, named `camera 1` and so on.
 pub fn tenants(cases: &[Case], now: Instant) -> Vec<TenantStatus> {
     let numbered = cases.iter().enumerate();
-    numbered.map(|(index, case)| tenant(&format!("camera {}", index + 1), *case, now)).collect()
+    numbered
+        .map(|(index, case)| tenant(&format!("camera {}", index + 1), *case, now))
+        .collect()
 }
 
 fn tenant(name: &str, case: Case, now: Instant) -> TenantStatus {
@@ -122,6 +124,7 @@ fn tenant(name: &str, case: Case, now: Instant) -> TenantStatus {
             },
             restarts: 3,
             now: None,
+            stations: Vec::new(),
             inference: Inference::None,
             ..playing
         },
@@ -132,6 +135,7 @@ fn tenant(name: &str, case: Case, now: Instant) -> TenantStatus {
         Case::Ended => TenantStatus {
             state: TenantState::Ended,
             now: None,
+            stations: Vec::new(),
             ..playing
         },
         Case::Failed => TenantStatus {
@@ -139,6 +143,7 @@ fn tenant(name: &str, case: Case, now: Instant) -> TenantStatus {
                 reason: "error: infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble".into(),
             },
             now: None,
+            stations: Vec::new(),
             ..playing
         },
     }

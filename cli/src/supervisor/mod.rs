@@ -12,11 +12,11 @@ use gst::prelude::*;
 use people::event::LogLine;
 use people_meta::bus::MessageError;
 
-use crate::plugin;
-use crate::state::TenantState;
 use crate::metrics::Metrics;
-use crate::status::{History, TenantStatus};
+use crate::plugin;
 use crate::shutdown::{STALL, Shutdown, Step};
+use crate::state::TenantState;
+use crate::status::{History, TenantStatus};
 use crate::summary::Summary;
 use crate::tenant::{Event, Tenant};
 use crate::view::{self, View};
@@ -62,7 +62,13 @@ struct TenantSlot {
 
 impl Supervisor {
     /// Nothing plays yet. Events are written to `log`; the time to the first frame is counted from `started`.
-    pub fn new(tenants: Vec<Tenant>, log: Option<LineLog>, started: Instant, view: View, metrics: Option<Metrics>) -> Self {
+    pub fn new(
+        tenants: Vec<Tenant>,
+        log: Option<LineLog>,
+        started: Instant,
+        view: View,
+        metrics: Option<Metrics>,
+    ) -> Self {
         Self {
             view,
             metrics,
@@ -120,8 +126,7 @@ impl Supervisor {
         if let (Some(path), [slot]) = (picture, self.slots.as_slice())
             && let Err(error) = slot.tenant.save_picture(path)
         {
-            self.view
-                .print_line(&format!("{}: error: {error:#}", slot.tenant.name));
+            self.view.print_line(&format!("{}: error: {error:#}", slot.tenant.name));
             self.failed = true;
         }
         self.view.close();

@@ -146,8 +146,21 @@ mod tests {
 
     #[test]
     fn a_line_has_everything_in_base_units() {
-        check(Case::Playing, expect![[r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"playing","reason":null,"inference":"working","not_inferred_s":null,"restarts":0,"frames":1250,"fps_in":25.0,"fps_out":25.0,"inferred_per_second":5.4,"skipped_per_second":{"interval":0.0,"overload":19.2,"failed":0.4},"age_p95_s":0.312,"delay_s":0.34,"workers":["red","blue"],"stations":[{"station":"bench 1","state":"active","worker":"red"},{"station":"till","state":"idle","worker":null}],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#]]);
-        check(Case::Dead, expect![[r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"playing","reason":"no Triton server responds at grpc://10.0.0.7:8001: connection refused; start it, or correct the address (its gRPC port is usually 8001)","inference":"dead","not_inferred_s":20.0,"restarts":0,"frames":1250,"fps_in":25.0,"fps_out":25.0,"inferred_per_second":0.0,"skipped_per_second":{"interval":0.0,"overload":0.0,"failed":25.0},"age_p95_s":null,"delay_s":0.34,"workers":["red","blue"],"stations":[{"station":"bench 1","state":"unknown","worker":null},{"station":"till","state":"unknown","worker":null}],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#]]);
-        check(Case::Waiting, expect![[r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"waiting","reason":"error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect.","inference":"none","not_inferred_s":null,"restarts":3,"frames":1250,"fps_in":null,"fps_out":null,"inferred_per_second":null,"skipped_per_second":null,"age_p95_s":null,"delay_s":null,"workers":["red","blue"],"stations":[{"station":"bench 1","state":"active","worker":"red"},{"station":"till","state":"idle","worker":null}],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#]]);
+        check(
+            Case::Playing,
+            expect![[
+                r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"playing","reason":null,"inference":"working","not_inferred_s":null,"restarts":0,"frames":1250,"fps_in":25.0,"fps_out":25.0,"inferred_per_second":5.4,"skipped_per_second":{"interval":0.0,"overload":19.2,"failed":0.4},"age_p95_s":0.312,"delay_s":0.34,"workers":["red","blue"],"stations":[{"station":"bench 1","state":"active","worker":"red"},{"station":"till","state":"idle","worker":null}],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#
+            ]],
+        );
+        check(
+            Case::Dead,
+            expect![[
+                r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"playing","reason":"no Triton server responds at grpc://10.0.0.7:8001: connection refused; start it, or correct the address (its gRPC port is usually 8001)","inference":"dead","not_inferred_s":20.0,"restarts":0,"frames":1250,"fps_in":25.0,"fps_out":25.0,"inferred_per_second":0.0,"skipped_per_second":{"interval":0.0,"overload":0.0,"failed":25.0},"age_p95_s":null,"delay_s":0.34,"workers":["red","blue"],"stations":[{"station":"bench 1","state":"unknown","worker":null},{"station":"till","state":"unknown","worker":null}],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#
+            ]],
+        );
+        check(
+            Case::Waiting,
+            expect![[r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"waiting","reason":"error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect.","inference":"none","not_inferred_s":null,"restarts":3,"frames":1250,"fps_in":null,"fps_out":null,"inferred_per_second":null,"skipped_per_second":null,"age_p95_s":null,"delay_s":null,"workers":["red","blue"],"stations":[],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#]],
+        );
     }
 }

@@ -82,7 +82,7 @@ pub struct Shown<'a> {
 
 /// Number of tenants that a terminal has room for.
 pub fn capacity(shown: &Shown, size: Size) -> usize {
-    let troubles = troubles(shown, size.width).len();
+    let troubles = troubles(shown, size).len();
     // The head, and the line at the end.
     size.height.saturating_sub(FREE + 2 + troubles).max(1)
 }
@@ -97,25 +97,30 @@ pub fn lines(shown: &Shown, size: Size) -> Vec<Line> {
     if !visible.is_empty() {
         lines.push(row(&columns, |kind| (kind.title().to_owned(), Look::Head)));
     }
-    lines.extend(visible.iter().map(|tenant| row(&columns, |kind| kind.cell(tenant, shown.now))));
-    lines.extend(troubles(shown, size.width));
+    lines.extend(
+        visible
+            .iter()
+            .map(|tenant| row(&columns, |kind| kind.cell(tenant, shown.now))),
+    );
+    lines.extend(troubles(shown, size));
     let range = (first, visible.len());
     lines.push(vec![last_line(shown, range, size.width)]);
     lines.iter_mut().for_each(|line| cut(line, size.width));
     lines
 }
 
-/// A line for each of the first tenants in trouble.
-fn troubles(shown: &Shown, width: usize) -> Vec<Line> {
-    let all: Vec<_> = shown.tenants.iter().filter_map(|tenant| words::trouble(tenant, shown.now)).collect();
-    let most = if all.len() > TROUBLES { TROUBLES - 1 } else { TROUBLES };
+/// Lines about tenants in trouble, as many as a terminal has room for beside one tenant.
+fn troubles(shown: &Shown, size: Size) -> Vec<Line> {
+    let all = words::troubles(shown.tenants.iter(), shown.now);
+    let room = size.height.saturating_sub(FREE + 3).min(TROUBLES);
+    let most = if all.len() > room { room.saturating_sub(1) } else { room };
     let mut lines: Vec<Line> = all
         .iter()
         .take(most)
-        .map(|text| vec![bad(shorten(text, width))])
+        .map(|text| vec![bad(shorten(text, size.width))])
         .collect();
-    if all.len() > most {
-        lines.push(vec![bad(format!("and {} more tenants in trouble", all.len() - most))]);
+    if all.len() > most && room > 0 {
+        lines.push(vec![bad(format!("and {} more in trouble", all.len() - most))]);
     }
     lines
 }
@@ -230,7 +235,11 @@ fn columns(shown: &Shown, width: usize) -> Vec<Column> {
         }
         let of_cell = |tenant| kind.text(tenant, shown.now).width();
         let cells = shown.tenants.iter().map(of_cell).max().unwrap_or(0).max(kind.least());
-        let cells = if kind == Kind::Tenant { cells.min(LONGEST_NAME) } else { cells };
+        let cells = if kind == Kind::Tenant {
+            cells.min(LONGEST_NAME)
+        } else {
+            cells
+        };
         let column = Column {
             kind,
             width: cells.max(kind.title().width()),
@@ -301,7 +310,15 @@ impl Kind {
         matches!(
             self,
             Self::Left
-                | Self::In | Self::Out | Self::Inferred | Self::Age | Self::Skipped | Self::Delay | Self::Workers | Self::Active | Self::Restarts
+                | Self::In
+                | Self::Out
+                | Self::Inferred
+                | Self::Age
+                | Self::Skipped
+                | Self::Delay
+                | Self::Workers
+                | Self::Active
+                | Self::Restarts
         )
     }
 
@@ -311,7 +328,9 @@ impl Kind {
             Self::Left => tenant.time_left().is_none(),
             Self::Workers | Self::WorkerNames => tenant.workers.is_none(),
             Self::Active | Self::ActiveNames => tenant.stations.is_empty(),
-            Self::In | Self::Inferred | Self::Age | Self::Skipped | Self::SkippedWhy | Self::Delay => tenant.stages.is_empty(),
+            Self::In | Self::Inferred | Self::Age | Self::Skipped | Self::SkippedWhy | Self::Delay => {
+                tenant.stages.is_empty()
+            }
             _ => false,
         }
     }
@@ -335,19 +354,34 @@ impl Kind {
             Self::In => rate(rates.and_then(|rates| rates.fps_in)),
             Self::Out => rate(rates.map(|rates| rates.fps_out)),
             Self::Inferred => rate(rates.and_then(|rates| rates.inferred)),
-            Self::Age => rates.and_then(|rates| rates.age_p95).map_or_else(String::new, words::short),
-            Self::Skipped => rate(rates.map(|rates| rates.skipped.sum())),
+            Self::Age => rates
+                .and_then(|rates| rates.age_p95)
+                .map_or_else(String::new, words::short),
+            Self::Skipped => rate(
+                rates
+                    .filter(|_| !tenant.stages.is_empty())
+                    .map(|rates| rates.skipped.sum()),
+            ),
             Self::SkippedWhy => rates.map_or_else(String::new, |rates| words::skipped(&rates.skipped)),
             Self::Delay => match rates {
                 Some(rates) if !rates.delay.is_zero() => words::short(rates.delay),
                 _ => String::new(),
             },
-            Self::Workers => tenant.workers.as_ref().map_or_else(String::new, |workers| workers.len().to_string()),
-            Self::WorkerNames => words::printable(&tenant.workers.as_ref().map_or_else(String::new, |workers| workers.join(" "))),
+            Self::Workers => tenant
+                .workers
+                .as_ref()
+                .map_or_else(String::new, |workers| workers.len().to_string()),
+            Self::WorkerNames => words::printable(
+                &tenant
+                    .workers
+                    .as_ref()
+                    .map_or_else(String::new, |workers| workers.join(" ")),
+            ),
             Self::Active => match tenant.stations.len() {
                 0 => String::new(),
                 stations => format!("{}/{stations}", tenant.active()),
             },
+            Self::ActiveNames if tenant.stations.is_empty() => String::new(),
             Self::ActiveNames => words::active(tenant),
             Self::Restarts => tenant.restarts.to_string(),
         }
@@ -425,122 +459,152 @@ mod tests {
 
     #[test]
     fn every_state_at_120_columns() {
-        check(&testing::ALL, (120, 40), expect![[r#"
-            tenant     state           left  fps in    out  inferred/s  age p95  skipped/s   delay  workers  active         restarts
-            camera 1   playing                 25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
-            camera 2   playing 43 %    66 s    25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
-            camera 3   playing                        30.0                             0.0                   none                  0
-            camera 4   no inference            25.0   25.0         0.0                25.0  340 ms        2  2 unknown             0
-            camera 5   no inference             0.0    0.0         0.0                 0.0  340 ms        2  bench 1 (red)         0
-            camera 6   starting                                                                              none                  0
-            camera 7   stalled 12 s            25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
-            camera 8   waiting 4.0 s                                                                      2  bench 1 (red)         3
-            camera 9   stopping                25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
-            camera 10  ended                                                                              2  bench 1 (red)         0
-            camera 11  failed                                                                             2  bench 1 (red)         0
-            camera 4: nothing inferred for 20 s, 132 frames passed: no Triton server responds at grpc://10.0.0.7:8001: connection r…
-            camera 5: nothing inferred for 7.0 s, the stream waits: no Triton server responds at grpc://10.0.0.7:8001: connection r…
-            camera 7: no frame for 12 s
-            and 2 more tenants in trouble
-            11 tenants · 21.6 inferred/s · q ends
-        "#]]);
+        check(
+            &testing::ALL,
+            (120, 40),
+            expect![[r#"
+                tenant     state           left  fps in    out  inferred/s  age p95  skipped/s   delay  workers  active         restarts
+                camera 1   playing                 25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
+                camera 2   playing 43 %    66 s    25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
+                camera 3   playing                        30.0                                                                         0
+                camera 4   no inference            25.0   25.0         0.0                25.0  340 ms        2  2 unknown             0
+                camera 5   no inference             0.0    0.0         0.0                 0.0  340 ms        2  bench 1 (red)         0
+                camera 6   starting                                                                                                    0
+                camera 7   stalled 12 s            25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
+                camera 8   waiting 4.0 s                                                                      2                        3
+                camera 9   stopping                25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
+                camera 10  ended                                                                              2                        0
+                camera 11  failed                                                                             2                        0
+                camera 4 and camera 5: nothing inferred: no Triton server responds at grpc://10.0.0.7:8001: connection refused
+                camera 7: no frame for 12 s
+                camera 8: starts again in 4.0 s: error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing. Failed to …
+                camera 11: failed: error: infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble
+                11 tenants · 21.6 inferred/s · q ends
+            "#]],
+        );
     }
 
     #[test]
     fn every_state_at_80_columns() {
-        check(&testing::ALL, (80, 24), expect![[r#"
-            tenant     state           left  fps in    out  inferred/s  age p95  skipped/s
-            camera 1   playing                 25.0   25.0         5.4   312 ms       19.6
-            camera 2   playing 43 %    66 s    25.0   25.0         5.4   312 ms       19.6
-            camera 3   playing                        30.0                             0.0
-            camera 4   no inference            25.0   25.0         0.0                25.0
-            camera 5   no inference             0.0    0.0         0.0                 0.0
-            camera 6   starting
-            camera 7   stalled 12 s            25.0   25.0         5.4   312 ms       19.6
-            camera 8   waiting 4.0 s
-            camera 9   stopping                25.0   25.0         5.4   312 ms       19.6
-            camera 10  ended
-            camera 11  failed
-            camera 4: nothing inferred for 20 s, 132 frames passed: no Triton server respon…
-            camera 5: nothing inferred for 7.0 s, the stream waits: no Triton server respon…
-            camera 7: no frame for 12 s
-            and 2 more tenants in trouble
-            11 tenants · 21.6 inferred/s · q ends
-        "#]]);
+        check(
+            &testing::ALL,
+            (80, 24),
+            expect![[r#"
+                tenant     state           left  fps in    out  inferred/s  age p95  skipped/s
+                camera 1   playing                 25.0   25.0         5.4   312 ms       19.6
+                camera 2   playing 43 %    66 s    25.0   25.0         5.4   312 ms       19.6
+                camera 3   playing                        30.0
+                camera 4   no inference            25.0   25.0         0.0                25.0
+                camera 5   no inference             0.0    0.0         0.0                 0.0
+                camera 6   starting
+                camera 7   stalled 12 s            25.0   25.0         5.4   312 ms       19.6
+                camera 8   waiting 4.0 s
+                camera 9   stopping                25.0   25.0         5.4   312 ms       19.6
+                camera 10  ended
+                camera 11  failed
+                camera 4 and camera 5: nothing inferred: no Triton server responds at grpc://10…
+                camera 7: no frame for 12 s
+                camera 8: starts again in 4.0 s: error: rtspsrc0 (rtspsrc): Could not open reso…
+                camera 11: failed: error: infer (tritoninfer): no model 'nope'; the server has …
+                11 tenants · 21.6 inferred/s · q ends
+            "#]],
+        );
     }
 
     #[test]
     fn every_state_at_40_columns() {
-        check(&testing::ALL, (40, 24), expect![[r#"
-            tenant     state          inferred/s
-            camera 1   playing               5.4
-            camera 2   playing 43 %          5.4
-            camera 3   playing
-            camera 4   no inference          0.0
-            camera 5   no inference          0.0
-            camera 6   starting
-            camera 7   stalled 12 s          5.4
-            camera 8   waiting 4.0 s
-            camera 9   stopping              5.4
-            camera 10  ended
-            camera 11  failed
-            camera 4: nothing inferred for 20 s, 13…
-            camera 5: nothing inferred for 7.0 s, t…
-            camera 7: no frame for 12 s
-            and 2 more tenants in trouble
-            11 tenants · 21.6 inferred/s · q ends
-        "#]]);
+        check(
+            &testing::ALL,
+            (40, 24),
+            expect![[r#"
+                tenant     state          inferred/s
+                camera 1   playing               5.4
+                camera 2   playing 43 %          5.4
+                camera 3   playing
+                camera 4   no inference          0.0
+                camera 5   no inference          0.0
+                camera 6   starting
+                camera 7   stalled 12 s          5.4
+                camera 8   waiting 4.0 s
+                camera 9   stopping              5.4
+                camera 10  ended
+                camera 11  failed
+                camera 4 and camera 5: nothing inferred…
+                camera 7: no frame for 12 s
+                camera 8: starts again in 4.0 s: error:…
+                camera 11: failed: error: infer (triton…
+                11 tenants · 21.6 inferred/s · q ends
+            "#]],
+        );
     }
 
     #[test]
     fn one_camera_at_160_columns() {
-        check(&[Case::Playing], (160, 50), expect![[r#"
+        check(
+            &[Case::Playing],
+            (160, 50),
+            expect![[r#"
             tenant    state         fps in    out  inferred/s  age p95  skipped/s                  delay  workers   active         restarts
             camera 1  playing         25.0   25.0         5.4   312 ms  19.2 overload 0.4 failed  340 ms  red blue  bench 1 (red)         0
             1 tenant · q ends
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn one_file() {
-        check(&[Case::File], (80, 24), expect![[r#"
+        check(
+            &[Case::File],
+            (80, 24),
+            expect![[r#"
             tenant    state          left  fps in    out  inferred/s  age p95  skipped/s
             camera 1  playing 43 %   66 s    25.0   25.0         5.4   312 ms       19.6
             1 tenant · q ends
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn no_tenant() {
-        check(&[], (80, 24), expect![[r#"
+        check(
+            &[],
+            (80, 24),
+            expect![[r#"
             no tenant yet · q ends
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn many_tenants_are_scrolled() {
-        let many: Vec<_> = (0..64).map(|n| if n % 8 == 3 { Case::Dead } else { Case::Playing }).collect();
-        check(&many, (80, 24), expect![[r#"
-            tenant     state         fps in    out  inferred/s  age p95  skipped/s  active
-            camera 1   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 2   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 3   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 4   no inference    25.0   25.0         0.0                25.0     0/2
-            camera 5   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 6   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 7   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 8   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 9   playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 10  playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 11  playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 12  no inference    25.0   25.0         0.0                25.0     0/2
-            camera 13  playing         25.0   25.0         5.4   312 ms       19.6     1/2
-            camera 4: nothing inferred for 20 s, 132 frames passed: no Triton server respon…
-            camera 12: nothing inferred for 20 s, 132 frames passed: no Triton server respo…
-            camera 20: nothing inferred for 20 s, 132 frames passed: no Triton server respo…
-            and 5 more tenants in trouble
-            64 tenants · 302.4 inferred/s · 1–13 shown, ↑ ↓ scroll · q ends
-        "#]]);
+        let many: Vec<_> = (0..64)
+            .map(|n| if n % 8 == 3 { Case::Dead } else { Case::Playing })
+            .collect();
+        check(
+            &many,
+            (80, 24),
+            expect![[r#"
+                tenant     state         fps in    out  inferred/s  age p95  skipped/s  active
+                camera 1   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 2   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 3   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 4   no inference    25.0   25.0         0.0                25.0     0/2
+                camera 5   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 6   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 7   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 8   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 9   playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 10  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 11  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 12  no inference    25.0   25.0         0.0                25.0     0/2
+                camera 13  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 14  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 15  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 16  playing         25.0   25.0         5.4   312 ms       19.6     1/2
+                camera 4, camera 12 and 6 more: nothing inferred: no Triton server responds at …
+                64 tenants · 302.4 inferred/s · 1–16 shown, ↑ ↓ scroll · q ends
+            "#]],
+        );
         let end = text(&many, (80, 24), 99);
         assert!(end.contains("camera 64") && end.contains("–64 shown"), "{end}");
     }
@@ -556,7 +620,12 @@ mod tests {
 
     #[test]
     fn texts_are_cut_by_their_width() {
-        for (text, width, expected) in [("camera", 6, "camera"), ("camera", 5, "came…"), ("厨房厨房", 5, "厨房…"), ("x", 0, "")] {
+        for (text, width, expected) in [
+            ("camera", 6, "camera"),
+            ("camera", 5, "came…"),
+            ("厨房厨房", 5, "厨房…"),
+            ("x", 0, ""),
+        ] {
             assert_eq!(shorten(text, width), expected);
         }
     }

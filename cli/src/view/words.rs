@@ -35,16 +35,48 @@ pub fn trouble(tenant: &TenantStatus, now: Instant) -> Option<String> {
             format!("starts again in {}: {reason}", short(left))
         }
         state => match (dead(tenant), state) {
-            (Some(dead), _) => dead,
-            (None, TenantState::Stalled { since }) => format!("no frame for {}", short(now.saturating_duration_since(*since))),
+            (Some((what, why)), _) => format!("{what}: {why}"),
+            (None, TenantState::Stalled { since }) => {
+                format!("no frame for {}", short(now.saturating_duration_since(*since)))
+            }
             _ => return None,
         },
     };
     Some(printable(&format!("{}: {what}", tenant.tenant)))
 }
 
-/// That nothing is inferred, and why.
-pub fn dead(tenant: &TenantStatus) -> Option<String> {
+/// What is wrong with tenants, those that have failed for good last. Where several are not inferred for the same reason, as when their
+/// server is away, they have one text.
+pub fn troubles<'a>(tenants: impl Iterator<Item = &'a TenantStatus>, now: Instant) -> Vec<String> {
+    let mut dead_for: Vec<(&str, Vec<&TenantStatus>)> = Vec::new();
+    let (mut others, mut failed) = (Vec::new(), Vec::new());
+    for tenant in tenants {
+        match (dead(tenant), trouble(tenant, now)) {
+            (Some((_, why)), _) => match dead_for.iter_mut().find(|(reason, _)| *reason == why) {
+                Some((_, group)) => group.push(tenant),
+                None => dead_for.push((why, vec![tenant])),
+            },
+            (None, Some(text)) if tenant.state.is_over() => failed.push(text),
+            (None, text) => others.extend(text),
+        }
+    }
+    let of_group = |(why, group): (&str, Vec<&TenantStatus>)| match &*group {
+        [tenant] => trouble(tenant, now),
+        [first, second, rest @ ..] => {
+            let names = match rest.len() {
+                0 => format!("{} and {}", first.tenant, second.tenant),
+                more => format!("{}, {} and {more} more", first.tenant, second.tenant),
+            };
+            Some(printable(&format!("{names}: nothing inferred: {why}")))
+        }
+        [] => None,
+    };
+    let dead = dead_for.into_iter().filter_map(of_group);
+    dead.chain(others).chain(failed).collect()
+}
+
+/// That nothing is inferred, and why: without the remedy, which the element's warning has.
+fn dead(tenant: &TenantStatus) -> Option<(String, &str)> {
     let Inference::Dead { lasts, passed, reason } = &tenant.inference else {
         return None;
     };
@@ -53,7 +85,8 @@ pub fn dead(tenant: &TenantStatus) -> Option<String> {
         1 => "1 frame passed".to_owned(),
         several => format!("{several} frames passed"),
     };
-    Some(format!("nothing inferred for {}, {frames}: {reason}", short(*lasts)))
+    let what = format!("nothing inferred for {}, {frames}", short(*lasts));
+    Some((what, reason.split("; ").next().unwrap_or(reason)))
 }
 
 /// The rates of skipped frames by reason, the greatest first.
@@ -71,13 +104,20 @@ pub fn skipped(skipped: &Skipped<f64>) -> String {
 
 /// The active stations and who works there.
 pub fn active(tenant: &TenantStatus) -> String {
-    let active = tenant.stations.iter().filter(|station| station.state == Activity::Active);
+    let active = tenant
+        .stations
+        .iter()
+        .filter(|station| station.state == Activity::Active);
     let names = active.map(|station| match &station.worker {
         Some(worker) => format!("{} ({worker})", station.station),
         None => station.station.to_string(),
     });
     let names: Vec<_> = names.collect();
-    let unknown = tenant.stations.iter().filter(|station| station.state == Activity::Unknown).count();
+    let unknown = tenant
+        .stations
+        .iter()
+        .filter(|station| station.state == Activity::Unknown)
+        .count();
     let text = match (names.len(), unknown) {
         (0, 0) => "none".to_owned(),
         (0, _) => format!("{unknown} unknown"),
@@ -119,10 +159,10 @@ pub fn line(tenant: &TenantStatus, now: Instant) -> String {
     }
     parts.extend(tenant.workers.as_ref().map(|workers| match workers.len() {
         0 => "no worker seen yet".to_owned(),
-        _ => printable(&format!("workers seen {}", workers.join(" "))),
+        _ => printable(&format!("workers seen: {}", workers.join(" "))),
     }));
     if !tenant.stations.is_empty() {
-        parts.push(format!("active {}", active(tenant)));
+        parts.push(format!("active stations: {}", active(tenant)));
     }
     match tenant.restarts {
         0 => {}
@@ -154,5 +194,7 @@ pub fn rounded(time: Duration) -> String {
 pub fn printable(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let one = lines.join(" ");
-    one.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    one.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

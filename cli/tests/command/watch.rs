@@ -37,10 +37,20 @@ fn json_is_a_line_for_each_tenant_each_second() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let parse = |line: String| serde_json::from_str::<serde_json::Value>(&line).expect(&line);
     // The second one of a tenant has rates.
-    let with_rates = lines.by_ref().map(parse).find(|line| line["tenant"] == "hall" && !line["fps_out"].is_null());
+    let with_rates = lines
+        .by_ref()
+        .map(parse)
+        .find(|line| line["tenant"] == "hall" && !line["fps_out"].is_null());
     let line = with_rates.expect("a line with rates");
-    assert!(line["frames"].as_u64().unwrap() > 0 && line["fps_out"].as_f64().unwrap() > 0.0, "{line}");
-    assert_eq!((&line["state"], &line["inference"]), (&"playing".into(), &"none".into()), "{line}");
+    assert!(
+        line["frames"].as_u64().unwrap() > 0 && line["fps_out"].as_f64().unwrap() > 0.0,
+        "{line}"
+    );
+    assert_eq!(
+        (&line["state"], &line["inference"]),
+        (&"playing".into(), &"none".into()),
+        "{line}"
+    );
     interrupt(&child);
     lines.for_each(|line| drop(parse(line)));
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -62,10 +72,16 @@ fn with_metrics(folder: &TempDir, address: &str) -> (Child, Lines<BufReader<Chil
 fn metrics_are_scraped_while_it_plays() {
     let folder = folder(&[("live.launch", LIVE)]);
     let (mut child, _lines, address) = with_metrics(&folder, "127.0.0.1:0");
-    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent();
     let get = |path: &str| {
         let mut response = agent.get(format!("http://{address}{path}")).call().unwrap();
-        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
     };
     assert_eq!(get("/healthz").0, 200);
     let is_ready = (0..600).any(|_| {
@@ -77,12 +93,18 @@ fn metrics_are_scraped_while_it_plays() {
     assert_eq!(status, 200);
     let parsed = openmetrics_parser::prometheus::parse_prometheus(&text).unwrap();
     assert!(parsed.families.contains_key("shopfloor_tenant_frames_total"), "{text}");
-    assert!(text.contains("shopfloor_tenant_state{tenant=\"live\",state=\"playing\"} 1"), "{text}");
+    assert!(
+        text.contains("shopfloor_tenant_state{tenant=\"live\",state=\"playing\"} 1"),
+        "{text}"
+    );
     // The port is taken now.
     let second = play(&folder, &["live.launch", "--metrics", &address]).output().unwrap();
     let error = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{error}");
-    assert!(error.contains(&address) && error.contains("choose another port"), "{error}");
+    assert!(
+        error.contains(&address) && error.contains("choose another port"),
+        "{error}"
+    );
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
@@ -91,8 +113,14 @@ fn metrics_are_scraped_while_it_plays() {
 fn in_terminal(folder: &TempDir, line: &str, seen: &str, keys: &str) -> (Option<i32>, String) {
     let line = line.replace("PLAY", &format!("'{}' play", env!("CARGO_BIN_EXE_shopfloor")));
     let mut command = Command::new("script");
-    command.args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"]).current_dir(folder.path());
-    command.env_remove("GST_PLUGIN_PATH").env_remove("GST_DEBUG").env_remove("NO_COLOR").env("TERM", "xterm");
+    command
+        .args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"])
+        .current_dir(folder.path());
+    command
+        .env_remove("GST_PLUGIN_PATH")
+        .env_remove("GST_DEBUG")
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let mut text = String::new();
@@ -114,10 +142,20 @@ fn in_terminal(folder: &TempDir, line: &str, seen: &str, keys: &str) -> (Option<
 
 #[test]
 fn a_terminal_has_a_table_and_q_ends() {
-    let folder = folder(&[("live.launch", LIVE), ("bad.launch", "filesrc location=nowhere ! fakesink")]);
+    let folder = folder(&[
+        ("live.launch", LIVE),
+        ("bad.launch", "filesrc location=nowhere ! fakesink"),
+    ]);
     let (status, text) = in_terminal(&folder, "PLAY live.launch bad.launch", "playing", "q");
     assert_eq!(status, Some(1), "{text}");
-    for part in ["tenant", "q ends", "\u{1b}[", "bad: error: filesrc", "live: ended after", "interrupted: "] {
+    for part in [
+        "tenant",
+        "q ends",
+        "\u{1b}[",
+        "bad: error: filesrc",
+        "live: ended after",
+        "interrupted: ",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -128,7 +166,12 @@ fn the_terminal_is_given_back_as_it_was() {
     for (what, line, keys, expected) in [
         ("q", "PLAY live.launch", "q", 130),
         ("Ctrl-C", "PLAY live.launch", "\u{3}", 130),
-        ("SIGTERM", "timeout --foreground --preserve-status -s TERM 5 PLAY live.launch", "", 130),
+        (
+            "SIGTERM",
+            "timeout --foreground --preserve-status -s TERM 5 PLAY live.launch",
+            "",
+            130,
+        ),
     ] {
         let line = format!("stty -a >before; {line}; status=$?; stty -a >after; exit $status");
         let (status, text) = in_terminal(&folder, &line, "playing", keys);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::memory::{CudaRegion, Lease, MemoryUse};
 use crate::{
-    Error, LiveTransport, ModelDescription, Request, ResponseCallback, ServerMetadata, Statistics, SystemSharedMemoryRegion,
+    Error, LiveTransport, ModelDescription, Request, ResponseCallback, ServerMetadata, Statistics,
+    SystemSharedMemoryRegion,
 };
 
 /// A connection to a Triton server, usable from any thread.

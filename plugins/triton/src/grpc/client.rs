@@ -114,7 +114,9 @@ impl Transport for Client {
     fn metadata(&self) -> Result<ServerMetadata, Error> {
         let response = self.wait(|servers| async move {
             calls::call(&servers, "the server", |server| async move {
-                server.ask(server.client().server_metadata(ServerMetadataRequest {})).await
+                server
+                    .ask(server.client().server_metadata(ServerMetadataRequest {}))
+                    .await
             })
             .await
         })?;
