@@ -109,7 +109,7 @@ impl fmt::Display for Report {
         };
         match count(Verdict::Failed) {
             0 => write!(f, "all is well{warnings}"),
-            failed => write!(f, "{failed} of {} failed{warnings}", self.checks.len()),
+            failed => write!(f, "{failed} of {} checks failed{warnings}", self.checks.len()),
         }
     }
 }
@@ -136,7 +136,7 @@ mod tests {
             ✗ yard: two
               lines
               → look
-            2 of 4 failed, 1 warning"#]]
+            2 of 4 checks failed, 1 warning"#]]
         .assert_eq(&report.to_string());
         assert!(!report.ok);
         expect![[r#"{"ok":false,"checks":[{"verdict":"ok","subject":"shopfloor","text":"five elements","remedy":null},{"verdict":"warning","subject":"hall","text":"no station is watched","remedy":"draw one"},{"verdict":"failed","subject":"yard","text":"cannot read it: no such file","remedy":"correct the path"},{"verdict":"failed","subject":"yard","text":"two\nlines","remedy":"look"}]}"#]].assert_eq(&serde_json::to_string(&report).unwrap());

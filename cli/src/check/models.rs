@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use inference::{Contract, Error, Session, Task};
 use people::VestName;
-use triton::{Endpoint, ServerPool};
+use triton::{Endpoint, FailureKind, ServerPool};
 
 use super::finding::Finding;
 use super::needs::Model;
@@ -200,6 +200,7 @@ fn ask(endpoint: &Endpoint, models: HashSet<Key>, news: &Sender<News>) {
             .map_or_else(|_| "the server".to_owned(), |server| server.to_string())
     };
     let ready = server.ready().map(|()| version());
+    let is_away = ready.is_err();
     let _ = news.send(News::Ready(ready));
     for (name, version) in models {
         let session = server.model(&name, version).map_err(Error::from).and_then(Session::new);
@@ -207,6 +208,12 @@ fn ask(endpoint: &Endpoint, models: HashSet<Key>, news: &Sender<News>) {
             session.sampler()?;
             Ok(session.contract().clone())
         });
+        if let Err(error) = &contract
+            && is_away
+            && error.failure_kind() == FailureKind::ServerAway
+        {
+            continue; // the server's own line has the reason
+        }
         let contract = contract.map_err(|error| with_remedy(&error));
         let _ = news.send(News::Model((name, version), contract));
     }

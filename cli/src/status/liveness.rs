@@ -46,9 +46,10 @@ impl Liveness {
     pub fn step(&mut self, (before, then): (Instant, &Stage), (at, now): (Instant, &Stage)) -> Option<Dead> {
         let inferred = now.inferred.saturating_sub(then.inferred);
         if inferred > 0 {
-            // The first one says nothing about the pace: the server may have been started for it.
             let count = u32::try_from(inferred).unwrap_or(u32::MAX);
-            self.period = self.inferred_at.map(|last| at.duration_since(last) / count);
+            let since = self.inferred_at.unwrap_or(before);
+            // An outage of an hour does not make the hour a period: a pace that has become slower is learned in steps.
+            self.period = Some((at.duration_since(since) / count).min(self.patience()));
             (self.inferred_at, self.owed) = (Some(at), None);
             return None;
         }
@@ -176,10 +177,22 @@ mod tests {
 
     #[test]
     fn a_slow_model_has_three_of_its_periods() {
-        // One inferred frame in 4 s, of 10 a second.
-        let mut rows: Vec<Row> = vec![(1.0, [1, 9, 0, 0], 1, None), (5.0, [1, 39, 0, 0], 1, None)];
-        rows.extend((6..17).map(|second| (f64::from(second), [0, 10, 0, 0], 1, None)));
-        rows.push((17.0, [0, 10, 0, 0], 1, Some((12.0, 120))));
+        // One inferred frame in 4 s, of 10 a second, then none.
+        let mut rows: Vec<Row> = [1.0, 5.0, 9.0].map(|second| (second, [1, 39, 0, 0], 1, None)).into();
+        rows.extend((10..21).map(|second| (f64::from(second), [0, 10, 0, 0], 1, None)));
+        rows.push((21.0, [0, 10, 0, 0], 1, Some((12.0, 120))));
         check(&rows);
+    }
+
+    #[test]
+    fn an_outage_is_not_a_period() {
+        check(&[
+            (1.0, [10, 0, 0, 0], 0, None),
+            (3600.0, [0, 0, 36_000, 0], 0, Some((3599.0, 36_000))),
+            (3601.0, [1, 0, 9, 0], 0, None),
+            // The server is away again at once.
+            (3609.0, [0, 0, 80, 0], 0, None),
+            (3610.0, [0, 0, 10, 0], 0, Some((9.0, 90))),
+        ]);
     }
 }

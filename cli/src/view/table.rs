@@ -114,6 +114,10 @@ fn troubles(shown: &Shown, size: Size) -> Vec<Line> {
     let all = words::troubles(shown.tenants.iter(), shown.now);
     let room = size.height.saturating_sub(FREE + 3).min(TROUBLES);
     let most = if all.len() > room { room.saturating_sub(1) } else { room };
+    if let [only] = &*all {
+        let lines = wrapped(only, size.width, room);
+        return lines.into_iter().map(|line| vec![bad(line)]).collect();
+    }
     let mut lines: Vec<Line> = all
         .iter()
         .take(most)
@@ -418,6 +422,23 @@ pub fn shorten(text: &str, width: usize) -> String {
     short
 }
 
+/// The text in at most so many lines, broken between words; the last one is cut.
+fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let is_last = lines.len() >= most;
+        match lines.last_mut() {
+            Some(line) if is_last || line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ if most > 0 => lines.push(word.to_owned()),
+            _ => {}
+        }
+    }
+    lines.iter().map(|line| shorten(line, width)).collect()
+}
+
 /// Cuts a line at the terminal's edge.
 fn cut(line: &mut Line, width: usize) {
     let mut left = width;
@@ -600,9 +621,9 @@ mod tests {
                 camera 13  playing         25.0   25.0         5.4   312 ms       19.6     1/2
                 camera 14  playing         25.0   25.0         5.4   312 ms       19.6     1/2
                 camera 15  playing         25.0   25.0         5.4   312 ms       19.6     1/2
-                camera 16  playing         25.0   25.0         5.4   312 ms       19.6     1/2
-                camera 4, camera 12 and 6 more: nothing inferred: no Triton server responds at …
-                64 tenants · 302.4 inferred/s · 1–16 shown, ↑ ↓ scroll · q ends
+                camera 4, camera 12 and 6 more: nothing inferred: no Triton server responds at
+                grpc://10.0.0.7:8001: connection refused
+                64 tenants · 302.4 inferred/s · 1–15 shown, ↑ ↓ scroll · q ends
             "#]],
         );
         let end = text(&many, (80, 24), 99);
@@ -615,6 +636,29 @@ mod tests {
             for height in [0, 1, 5] {
                 text(&testing::ALL, (width, height), 3);
             }
+        }
+    }
+
+    #[test]
+    fn the_only_trouble_has_several_lines() {
+        check(
+            &[Case::Dead],
+            (80, 24),
+            expect![[r#"
+            tenant    state         fps in    out  inferred/s  age p95  skipped/s  active
+            camera 1  no inference    25.0   25.0         0.0                25.0  2 unknown
+            camera 1: nothing inferred for 20 s, 132 frames passed: no Triton server
+            responds at grpc://10.0.0.7:8001: connection refused
+            1 tenant · q ends
+        "#]],
+        );
+        for (width, most, expected) in [
+            (9, 3, &["one two", "three", "four"][..]),
+            (9, 2, &["one two", "three fo…"]),
+            (3, 2, &["one", "tw…"]),
+            (9, 0, &[]),
+        ] {
+            assert_eq!(wrapped("one two three four", width, most), expected, "{width} {most}");
         }
     }
 
