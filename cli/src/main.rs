@@ -5,6 +5,7 @@
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
 //! interrupt (files are finished all the same).
 
+mod backoff;
 mod paths;
 mod picture;
 mod play;
@@ -12,6 +13,8 @@ mod plugin;
 mod progress;
 mod server;
 mod shutdown;
+mod signals;
+mod state;
 mod summary;
 mod supervisor;
 mod tenant;

@@ -78,20 +78,27 @@ struct Bar {
 
 impl Progress {
     /// Progress goes to stderr: stdout is for results.
-    pub fn new(names: impl Iterator<Item = String>) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let tenants = names
-            .map(|name| {
-                let bar = bars.add(ProgressBar::new(0).with_prefix(name.clone()));
-                bar.set_style(open_style());
-                Bar {
-                    name,
-                    bar,
-                    written: Instant::now(),
-                }
-            })
-            .collect();
-        Self { bars, tenants }
+    pub fn new() -> Self {
+        Self {
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+            tenants: Vec::new(),
+        }
+    }
+
+    /// The bar of a tenant, made when it is shown first.
+    fn bar(&mut self, name: &str) -> &mut Bar {
+        let index = self.tenants.iter().position(|tenant| tenant.name == name);
+        let index = index.unwrap_or_else(|| {
+            let bar = self.bars.add(ProgressBar::new(0).with_prefix(name.to_owned()));
+            bar.set_style(open_style());
+            self.tenants.push(Bar {
+                name: name.to_owned(),
+                bar,
+                written: Instant::now(),
+            });
+            self.tenants.len() - 1
+        });
+        &mut self.tenants[index]
     }
 
     /// Writes a line that stays.
@@ -99,9 +106,9 @@ impl Progress {
         self.bars.suspend(|| to_stderr(line));
     }
 
-    /// Shows the progress of tenant `index`.
-    pub fn show(&mut self, index: usize, progress: &TenantProgress) {
-        let tenant = &mut self.tenants[index];
+    /// Shows the progress of a tenant.
+    pub fn show(&mut self, name: &str, progress: &TenantProgress) {
+        let tenant = self.bar(name);
         if tenant.bar.is_hidden() {
             if tenant.written.elapsed() >= PLAIN_EVERY {
                 tenant.written = Instant::now();
@@ -120,11 +127,15 @@ impl Progress {
         tenant.bar.tick();
     }
 
-    /// Replaces the tenant's bar by a line that stays.
-    pub fn finish(&mut self, index: usize, verdict: &str) {
-        let tenant = &self.tenants[index];
-        tenant.bar.finish_and_clear();
-        self.print_line(&format!("{}: {verdict}", tenant.name));
+    /// Takes the tenant's bar away.
+    pub fn clear(&mut self, name: &str) {
+        self.tenants.retain(|tenant| {
+            if tenant.name == name {
+                tenant.bar.finish_and_clear();
+                self.bars.remove(&tenant.bar);
+            }
+            tenant.name != name
+        });
     }
 }
 
