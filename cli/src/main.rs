@@ -1,10 +1,11 @@
 //! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
-//! `server` runs a Triton server for them; `report` makes pages of logs.
+//! `check` looks beforehand whether that can work; `server` runs a Triton server for them; `report` makes pages of logs.
 //!
 //! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
 //! interrupt (files are finished all the same).
 
+mod backoff;
 mod check;
 mod metrics;
 mod paths;
@@ -14,6 +15,7 @@ mod plugin;
 mod sampler;
 mod server;
 mod shutdown;
+mod signals;
 mod state;
 mod status;
 mod summary;

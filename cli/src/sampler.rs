@@ -1,14 +1,14 @@
-//! Reads a tenant's pipeline: the properties `stats` and `status` of its elements, and its position.
+//! Reads a tenant's pipeline: the properties `stats` and `status` of its elements.
 
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use crate::status::Frames;
 use crate::status::sample::{DURATIONS, Distribution, Sample, Skipped, Stage, Station};
 
 /// The elements of a pipeline that are read.
 pub struct Sampler {
-    pipeline: gst::Pipeline,
     /// Each `tritoninfer`, from the source on.
     stages: Vec<gst::Element>,
     tracker: Option<gst::Element>,
@@ -28,16 +28,19 @@ impl Sampler {
         let mut stages: Vec<_> = all("tritoninfer").collect();
         stages.reverse();
         Self {
-            pipeline: pipeline.clone(),
             stages,
             tracker,
         }
     }
 
     /// Reads them; what others count is given.
-    pub fn sample(&self, frames: u64, first_frame: Option<Instant>, stations: Vec<Station>) -> Sample {
-        let time = |time: gst::ClockTime| Duration::from_nanos(time.nseconds());
-        let position = self.pipeline.query_position::<gst::ClockTime>().map(time);
+    pub fn sample(
+        &self,
+        frames: u64,
+        first_frame: Option<Instant>,
+        stations: Vec<Station>,
+        position: Option<(Duration, Duration)>,
+    ) -> Sample {
         Sample {
             at: Instant::now(),
             frames,
@@ -45,8 +48,17 @@ impl Sampler {
             stages: self.stages.iter().map(stage).collect(),
             workers: self.tracker.as_ref().and_then(workers_seen),
             stations,
-            position: position.zip(self.pipeline.query_duration::<gst::ClockTime>().map(time)),
+            position,
         }
+    }
+
+    /// For people, what came of a run.
+    pub fn outcome(&self, frames: u64, first_frame: Option<Instant>) -> String {
+        let frames = Frames {
+            count: frames,
+            playing: first_frame.map_or(Duration::ZERO, |first| first.elapsed()),
+        };
+        frames.outcome(self.tracker.as_ref().and_then(workers_seen).as_deref())
     }
 }
 

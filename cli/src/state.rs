@@ -51,6 +51,7 @@ impl TenantState {
     }
 
     /// Every word that [`name`](Self::name) may give, in the order of a tenant's life.
+    #[allow(dead_code, reason = "for the metrics")]
     pub const NAMES: [&str; 7] = [
         "starting", "playing", "stalled", "waiting", "stopping", "ended", "failed",
     ];

@@ -135,16 +135,6 @@ impl TenantStatus {
         let playing = self.frames.playing;
         (playing >= MIN_PLAYING).then(|| playing.mul_f64((1.0 - played) / played))
     }
-
-    /// For people, what came of it: frames, their rate, workers.
-    pub fn outcome(&self) -> String {
-        let workers = match &self.workers {
-            None => String::new(),
-            Some(workers) if workers.is_empty() => ", no worker seen yet".to_owned(),
-            Some(workers) => format!(", workers seen: {}", workers.join(" ")),
-        };
-        format!("{} frames, {:.1} fps{workers}", self.frames.count, self.frames.fps())
-    }
 }
 
 impl Frames {
@@ -154,6 +144,16 @@ impl Frames {
             seconds if seconds > 0.0 && self.count > 1 => (self.count - 1) as f64 / seconds,
             _ => 0.0,
         }
+    }
+
+    /// For people, what came of a run: frames, their rate, workers.
+    pub fn outcome(self, workers: Option<&[String]>) -> String {
+        let workers = match workers {
+            None => String::new(),
+            Some([]) => ", no worker seen yet".to_owned(),
+            Some(workers) => format!(", workers seen: {}", workers.join(" ")),
+        };
+        format!("{} frames, {:.1} fps{workers}", self.count, self.fps())
     }
 }
 
@@ -511,16 +511,13 @@ mod tests {
 
     #[test]
     fn the_outcome_has_frames_and_workers() {
+        let frames = Frames {
+            count: 21,
+            playing: Duration::from_secs(2),
+        };
         let of = |workers: Option<&[&str]>| {
-            TenantStatus {
-                frames: Frames {
-                    count: 21,
-                    playing: Duration::from_secs(2),
-                },
-                workers: workers.map(|workers| workers.iter().map(ToString::to_string).collect()),
-                ..TenantStatus::new("hall".into(), TenantState::Ended, Instant::now())
-            }
-            .outcome()
+            let workers: Option<Vec<_>> = workers.map(|workers| workers.iter().map(ToString::to_string).collect());
+            frames.outcome(workers.as_deref())
         };
         assert_eq!(of(None), "21 frames, 10.0 fps");
         assert_eq!(of(Some(&[])), "21 frames, 10.0 fps, no worker seen yet");

@@ -74,6 +74,17 @@ impl View {
         }
     }
 
+    /// Messages alone, on standard error.
+    pub fn of_lines() -> Self {
+        Self {
+            commands: channel().0,
+            busy: Arc::new(AtomicBool::new(true)),
+            json: false,
+            thread: None,
+            done: channel().1,
+        }
+    }
+
     /// Whether standard output is for lines of JSON alone.
     pub fn has_stdout(&self) -> bool {
         self.json
