@@ -30,7 +30,7 @@ pub fn is_relative_path(value: &str) -> bool {
 pub type Parameters = BTreeMap<String, String>;
 
 /// One launch file, ready to be parsed by GStreamer.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     /// The file's name without folder and extension: the tenant's name.
     pub name: String,
@@ -46,19 +46,28 @@ pub struct Launch {
 /// given as a parameter for a [path property](is_path_property) is relative to the current folder.
 ///
 /// # Errors
-/// A file that cannot be read, is not text, that [`expand`] refuses, or that holds nothing but comments.
+/// A file that cannot be read, or that [`parse`] refuses.
 pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the launch file {shown}"))?;
-    let text = files::text::decode(&bytes).with_context(|| format!("cannot read the launch file {shown}"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("cannot find the folder of the launch file {shown}"))?;
+    parse(path, &folder, &bytes, parameters)
+}
+
+/// The launch file `path`, in `folder`, that has this content.
+///
+/// # Errors
+/// A content that is not text, that [`expand`] refuses, or that holds nothing but comments.
+pub fn parse(path: &Path, folder: &Path, content: &[u8], parameters: &Parameters) -> Result<Launch> {
+    let shown = path.display();
+    let text = files::text::decode(content).with_context(|| format!("cannot read the launch file {shown}"))?;
     let name = path
         .file_stem()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))
-        .with_context(|| format!("cannot find the folder of the launch file {shown}"))?;
     let value = |name: &str, before: &str| {
         let value = parameters.get(name)?;
         let path = if begins_path(before) && is_relative_path(value) {
@@ -77,7 +86,7 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<Launch> {
     }
     Ok(Launch {
         name,
-        folder,
+        folder: folder.to_owned(),
         description,
         names,
     })

@@ -1,20 +1,27 @@
 //! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
-//! `server` runs a Triton server for them; `report` makes pages of logs.
+//! `check` looks beforehand whether that can work; `server` runs a Triton server for them; `report` makes pages of logs.
 //!
 //! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
 //! interrupt (files are finished all the same).
 
+mod backoff;
+mod check;
+mod metrics;
 mod paths;
 mod picture;
 mod play;
 mod plugin;
-mod progress;
+mod sampler;
 mod server;
 mod shutdown;
+mod signals;
+mod state;
+mod status;
 mod summary;
 mod supervisor;
 mod tenant;
+mod view;
 
 use std::process::ExitCode;
 
@@ -34,6 +41,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Play(play::Options),
+    Check(check::Options),
     Server(server::Options),
     Report(report::Options),
 }
@@ -41,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Play(options) => play::play(&options),
+        Command::Check(options) => check::check(&options),
         Command::Server(options) => server::serve(&options).map(|()| Outcome::Played),
         Command::Report(options) => report::report(&options).map(|()| Outcome::Played),
     };
@@ -49,7 +58,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            progress::to_stderr(&format!("error: {error:#}"));
+            view::to_stderr(&format!("error: {error:#}"));
             let is_usage = error.is::<report::WrongUsage>();
             if is_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }

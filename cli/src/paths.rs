@@ -35,6 +35,32 @@ pub fn resolve(pipeline: &gst::Pipeline, folder: &Path) {
     }
 }
 
+/// Whether elements of the pipeline write into files, as far as properties tell: each path that is not one of a source, of `tritoninfer`,
+/// or of a station file, is taken for a file that is written.
+pub fn writes_files(pipeline: &gst::Pipeline) -> bool {
+    let elements = pipeline.iterate_recurse().into_iter().flatten();
+    let mut writers = elements.filter(|element| {
+        let factory = element.factory();
+        let is_source = element.element_flags().contains(gst::ElementFlags::SOURCE);
+        !is_source && factory.is_some_and(|factory| factory.name() != "tritoninfer")
+    });
+    writers.any(|element| {
+        let properties = element.list_properties();
+        let mut values = properties.iter().filter_map(|spec| path(&element, spec));
+        values.any(|(name, path)| name != "stations" && !path.is_empty())
+    })
+}
+
+/// The name and value of a path property. A function of a plain reference: of others, `value_type` is another method.
+fn path<'a>(element: &gst::Element, spec: &'a glib::ParamSpec) -> Option<(&'a str, String)> {
+    let is_text = spec.value_type() == glib::Type::STRING && spec.flags().contains(glib::ParamFlags::READABLE);
+    let is_path = is_text && is_path_property(spec.name());
+    Some((
+        spec.name(),
+        is_path.then(|| element.property::<Option<String>>(spec.name()))??,
+    ))
+}
+
 /// Whether the element's location is an address, even without a scheme: it handles URIs, and not those of files.
 fn is_remote(element: &gst::Element) -> bool {
     let protocols = element
@@ -96,6 +122,22 @@ mod tests {
             expected,
             "{line}"
         );
+    }
+
+    #[test]
+    fn files_that_are_written_are_known() {
+        gst::init().unwrap();
+        for (line, expected) in [
+            ("fakesrc ! filesink location=/tmp/a", true),
+            ("fakesrc ! filesink", false),
+            ("filesrc location=/tmp/a ! fakesink", false),
+            ("fakesrc ! multifilesink location=a%d", true),
+            ("fakesrc ! shmsink socket-path=/tmp/a fakesrc ! fakesink", true),
+            ("videotestsrc ! identity sleep-time=1 ! fakesink", false),
+        ] {
+            let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
+            assert_eq!(writes_files(&pipeline), expected, "{line}");
+        }
     }
 
     #[test]

@@ -1,19 +1,24 @@
 //! `shopfloor play`: its options, and the checks before anything plays.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use files::log::{LineLog, Notice};
 use shopfloor::launch::{self, Launch, Parameters};
 
+use crate::metrics::Metrics;
+use crate::picture::Picture;
 use crate::plugin;
-use crate::supervisor::{Outcome, Supervisor};
-use crate::tenant::{Event, Tenant};
+use crate::signals::{self, Signal};
+use crate::supervisor::{Outcome, RestartPolicy, Settings, Supervisor, Waits};
+use crate::tenant::Event;
+use crate::view::View;
 
-/// Play launch files side by side in one process until the last one ends
+/// Play launch files side by side in one process, and start again what fails
 ///
 /// A launch file is a pipeline in gst-launch-1.0's syntax, for one camera or file; in results it is called a tenant.
 /// Lines that begin with # are comments, and ${NAME} or ${NAME:-DEFAULT} stands for a parameter.
@@ -21,15 +26,25 @@ use crate::tenant::{Event, Tenant};
 /// Paths in a launch file are relative to its folder; paths given with --set, and those of the options, are relative to the
 /// current folder.
 ///
+/// Of a folder, every file NAME.launch is played, those that are added later, too; one that changes starts again, one that is
+/// removed ends. It plays until it is stopped.
+///
+/// A live stream that ends, fails or stands still is started again, after 1 to 2 s at first and 60 to 120 s at most. A file is not,
+/// unless --restart says so, since it would begin from its start.
+///
 /// Ctrl-C or SIGTERM ends the streams and finishes the files; if no frame leaves for 10 s, the rest passes without inference.
-/// Sent twice, it stops at once.
+/// Sent twice, it stops at once. SIGHUP without a terminal looks at the folders at once, and starts tenants that wait.
+///
+/// Exit status: 0 when every tenant has reached its end, 1 when one has failed for good or a result could not be written, 2 for wrong
+/// usage, 130 after Ctrl-C or SIGTERM.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  \
-    shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl")]
+#[command(after_help = "Examples:\n  \
+    shopfloor play pipelines/demo.launch --set input=shift.mp4 --events shift.jsonl\n  \
+    shopfloor play /etc/shopfloor/tenants --events /var/lib/shopfloor/events.jsonl")]
 pub struct Options {
-    /// Launch files
-    #[arg(required = true, value_name = "FILE.launch")]
-    files: Vec<PathBuf>,
+    /// Launch files, or folders of them
+    #[arg(required = true, value_name = "FILE.launch|FOLDER")]
+    paths: Vec<PathBuf>,
     /// Value of a parameter of the launch files; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = launch::parse_parameter)]
     set: Vec<(String, String)>,
@@ -42,6 +57,24 @@ pub struct Options {
     /// File to write a good frame to, as a PNG (one launch file only)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// When to start a tenant again; by default live streams always, files never
+    #[arg(long, value_name = "WHEN")]
+    restart: Option<RestartPolicy>,
+    /// Time without a frame after which a tenant that plays is started again, as far as --restart says so; 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    stall: f64,
+    /// Write a line of JSON for each tenant each second to standard output
+    #[arg(long)]
+    json: bool,
+    /// Serve metrics for Prometheus, /healthz and /readyz there; port 0: any free one
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
+}
+
+/// Reads a number of seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..1e9).contains(seconds));
+    seconds.ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
 /// Plays to the end and reports the results.
@@ -50,29 +83,55 @@ pub struct Options {
 /// A mistake in the options or launch files, or a result that cannot be written.
 pub fn play(options: &Options) -> Result<Outcome> {
     let started = Instant::now();
-    if options.picture.is_some() && options.files.len() > 1 {
+    let (folders, files): (Vec<_>, Vec<_>) = options.paths.iter().cloned().partition(|path| path.is_dir());
+    if options.picture.is_some() && (files.len() > 1 || !folders.is_empty()) {
         bail!(
             "--picture takes one launch file, got {}; play them one by one",
-            options.files.len()
+            options.paths.len()
         );
     }
-    let launches = read_launches(options)?;
+    let parameters: Parameters = options.set.iter().cloned().collect();
+    let launches = read_launches(&files, &parameters, folders.is_empty())?;
     gst::init().context("GStreamer cannot start")?;
     plugin::load()?;
 
     let (sender, events) = channel();
-    let mut tenants = Vec::new();
-    for (index, (launch, name)) in launches.iter().zip(names(&launches)).enumerate() {
-        let tenant = Tenant::new(launch, name.clone(), index, sender.clone(), options.picture.is_some());
-        tenants.push(tenant.context(name)?);
+    let settings = Settings {
+        restart: options.restart,
+        waits: Waits::default(),
+        stall: (options.stall > 0.0).then(|| Duration::from_secs_f64(options.stall)),
+    };
+    let mut supervisor = Supervisor::new(settings, sender.clone(), started);
+    let picture = options
+        .picture
+        .as_deref()
+        .map(|path| (path, Arc::<Mutex<Picture>>::default()));
+    for launch in launches {
+        supervisor.add(launch, picture.as_ref().map(|(_, picture)| picture.clone()))?;
     }
-    let open = |path: &PathBuf| open_log(path, options.overwrite_events, sender.clone());
-    let log = options.events.as_ref().map(open).transpose()?;
-    ctrlc::set_handler(move || drop(sender.send(Event::Interrupt))).context("cannot listen for Ctrl-C")?;
+    let parameters = Arc::new(parameters);
+    for folder in folders {
+        supervisor.follow(folder, parameters.clone())?;
+    }
+    if let Some(path) = &options.events {
+        supervisor.log_to(open_log(path, options.overwrite_events, sender.clone())?);
+    }
+    let metrics = options.metrics.as_deref().map(Metrics::listen).transpose()?;
+    let quit = sender.clone();
+    // The supervisor may have ended.
+    let view = View::open(options.json, move || drop(quit.send(Event::Interrupt)));
+    supervisor.show_on(view, metrics);
+    // A hangup is the end of a terminal, or a service's request to read its settings again.
+    let has_terminal = std::io::stderr().is_terminal();
+    let handle = move |signal| {
+        let is_reload = signal == Signal::HangUp && !has_terminal;
+        // The supervisor may have ended.
+        let _ = sender.send(if is_reload { Event::Reload } else { Event::Interrupt });
+    };
+    signals::listen(handle).context("cannot listen for signals")?;
 
-    let mut supervisor = Supervisor::new(tenants, log, started);
     supervisor.run(&events);
-    supervisor.report(options.picture.as_deref())
+    supervisor.report(picture.as_ref().map(|(path, picture)| (*path, &**picture)))
 }
 
 /// Opens the log of events. What happens to it later is sent to `events`, and stops no tenant.
@@ -90,48 +149,16 @@ fn open_log(path: &Path, truncate: bool, events: Sender<Event>) -> Result<LineLo
     LineLog::open(options, Arc::new(notify)).context("correct --events")
 }
 
-fn read_launches(options: &Options) -> Result<Vec<Launch>> {
-    let parameters: Parameters = options.set.iter().cloned().collect();
-    let launches = options
-        .files
+/// Reads launch files. If they are all that is played, each parameter has to be one of theirs.
+fn read_launches(files: &[PathBuf], parameters: &Parameters, are_all: bool) -> Result<Vec<Launch>> {
+    let launches = files
         .iter()
-        .map(|path| launch::read(path, &parameters))
+        .map(|path| launch::read(path, parameters))
         .collect::<Result<Vec<_>>>()?;
     for name in parameters.keys() {
-        if !launches.iter().any(|launch| launch.names.contains(name)) {
+        if are_all && !launches.iter().any(|launch| launch.names.contains(name)) {
             bail!("--set {name}: no launch file has a parameter ${{{name}}}; correct the name or omit the option");
         }
     }
     Ok(launches)
-}
-
-/// The names of the tenants: files of the same name are numbered.
-fn names(launches: &[Launch]) -> Vec<String> {
-    let number = |i: usize| {
-        launches[..i]
-            .iter()
-            .filter(|other| other.name == launches[i].name)
-            .count()
-    };
-    let name = |(i, launch): (usize, &Launch)| match number(i) {
-        0 => launch.name.clone(),
-        n => format!("{}-{}", launch.name, n + 1),
-    };
-    launches.iter().enumerate().map(name).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenants_of_one_name_are_numbered() {
-        let launch = |name: &str| Launch {
-            name: name.to_owned(),
-            folder: PathBuf::new(),
-            description: String::new(),
-            names: Default::default(),
-        };
-        assert_eq!(names(&["a", "b", "a", "a"].map(launch)), ["a", "b", "a-2", "a-3"]);
-    }
 }

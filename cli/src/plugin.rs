@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 /// The plugin's name, as its `plugin_define!` has it.
-const NAME: &str = "shopfloor";
+pub const NAME: &str = "shopfloor";
 const FILE: &str = "libgstshopfloor.so";
 
 /// The end of an error message: what to do when GStreamer does not find one of [`ELEMENTS`].

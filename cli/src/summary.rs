@@ -24,6 +24,8 @@ struct StationSummary {
     workers: BTreeMap<VestName, Duration>,
     /// Active time of the present activity that belongs to others than its last worker.
     handed_over: Duration,
+    /// An earlier run of the same recording.
+    earlier: Option<Box<Self>>,
 }
 
 impl StationSummary {
@@ -44,6 +46,36 @@ impl StationSummary {
             unknown: before.unknown + now.unknown,
         };
         (self.totals.is_some() || all != Totals::default()).then_some(all)
+    }
+
+    /// The recording is played from its start again: of its runs the longest counts.
+    fn begin_again(&mut self) {
+        let before = mem::take(self);
+        *self = Self {
+            assigned: before.assigned.clone(),
+            earlier: Some(Box::new(before.into_longest())),
+            ..Self::default()
+        };
+    }
+
+    fn into_longest(mut self) -> Self {
+        match self.earlier.take() {
+            Some(earlier) if earlier.length() > self.length() => *earlier,
+            _ => self,
+        }
+    }
+
+    /// The run that counts.
+    fn longest(&self) -> &Self {
+        match &self.earlier {
+            Some(earlier) if earlier.length() > self.length() => earlier,
+            _ => self,
+        }
+    }
+
+    fn length(&self) -> Duration {
+        let all = self.all().unwrap_or_default();
+        all.active + all.idle + all.absent + all.unknown
     }
 
     fn hand_over(&mut self, from: Option<&VestName>, lasted: Duration) {
@@ -67,6 +99,12 @@ impl StationSummary {
 }
 
 impl Summary {
+    /// A tenant that is not live is played from its start again. Its seconds count once: those of its longest run.
+    pub fn begin_again(&mut self, tenant: &str) {
+        let stations = self.0.iter_mut().filter(|((name, _), _)| name == tenant);
+        stations.for_each(|(_, station)| station.begin_again());
+    }
+
     /// Adds an event of a tenant.
     pub fn record(&mut self, tenant: &str, event: &Event) {
         let station = self
@@ -98,7 +136,10 @@ impl Summary {
     pub fn table(&self) -> Option<Table> {
         let stations = || {
             let stations = self.0.iter();
-            stations.filter_map(|((tenant, name), station)| Some((tenant, name, station, station.all()?)))
+            stations.filter_map(|((tenant, name), station)| {
+                let station = station.longest();
+                Some((tenant, name, station, station.all()?))
+            })
         };
         let (first, ..) = stations().next()?;
         let many = stations().any(|(tenant, ..)| tenant != first);

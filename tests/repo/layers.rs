@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ),
     // Triton loads it at run time: no crate links it.
     ("onnxruntime-backend", &["cuda"]),
-    ("shopfloor", &["files", "people", "people-meta", "triton"]),
+    ("shopfloor", &["files", "inference", "people", "people-meta", "triton"]),
     ("shopfloor-tests", &[]),
     // It measures what users get: the elements, and the real servers beside a scripted one.
     (

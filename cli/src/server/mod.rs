@@ -20,6 +20,7 @@ use self::ending::Ending;
 use self::process::Process;
 use self::restarts::Restarts;
 use self::setup::{EXIT_TIMEOUT, Places, Ports, command};
+use crate::signals;
 
 /// Interval of the checks whether the server is ready and still running.
 const STEP: Duration = Duration::from_millis(100);
@@ -54,7 +55,7 @@ pub struct Options {
 /// A wrong option, a missing Triton or model, or a server that ends by itself and is not to be started again.
 pub fn serve(options: &Options) -> Result<()> {
     let (sender, stop) = channel();
-    ctrlc::set_handler(move || {
+    signals::listen(move |_| {
         let _ = sender.send(());
     })
     .context("cannot listen for Ctrl-C")?;

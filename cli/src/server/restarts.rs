@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use crate::backoff::Backoff;
 
 /// Delay before the first restart; each further one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-/// Longest delay. Jitter adds up to once the delay, so that several servers do not start at the same moment.
+/// Longest delay, without jitter.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// A server that was ready for so long is healthy: the delays start anew.
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// Counts failures and gives the delays before the restarts.
 pub struct Restarts {
-    delays: ExponentialBackoff,
+    backoff: Backoff,
     was_ready: bool,
 }
 
 impl Restarts {
     pub fn new() -> Self {
         Self {
-            delays: delays(),
+            backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY),
             was_ready: false,
         }
     }
@@ -33,49 +33,34 @@ impl Restarts {
             return None;
         }
         if ready.is_some_and(|ready| ready >= HEALTHY) {
-            self.delays = delays();
+            self.backoff.reset();
         }
-        self.delays.next()
+        Some(self.backoff.delay())
     }
-}
-
-fn delays() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(FIRST_DELAY)
-        .with_max_delay(LONGEST_DELAY)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Without jitter, `expected` is the delay; with it, up to twice as much.
-    #[track_caller]
-    fn check(restarts: &mut Restarts, ready: Option<u64>, expected: f32) {
-        let delay = restarts
-            .delay(ready.map(Duration::from_secs))
-            .expect("a restart")
-            .as_secs_f32();
-        assert!(
-            (expected..=2.0 * expected).contains(&delay),
-            "{delay}, expected {expected} or up to twice as much"
-        );
-    }
-
     #[test]
-    fn delays_grow_without_end_until_the_server_was_healthy() {
+    fn delays_start_anew_once_the_server_was_healthy() {
         let mut restarts = Restarts::new();
-        check(&mut restarts, Some(0), 0.5);
-        check(&mut restarts, None, 1.0);
-        check(&mut restarts, Some(59), 2.0);
-        for expected in [4.0, 8.0, 16.0].into_iter().chain([30.0; 100]) {
-            check(&mut restarts, None, expected);
+        // Seconds for which it was ready, and the delay without jitter; with it, up to twice as much.
+        for (ready, expected) in [
+            (Some(0), 0.5),
+            (None, 1.0),
+            (Some(59), 2.0),
+            (None, 4.0),
+            (Some(60), 0.5),
+            (None, 1.0),
+        ] {
+            let delay = restarts.delay(ready.map(Duration::from_secs)).expect("a restart");
+            assert!(
+                (expected..=2.0 * expected).contains(&delay.as_secs_f32()),
+                "{ready:?}: {delay:?}"
+            );
         }
-        check(&mut restarts, Some(60), 0.5);
-        check(&mut restarts, None, 1.0);
     }
 
     #[test]

@@ -4,3 +4,4 @@ mod disks;
 mod play;
 mod report;
 mod server;
+mod watch;

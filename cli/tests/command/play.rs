@@ -1,9 +1,11 @@
 //! `shopfloor play` with GStreamer's own elements: what it prints and writes, and its exit status.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -223,13 +225,162 @@ fn progress_of_a_file_has_percent_and_time_left() {
 
 #[test]
 fn help_of_each_subcommand_has_an_example() {
-    for subcommand in ["play", "server", "report"] {
+    for subcommand in ["play", "check", "server", "report"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shopfloor"));
         let output = command.args([subcommand, "--help"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let example = ["Example", "Examples"].map(|title| format!("{title}:\n  shopfloor {subcommand} "));
         assert!(example.iter().any(|example| text.contains(example)), "{text}");
     }
+}
+
+const LIVE: &str = "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=30/1 ! fakesink";
+
+/// A command that plays, and the lines that it prints.
+struct Playing {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Playing {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Reads on until a line has the text.
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) {
+        let mut read = Vec::new();
+        for line in self.lines.by_ref().map(Result::unwrap) {
+            if line.contains(text) {
+                return;
+            }
+            read.push(line);
+        }
+        panic!("`{text}` is not in: {read:#?}");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Its exit status after SIGTERM.
+    fn end(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.status()
+    }
+
+    fn status(mut self) -> Option<i32> {
+        self.lines.by_ref().for_each(drop);
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn a_live_stream_is_started_again_unless_that_is_not_wanted() {
+    let tenants = Tenants::new();
+    tenants.file(
+        "camera.launch",
+        &LIVE.replace("is-live=true", "is-live=true num-buffers=5"),
+    );
+    let output = tenants.play(&["camera.launch", "--restart", "never"]);
+    check(&output, 0, "camera: the live stream has ended after 5 frames");
+    let mut playing = Playing::start(tenants.command().arg("camera.launch"));
+    for expected in [
+        "has ended after 5 frames",
+        "camera: starts again in",
+        "has ended after 5 frames",
+    ] {
+        playing.wait_for(expected);
+    }
+    assert_eq!(playing.end(), Some(130));
+    tenants.file("bad.launch", "videotestsrc ! identity error-after=3 ! fakesink");
+    let mut playing = Playing::start(tenants.command().args(["bad.launch", "--restart", "on-failure"]));
+    playing.wait_for("bad: starts again in");
+    playing.signal("-KILL");
+    check(&tenants.play(&["bad.launch"]), 1, "bad: error: identity0");
+    check(
+        &tenants.play(&["bad.launch", "--restart", "sometimes"]),
+        2,
+        "on-failure",
+    );
+    check(&tenants.play(&["bad.launch", "--stall=-1"]), 2, "--stall");
+}
+
+#[test]
+fn a_folder_is_played_until_a_signal() {
+    let tenants = Tenants::new();
+    fs::create_dir(tenants.path("shop")).unwrap();
+    let mut playing = Playing::start(tenants.command().arg("shop"));
+    playing.wait_for("shop has no launch file; waiting for one");
+    tenants.file("shop/yard.launch", LIVE);
+    playing.wait_for("yard: first frame after");
+    tenants.file("shop/hall.launch", "videotestsrc ! fakesinc");
+    playing.wait_for("no element \"fakesinc\"; install");
+    playing.wait_for("hall: starts again in");
+    // A service is to read its settings again.
+    playing.signal("-HUP");
+    playing.wait_for("looking at the folders");
+    tenants.file("shop/hall.launch", FINITE);
+    playing.wait_for("hall: ended after 8 frames");
+    fs::remove_file(tenants.path("shop/yard.launch")).unwrap();
+    playing.wait_for("yard: its launch file is gone");
+    playing.wait_for("yard: ended after");
+    assert_eq!(playing.end(), Some(130));
+    check(
+        &tenants.play(&["shop", "--picture", "a.png"]),
+        1,
+        "--picture takes one launch file",
+    );
+    check(&tenants.play(&["shops"]), 1, "cannot read the launch file shops");
+}
+
+/// The messages of a service to systemd, in the place of which the test listens.
+#[test]
+fn systemd_is_told_what_the_tenants_do() {
+    let tenants = Tenants::new();
+    let socket = UnixDatagram::bind(tenants.path("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let wait_for = |expected: &str| {
+        let mut message = [0; 4096];
+        loop {
+            let size = socket
+                .recv(&mut message)
+                .unwrap_or_else(|error| panic!("{expected}: {error}"));
+            let text = String::from_utf8_lossy(&message[..size]);
+            let (begin, end) = expected.split_once('…').unwrap_or((expected, ""));
+            if text.lines().any(|line| line.starts_with(begin) && line.ends_with(end)) {
+                return;
+            }
+        }
+    };
+    tenants.file("yard.launch", LIVE);
+    tenants.file(
+        "hall.launch",
+        "videotestsrc is-live=true ! filesink location=no/such/folder",
+    );
+    let mut command = tenants.command();
+    command
+        .env("NOTIFY_SOCKET", tenants.path("notify"))
+        .env("WATCHDOG_USEC", "2000000");
+    let playing = Playing::start(command.arg("."));
+    for expected in [
+        "WATCHDOG=1",
+        "READY=1",
+        "STATUS=1 of 2 tenants play; not hall (waiting: …)",
+        "WATCHDOG=1",
+        "WATCHDOG=1",
+    ] {
+        wait_for(expected);
+    }
+    playing.signal("-TERM");
+    wait_for("STOPPING=1");
+    assert_eq!(playing.status(), Some(130));
 }
 
 #[test]

@@ -23,4 +23,4 @@ pub use period::Period;
 pub use reorder::ReorderQueue;
 pub use scheduler::Scheduler;
 pub use session::{RegionOutputs, RequestOptions, Session};
-pub use timings::{Spread, Timings};
+pub use timings::{BUCKET_BOUNDS, Spread, Timings};

@@ -43,6 +43,25 @@ pub struct Spread {
     max: Duration,
 }
 
+/// Upper bounds, inclusive, of the [buckets](Spread::buckets) of a distribution.
+pub const BUCKET_BOUNDS: [Duration; 15] = [
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(75),
+    Duration::from_millis(100),
+    Duration::from_millis(150),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
 /// Longest duration in the histogram, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
@@ -78,6 +97,24 @@ impl Spread {
     pub fn mean(&self) -> Duration {
         let count = u32::try_from(self.count()).unwrap_or(u32::MAX);
         self.total.checked_div(count).unwrap_or_default()
+    }
+
+    /// The sum.
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
+    /// Number of durations in each bucket: above the bound before, and not above its own of [`BUCKET_BOUNDS`]; the last bucket
+    /// has no bound. To two significant digits.
+    pub fn buckets(&self) -> [u64; BUCKET_BOUNDS.len() + 1] {
+        let mut buckets = [0; BUCKET_BOUNDS.len() + 1];
+        for recorded in self.histogram.iter_recorded() {
+            // The least duration that the histogram does not distinguish from it, so that a bound is in its own bucket.
+            let least = self.histogram.lowest_equivalent(recorded.value_iterated_to());
+            let least = Duration::from_micros(least);
+            buckets[BUCKET_BOUNDS.partition_point(|bound| *bound < least)] += recorded.count_at_value();
+        }
+        buckets
     }
 
     /// The maximum; 0 if there are none.
@@ -146,6 +183,23 @@ mod tests {
         let mut spread = Spread::default();
         spread.add(Duration::from_secs(1 << 40));
         assert!(spread.quantile(0.5) >= Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn each_duration_is_in_the_bucket_whose_bound_it_does_not_exceed() {
+        let mut spread = Spread::default();
+        let mut expected = [0; BUCKET_BOUNDS.len() + 1];
+        assert_eq!(spread.buckets(), expected);
+        for (index, bound) in BUCKET_BOUNDS.into_iter().enumerate() {
+            spread.add(bound);
+            spread.add(bound.mul_f64(1.05));
+            expected[index] += 1;
+            expected[index + 1] += 1;
+        }
+        spread.add(Duration::ZERO);
+        expected[0] += 1;
+        assert_eq!(spread.buckets(), expected);
+        assert_eq!(spread.buckets().iter().sum::<u64>(), spread.count());
     }
 
     #[test]

@@ -35,6 +35,31 @@ pub struct ModelDescription {
     pub steps: Vec<String>,
 }
 
+/// A server's own name and version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ServerMetadata {
+    /// Its name; Triton's is `triton`.
+    pub name: String,
+    /// Its version, such as `2.51.0`.
+    pub version: String,
+}
+
+impl ServerMetadata {
+    /// Reads KServe v2 server metadata as JSON.
+    pub(crate) fn from_json(json: &str) -> Result<Self, Error> {
+        serde_json::from_str(json).map_err(|error| Error::ServerStart {
+            reason: format!("its metadata cannot be read: {error}"),
+        })
+    }
+}
+
+impl Display for ServerMetadata {
+    /// Such as `triton 2.51.0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
 /// Name, data type and shape of an input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {

@@ -43,7 +43,7 @@ pub mod transport;
 
 pub use callback::ResponseCallback;
 pub use datatype::DataType;
-pub use description::{ModelDescription, TensorFormat, TensorSpec};
+pub use description::{ModelDescription, ServerMetadata, TensorFormat, TensorSpec};
 pub use endpoint::{
     Address, Endpoint, Grpc, Identity, InProcess, Secret, Security, SecurityOptions, Source, Tls, Variable, redact,
 };

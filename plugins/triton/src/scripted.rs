@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics};
+use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, ServerMetadata, Statistics};
 
 type Respond = Box<dyn Fn(Request, ResponseCallback) + Send + Sync>;
 
@@ -58,6 +58,13 @@ impl Transport for Scripted {
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {
         self.known(model).cloned()
+    }
+
+    fn metadata(&self) -> Result<ServerMetadata, Error> {
+        Ok(ServerMetadata {
+            name: "scripted".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        })
     }
 
     fn lease(&self, len: usize) -> Lease {

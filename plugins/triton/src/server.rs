@@ -10,8 +10,8 @@ use crate::memory::CudaRegion;
 use crate::scripted::Scripted;
 use crate::transport::{SharedMemory, Transport};
 use crate::{
-    Endpoint, Error, LiveTransport, Log, Model, ModelDescription, ServerPool, Statistics, SystemSharedMemoryRegion,
-    callback, grpc, lock,
+    Endpoint, Error, LiveTransport, Log, Model, ModelDescription, ServerMetadata, ServerPool, Statistics,
+    SystemSharedMemoryRegion, callback, grpc, lock,
 };
 
 /// A Triton server, shared by all users of its endpoint in a [`ServerPool`].
@@ -175,6 +175,14 @@ impl Server {
     /// [`Error::Unreachable`] with the reason of each address.
     pub fn ready(&self) -> Result<(), Error> {
         self.transport().ready()
+    }
+
+    /// The server's own name and version. Waits for the response.
+    ///
+    /// # Errors
+    /// As [`Self::ready`], or [`Error::Infer`] if the server does not know the call.
+    pub fn metadata(&self) -> Result<ServerMetadata, Error> {
+        self.transport().metadata()
     }
 
     /// A value that all users of the server share, such as a scheduler of their requests; made by `init` at the first call.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::memory::{CudaRegion, Lease, MemoryUse};
-use crate::{Error, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion};
+use crate::{
+    Error, LiveTransport, ModelDescription, Request, ResponseCallback, ServerMetadata, Statistics,
+    SystemSharedMemoryRegion,
+};
 
 /// A connection to a Triton server, usable from any thread.
 pub trait Transport: Send + Sync {
@@ -24,6 +27,9 @@ pub trait Transport: Send + Sync {
     fn ready(&self) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Asks the server for its name and version.
+    fn metadata(&self) -> Result<ServerMetadata, Error>;
 
     /// Metadata and configuration of a loaded model; the same for all its versions.
     fn describe(&self, model: &str) -> Result<ModelDescription, Error>;

@@ -9,8 +9,9 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::access::Access;
 use super::calls::{self, Conversation, InFlight, Setback};
 use super::inference::{
-    CudaSharedMemoryRegisterRequest, CudaSharedMemoryUnregisterRequest, ModelStatisticsRequest,
-    SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest, SystemSharedMemoryUnregisterRequest,
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryUnregisterRequest, ModelStatisticsRequest, ServerMetadataRequest,
+    ServerMetadataResponse, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
+    SystemSharedMemoryUnregisterRequest,
 };
 use super::link::Link;
 use super::message::Outgoing;
@@ -21,8 +22,8 @@ use super::{describe, message, prober};
 use crate::memory::{BufferPool, CudaRegion, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
 use crate::{
-    Error, Grpc, LiveTransport, ModelDescription, Request, ResponseCallback, Statistics, SystemSharedMemoryRegion,
-    Transfer, shared_memory,
+    Error, Grpc, LiveTransport, ModelDescription, Request, ResponseCallback, ServerMetadata, Statistics,
+    SystemSharedMemoryRegion, Transfer, shared_memory,
 };
 
 /// Maximum time to unregister shared memory after the connection has been closed.
@@ -108,6 +109,19 @@ impl Transport for Client {
 
     fn ready(&self) -> Result<(), Error> {
         self.wait(|servers| async move { prober::ready(&servers).await })
+    }
+
+    fn metadata(&self) -> Result<ServerMetadata, Error> {
+        let response = self.wait(|servers| async move {
+            calls::call(&servers, "the server", |server| async move {
+                server
+                    .ask(server.client().server_metadata(ServerMetadataRequest {}))
+                    .await
+            })
+            .await
+        })?;
+        let ServerMetadataResponse { name, version } = response;
+        Ok(ServerMetadata { name, version })
     }
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {

@@ -7,6 +7,15 @@ pub struct ServerReadyResponse {
     #[prost(bool, tag = "1")]
     pub ready: bool,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerMetadataRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerMetadataResponse {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+}
 /// In every request, an empty version lets the server choose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ModelReadyRequest {
@@ -473,6 +482,32 @@ pub mod grpc_inference_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("inference.GRPCInferenceService", "ServerReady"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn server_metadata(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ServerMetadataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ServerMetadataResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/inference.GRPCInferenceService/ServerMetadata",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("inference.GRPCInferenceService", "ServerMetadata"),
                 );
             self.inner.unary(req, path, codec).await
         }

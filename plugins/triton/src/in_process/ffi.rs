@@ -123,6 +123,7 @@ api! {
 
     fn ServerNew(server: *mut *mut TritonServer, options: *mut TritonOptions) -> Outcome;
     fn ServerLoadModel(server: *mut TritonServer, name: *const c_char) -> Outcome;
+    fn ServerMetadata(server: *mut TritonServer, metadata: *mut *mut TritonMessage) -> Outcome;
     fn ServerModelMetadata(
         server: *mut TritonServer, name: *const c_char, version: i64, metadata: *mut *mut TritonMessage,
     ) -> Outcome;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::callback::{self, ResponseCallback};
 use crate::memory::{BufferPool, Lease, MemoryUse};
 use crate::transport::{SharedMemory, Transport};
-use crate::{Error, InProcess, LiveTransport, Log, ModelDescription, Request, Statistics};
+use crate::{Error, InProcess, LiveTransport, Log, ModelDescription, Request, ServerMetadata, Statistics};
 use cancel::CancelHandle;
 use ffi::Failure;
 use in_flight::{DeadlineThread, InFlightRequests};
@@ -76,6 +76,11 @@ impl Transport for InProcessServer {
 
     fn available(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn metadata(&self) -> Result<ServerMetadata, Error> {
+        let failed = |Failure { message, .. }| Error::ServerStart { reason: message };
+        ServerMetadata::from_json(&self.server.raw.server_metadata().map_err(failed)?)
     }
 
     /// # Errors

@@ -139,6 +139,12 @@ impl RawServer {
         }
     }
 
+    /// The server's KServe v2 metadata as JSON.
+    pub(super) fn server_metadata(&self) -> Result<String, Failure> {
+        // SAFETY: the server lives.
+        self.json(|message| unsafe { (self.api.ServerMetadata)(self.as_ptr(), message) })
+    }
+
     /// The model's KServe v2 metadata as JSON. `version`: an available version, or -1 for any.
     pub(super) fn metadata(&self, model: &str, version: i64) -> Result<String, Failure> {
         let name = c_string(model)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gst::prelude::*;
-use inference::{Spread, Timings};
+use inference::{BUCKET_BOUNDS, Spread, Timings};
 use triton::StatisticDuration;
 
 use super::dispatcher::Dispatcher;
@@ -33,7 +33,9 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
         (server.live_transport().to_string(), server.bytes_copied())
     });
     let timings = dispatcher.timings().clone();
+    let model = dispatcher.properties().model.unwrap_or_default();
     let builder = gst::Structure::builder("tritoninfer-stats")
+        .field("model", model)
         .field("frames", timings.frames)
         .field("inferred", timings.inferred)
         .field("skipped-interval", timings.skipped_interval)
@@ -61,7 +63,8 @@ pub fn structure(dispatcher: &Dispatcher) -> gst::Structure {
 /// Adds the times of each stage of a request.
 fn with_stages(mut builder: gst::structure::Builder, timings: &Timings, times: Times) -> gst::structure::Builder {
     let nanoseconds = |duration: Duration| duration.as_nanos() as u64;
-    let stages: [(&str, &Spread); 4] = [
+    let stages: [(&str, &Spread); 5] = [
+        ("inference-latency", &timings.inference),
         ("wait", &timings.wait),
         ("convert", &timings.convert),
         ("request", &timings.request),
@@ -72,9 +75,13 @@ fn with_stages(mut builder: gst::structure::Builder, timings: &Timings, times: T
         for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
             builder = builder.field(format!("{stage}-{name}"), nanoseconds(spread.quantile(quantile)));
         }
+        builder = builder
+            .field(format!("{stage}-sum"), nanoseconds(spread.total()))
+            .field(format!("{stage}-buckets"), gst::Array::new(spread.buckets()));
     }
     let (queue, compute) = (mean(times.queue), mean(times.compute));
     builder
+        .field("bucket-bounds", gst::Array::new(BUCKET_BOUNDS.map(nanoseconds)))
         .field("queue-count", times.queue.count)
         .field("queue-mean", nanoseconds(queue))
         .field("compute-count", times.compute.count)
