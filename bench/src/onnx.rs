@@ -91,10 +91,13 @@ struct Shape {
     dims: Vec<Dimension>,
 }
 
+/// A size, or the name of a variable one.
 #[derive(Clone, PartialEq, Message)]
 struct Dimension {
-    #[prost(int64, tag = "1")]
-    size: i64,
+    #[prost(int64, optional, tag = "1")]
+    size: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    name: Option<String>,
 }
 
 impl Graph {
@@ -106,33 +109,43 @@ impl Graph {
         }
     }
 
-    /// Adds an input, which is not used.
+    /// Adds an input, which is not used; -1 is a variable size.
     pub fn input(mut self, name: &str, element: Element, dims: &[i64]) -> Self {
         self.inputs.push(value(name, element, dims));
         self
     }
 
     /// Adds an output whose elements are all zero.
-    pub fn zeros(mut self, name: &str, element: Element, dims: &[i64]) -> Self {
+    pub fn zeros(self, name: &str, element: Element, dims: &[i64]) -> Self {
         let size = match element {
             Element::Uint8 => 1,
             Element::Fp32 => 4,
             Element::Int64 => 8,
         };
         let count = dims.iter().product::<i64>() as usize;
+        self.constant(name, element, dims, dims, vec![0; size * count])
+    }
+
+    /// Adds an output of FP32 values in the shape `dims`, which is declared as `declared`: -1 is a variable size.
+    pub fn floats(self, name: &str, declared: &[i64], dims: &[i64], values: &[f32]) -> Self {
+        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, Element::Fp32, declared, dims, data)
+    }
+
+    fn constant(mut self, name: &str, element: Element, declared: &[i64], dims: &[i64], data: Vec<u8>) -> Self {
         let constant = format!("{name}_constant");
         self.constants.push(Tensor {
             dims: dims.to_vec(),
             element: element as i32,
             name: constant.clone(),
-            data: vec![0; size * count],
+            data,
         });
         self.nodes.push(Node {
             inputs: vec![constant],
             outputs: vec![name.to_owned()],
             operator: "Identity".into(),
         });
-        self.outputs.push(value(name, element, dims));
+        self.outputs.push(value(name, element, declared));
         self
     }
 
@@ -148,7 +161,17 @@ impl Graph {
 }
 
 fn value(name: &str, element: Element, dims: &[i64]) -> Value {
-    let dims = dims.iter().map(|size| Dimension { size: *size }).collect();
+    let dimension = |(index, size): (usize, &i64)| match *size {
+        -1 => Dimension {
+            size: None,
+            name: Some(format!("{name}_{index}")),
+        },
+        size => Dimension {
+            size: Some(size),
+            name: None,
+        },
+    };
+    let dims = dims.iter().enumerate().map(dimension).collect();
     let tensor = TensorKind {
         element: element as i32,
         shape: Some(Shape { dims }),

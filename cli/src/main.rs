@@ -1,10 +1,11 @@
 //! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
-//! `server` runs a Triton server for them; `report` makes pages of logs.
+//! `server` runs a Triton server for them; `report` makes pages of logs; `bench` measures.
 //!
 //! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
 //! interrupt (files are finished all the same).
 
+mod bench;
 mod paths;
 mod picture;
 mod play;
@@ -36,6 +37,7 @@ enum Command {
     Play(play::Options),
     Server(server::Options),
     Report(report::Options),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Play(options) => play::play(&options),
         Command::Server(options) => server::serve(&options).map(|()| Outcome::Played),
         Command::Report(options) => report::report(&options).map(|()| Outcome::Played),
+        Command::Bench(options) => bench::bench(&options).map(|()| Outcome::Played),
     };
     match outcome {
         Ok(Outcome::Played) => ExitCode::SUCCESS,
