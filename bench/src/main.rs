@@ -102,7 +102,14 @@ fn main() -> Result<ExitCode> {
         Command::Knobs(options) => experiment::knobs::run(&options),
         Command::Cell => {
             let cell: experiment::cell::Cell = serde_json::from_reader(std::io::stdin())?;
-            println!("{}", serde_json::to_string(&experiment::play(&cell)?)?);
+            match experiment::play(&cell) {
+                Ok(outcome) => println!("{}", serde_json::to_string(&outcome)?),
+                Err(error) => {
+                    // In one line, which the parent shows.
+                    eprintln!("{error:#}");
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::SlowServer {

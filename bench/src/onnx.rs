@@ -123,29 +123,72 @@ impl Graph {
             Element::Int64 => 8,
         };
         let count = dims.iter().product::<i64>() as usize;
-        self.constant(name, element, dims, dims, vec![0; size * count])
+        self.constant(name, element, dims, vec![0; size * count])
     }
 
-    /// Adds an output of FP32 values in the shape `dims`, which is declared as `declared`: -1 is a variable size.
-    pub fn floats(self, name: &str, declared: &[i64], dims: &[i64], values: &[f32]) -> Self {
-        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.constant(name, Element::Fp32, declared, dims, data)
+    /// Adds an output of FP32 values in the shape `dims`.
+    pub fn floats(self, name: &str, dims: &[i64], values: &[f32]) -> Self {
+        let data = bytes(values, |value| value.to_le_bytes());
+        self.constant(name, Element::Fp32, dims, data)
     }
 
-    fn constant(mut self, name: &str, element: Element, declared: &[i64], dims: &[i64], data: Vec<u8>) -> Self {
-        let constant = format!("{name}_constant");
+    /// Adds an output with the same FP32 row for each entry of the first dimension of an input: n rows of the shape `dims`.
+    pub fn rows(mut self, name: &str, input: &str, dims: &[i64], row: &[f32]) -> Self {
+        let own = |part: &str| format!("{name}_{part}");
+        let with_one = [&[1], dims].concat();
+        let rank = [with_one.len() as i64];
+        self.initialiser(
+            &own("row"),
+            Element::Fp32,
+            &with_one,
+            bytes(row, |value| value.to_le_bytes()),
+        );
+        let mut vector = |part: &str, values: Vec<i64>| {
+            let data = bytes(&values, |value| value.to_le_bytes());
+            self.initialiser(&own(part), Element::Int64, &rank, data);
+        };
+        // The shape [n, …dims], without operators that need attributes: [n, n, …] × [1, 0, …] + [0, …dims].
+        vector("first", vec![0; with_one.len()]);
+        vector(
+            "mask",
+            with_one
+                .iter()
+                .enumerate()
+                .map(|(index, _)| i64::from(index == 0))
+                .collect(),
+        );
+        vector("rest", [&[0], dims].concat());
+        self.node("Shape", &[input], &own("shape"));
+        self.node("Gather", &[&own("shape"), &own("first")], &own("batch"));
+        self.node("Mul", &[&own("batch"), &own("mask")], &own("masked"));
+        self.node("Add", &[&own("masked"), &own("rest")], &own("target"));
+        self.node("Expand", &[&own("row"), &own("target")], name);
+        self.outputs.push(value(name, Element::Fp32, &[&[-1], dims].concat()));
+        self
+    }
+
+    fn initialiser(&mut self, name: &str, element: Element, dims: &[i64], data: Vec<u8>) {
         self.constants.push(Tensor {
             dims: dims.to_vec(),
             element: element as i32,
-            name: constant.clone(),
+            name: name.to_owned(),
             data,
         });
+    }
+
+    fn node(&mut self, operator: &str, inputs: &[&str], output: &str) {
         self.nodes.push(Node {
-            inputs: vec![constant],
-            outputs: vec![name.to_owned()],
-            operator: "Identity".into(),
+            inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+            outputs: vec![output.to_owned()],
+            operator: operator.into(),
         });
-        self.outputs.push(value(name, element, declared));
+    }
+
+    fn constant(mut self, name: &str, element: Element, dims: &[i64], data: Vec<u8>) -> Self {
+        let constant = format!("{name}_constant");
+        self.initialiser(&constant, element, dims, data);
+        self.node("Identity", &[&constant], name);
+        self.outputs.push(value(name, element, dims));
         self
     }
 
@@ -158,6 +201,10 @@ impl Graph {
         };
         model.encode_to_vec()
     }
+}
+
+fn bytes<T: Copy, const N: usize>(values: &[T], encode: fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|value| encode(*value)).collect()
 }
 
 fn value(name: &str, element: Element, dims: &[i64]) -> Value {

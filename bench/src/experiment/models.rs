@@ -233,23 +233,25 @@ fn light(changed: &Changed) -> Result<()> {
     let person = [280.0, 150.0, 340.0, 330.0, 0.9, 0.0];
     let detector = Graph::new("detector")
         .input("images", Element::Fp32, &[1, 3, -1, -1])
-        .floats("output", &[1, -1, 6], &[1, 1, 6], &person);
+        .floats("output", &[1, 1, 6], &person);
     changed.replace_network("person_detector", Network::Made(detector))?;
+    // A configuration's variable size has to be one in the network, too.
+    changed.replace_text("person_detector", "[ 1, -1, 6 ]", "[ 1, 1, 6 ]")?;
     // Down the middle of the crop of 192×192.
     let keypoints: Vec<f32> = (0..17_u8)
         .flat_map(|n| [96.0, 20.0 + 9.0 * f32::from(n), 0.9])
         .collect();
     let pose = Graph::new("pose")
         .input("crops", Element::Fp32, &[-1, 3, 192, 192])
-        .floats("keypoints", &[-1, 17, 3], &[1, 17, 3], &keypoints);
+        .rows("keypoints", "crops", &[17, 3], &keypoints);
     changed.replace_network("movenet_lightning", Network::Made(pose))?;
-    let vest = Graph::new("vest")
-        .input("input", Element::Fp32, &[-1, 3, 64, 64])
-        .floats("logits", &[-1, 8], &[1, 8], &[4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-    changed.replace_network("vest_resnet18", Network::Made(vest))?;
-    // The constants are of one person, so requests cannot become a batch.
-    changed.replace_text("movenet_lightning", "dynamic_batching { }", "")?;
-    changed.replace_text("vest_resnet18", "dynamic_batching { }", "")
+    let vest = Graph::new("vest").input("input", Element::Fp32, &[-1, 3, 64, 64]).rows(
+        "logits",
+        "input",
+        &[8],
+        &[4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    );
+    changed.replace_network("vest_resnet18", Network::Made(vest))
 }
 
 #[cfg(test)]
@@ -284,7 +286,6 @@ mod tests {
         let light = Choice::named(LIGHT).unwrap().prepare(&shipped(), &[]).unwrap();
         let network = light.models.repository.join("vest_resnet18/1/model.onnx");
         assert!(fs::metadata(network).unwrap().len() < 1000);
-        assert!(!text(&light, "vest_resnet18/config.pbtxt").contains("dynamic_batching"));
         let small = Choice::named(SMALL).unwrap().prepare(&shipped(), &[]).unwrap();
         assert!(text(&small, "movenet_multipose/config.pbtxt").contains("384x288"));
         assert!(text(&small, "worker_ensemble_movenet/config.pbtxt").contains("[ 1, 288, 384, 3 ]"));
