@@ -47,8 +47,8 @@ pub const CHOICES: [Choice; 4] = [
     },
     Choice {
         name: LIGHT,
-        about: "the shipped models with networks that compute nothing: always the same person, without a vest; what is between \
-                them (normalising, cropping, joining) is computed",
+        about: "the shipped models with networks, and crops for the pose, that compute nothing: always the same person, without a \
+                vest; the other steps are computed",
         models: ["person_pose", "vest_resnet18", "worker_ensemble"],
         change: light,
         python: true,
@@ -237,6 +237,11 @@ fn light(changed: &Changed) -> Result<()> {
     changed.replace_network("person_detector", Network::Made(detector))?;
     // A configuration's variable size has to be one in the network, too.
     changed.replace_text("person_detector", "[ 1, -1, 6 ]", "[ 1, 1, 6 ]")?;
+    let crop = Graph::new("crop")
+        .input("image", Element::Fp32, &[1, 3, -1, -1])
+        .input("detections", Element::Fp32, &[1, -1, 6])
+        .rows("crops", "detections", &[3, 192, 192], &[0.0; 3 * 192 * 192]);
+    changed.replace_network("person_crop", Network::Made(crop))?;
     // Down the middle of the crop of 192×192.
     let keypoints: Vec<f32> = (0..17_u8)
         .flat_map(|n| [96.0, 20.0 + 9.0 * f32::from(n), 0.9])

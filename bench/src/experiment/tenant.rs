@@ -90,20 +90,29 @@ impl Player {
     fn play(&self, cell: &Cell) -> Result<()> {
         let failed = |_| self.failure().unwrap_or_else(|| anyhow!("the pipeline does not start"));
         let is_file = !cell.input.to_string_lossy().contains("://");
-        if is_file {
+        let is_live = matches!(cell.pace, Pace::Live(_));
+        if is_file && !is_live {
             self.pipeline.set_state(gst::State::Paused).map_err(failed)?;
             let (result, ..) = self.pipeline.state(gst::ClockTime::from_seconds(PATIENCE.as_secs()));
             result.map_err(failed)?;
             self.repeat(gst::SeekFlags::FLUSH)
                 .context("the input cannot be repeated")?;
         }
-        self.pipeline.set_state(gst::State::Playing).map(drop).map_err(failed)
+        self.pipeline.set_state(gst::State::Playing).map_err(failed)?;
+        if is_file && is_live {
+            // Nothing arrives before the clock runs, and nothing can be sought before something has.
+            self.wait()?;
+            self.repeat(gst::SeekFlags::FLUSH)
+                .context("the input cannot be repeated")?;
+        }
+        Ok(())
     }
 
     /// Plays from the beginning; at the end, a message and no EOS follows.
     fn repeat(&self, flags: gst::SeekFlags) -> Result<()> {
         if flags.contains(gst::SeekFlags::FLUSH) {
             self.watch.times().on_their_way.clear();
+            self.watch.drawn.store(0, Ordering::Relaxed);
         }
         let flags = flags | gst::SeekFlags::SEGMENT;
         Ok(self.pipeline.seek_simple(flags, gst::ClockTime::ZERO)?)

@@ -148,7 +148,7 @@ fn axis<B: DrawingBackend>(area: &Area<B>, frame: &Frame) -> Drawn<B> {
         let grey = RGBColor(215, 215, 215).stroke_width(1);
         area.draw(&PathElement::new([(LEFT, y), (WIDTH - RIGHT, y)], grey))?;
         let right = text(13).pos(Pos::new(HPos::Right, VPos::Center));
-        area.draw(&Text::new(shown(value), (LEFT - 8, y), right))?;
+        area.draw(&Text::new(round(value), (LEFT - 8, y), right))?;
         value += step;
     }
     Ok(())
@@ -159,6 +159,12 @@ fn step(most: f64) -> f64 {
     let magnitude = 10_f64.powf((most / 6.0).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * magnitude);
     steps.into_iter().find(|step| most / step <= 6.0).unwrap_or(most)
+}
+
+/// A round value, without digits that say nothing.
+fn round(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Three significant digits are enough to read.
@@ -197,5 +203,6 @@ mod tests {
     #[test]
     fn steps_are_round() {
         assert_eq!([1.3, 20.0, 47.0, 600.0].map(step), [0.25, 5.0, 10.0, 100.0]);
+        assert_eq!([0.0, 0.25, 1.0, 100.0].map(round), ["0", "0.25", "1", "100"]);
     }
 }
