@@ -87,3 +87,16 @@ build_bench() {
             "if crates could not be downloaded, check the network and run this again; else it is a defect of this checkout"
     bench="$CARGO_TARGET_DIR/release/shopfloor-bench"
 }
+
+# bench_python: installs the pinned peers of bench/ into .tools/bench, unless they are there; again when the versions change.
+bench_python() {
+    bench_venv="$root/.tools/bench"
+    bench_pinned="$root/bench/peers/requirements.txt"
+    cmp -s "$bench_pinned" "$bench_venv/requirements.txt" && return 0
+    say "bench: installing perf_analyzer and Python's packages into .tools/bench, about 130 MB to download"
+    python=$(python_with_venv bench)
+    quietly "bench, venv" "remove $bench_venv and run this again" "$python" -m venv --clear "$bench_venv"
+    quietly "bench, wheels" "check the network and pip's index" "$bench_venv/bin/python" -m pip install \
+        --disable-pip-version-check --no-deps --only-binary :all: --requirement "$bench_pinned"
+    cp "$bench_pinned" "$bench_venv/requirements.txt"
+}

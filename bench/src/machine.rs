@@ -51,6 +51,7 @@ fn commit(root: &Path) -> String {
     // Results are written by the run itself.
     let changed = git(&["status", "--porcelain", "--", ".", ":!bench/results"]);
     match changed.is_empty() {
+        _ if id.is_empty() => format!("version {}", env!("CARGO_PKG_VERSION")),
         true => id,
         false => format!("{id}, with changes"),
     }

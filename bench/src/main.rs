@@ -5,6 +5,9 @@
 
 mod allocations;
 mod case;
+mod child;
+mod experiment;
+mod gpu;
 mod line;
 mod load;
 mod machine;
@@ -14,6 +17,7 @@ mod peers;
 mod process;
 mod report;
 mod repository;
+mod runner;
 mod server;
 mod soak;
 mod statistics;
@@ -46,11 +50,19 @@ enum Command {
         #[arg(long)]
         peers: bool,
     },
+    /// The article's experiment, and the machine's capacity: `shopfloor bench`
+    #[command(bin_name = "shopfloor bench")]
+    Experiment(experiment::Options),
+    /// What each knob of Triton does: `scripts/knobs`
+    Knobs(experiment::knobs::Options),
     /// Kill, hang and restart a server under a file and a camera
     Soak(soak::Options),
     /// Run one case, read from standard input as JSON
     #[command(hide = true)]
     Case,
+    /// Run one cell of the experiment, read from standard input as JSON
+    #[command(hide = true)]
+    Cell,
     /// Serve a model that takes a fixed time
     #[command(hide = true)]
     SlowServer { milliseconds: u64, instances: usize },
@@ -84,6 +96,20 @@ fn main() -> Result<ExitCode> {
         Command::Case => {
             let case: case::Case = serde_json::from_reader(std::io::stdin())?;
             println!("{}", serde_json::to_string(&case.play()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Experiment(options) => experiment::run(&options),
+        Command::Knobs(options) => experiment::knobs::run(&options),
+        Command::Cell => {
+            let cell: experiment::cell::Cell = serde_json::from_reader(std::io::stdin())?;
+            match experiment::play(&cell) {
+                Ok(outcome) => println!("{}", serde_json::to_string(&outcome)?),
+                Err(error) => {
+                    // In one line, which the parent shows.
+                    eprintln!("{error:#}");
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::SlowServer {

@@ -24,6 +24,11 @@ impl Usage {
         Self::read(&Process::myself()?)
     }
 
+    /// What another process uses now.
+    pub fn of(id: u32) -> Result<Self> {
+        Self::read(&Process::new(id.try_into()?)?)
+    }
+
     fn read(process: &Process) -> Result<Self> {
         let stat = process.stat()?;
         Ok(Self {

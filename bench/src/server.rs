@@ -2,50 +2,24 @@
 //!
 //! Each is killed when its handle is dropped, and by the kernel when this process ends.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+
+use crate::child::Tethered;
 
 /// The longest that a server may take to become ready or to load a model.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The interval between two questions whether it is ready: small, since recovery is measured from the answer.
 const STEP: Duration = Duration::from_millis(10);
-
-/// A child that the kernel kills with the thread that started it.
-struct Tethered(Child);
-
-impl Tethered {
-    fn start(program: impl AsRef<OsStr>, configure: impl FnOnce(&mut Command)) -> Result<Self> {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-        command.stdin(Stdio::null());
-        configure(&mut command);
-        Ok(Self(
-            command.spawn().context("cannot run setpriv (Debian: util-linux)")?,
-        ))
-    }
-
-    fn signal(&self, signal: Signal) -> Result<()> {
-        Ok(kill_process(Pid::from_child(&self.0), signal)?)
-    }
-}
-
-impl Drop for Tethered {
-    fn drop(&mut self) {
-        // It may have exited by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Which models a server loads when it starts.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +79,11 @@ pub struct TritonServer {
 impl TritonServer {
     /// Starts it; it is not ready yet. Call it on a thread that lives as long as the server.
     pub fn start(place: &Place, load: Load) -> Result<Self> {
+        Self::start_with(place, load, &[])
+    }
+
+    /// As [`Self::start`], with further options of `tritonserver`.
+    pub fn start_with(place: &Place, load: Load, options: &[&str]) -> Result<Self> {
         let log = File::options().create(true).append(true).open(&place.log)?;
         let triton = &place.triton;
         let child = Tethered::start(triton.join("bin/tritonserver"), |command| {
@@ -127,6 +106,7 @@ impl TritonServer {
                     "--disable-auto-complete-config",
                     "--exit-timeout-secs=5",
                 ]);
+            command.args(options);
             if let Load::Models(models) = load {
                 command.args(models.iter().map(|model| format!("--load-model={model}")));
             }
@@ -142,7 +122,12 @@ impl TritonServer {
 
     /// Starts it with the models, and waits until it is ready.
     pub fn ready(place: &Place, models: &[&str]) -> Result<Self> {
-        let mut server = Self::start(place, Load::Models(models))?;
+        Self::ready_with(place, models, &[])
+    }
+
+    /// As [`Self::ready`], with further options of `tritonserver`.
+    pub fn ready_with(place: &Place, models: &[&str], options: &[&str]) -> Result<Self> {
+        let mut server = Self::start_with(place, Load::Models(models), options)?;
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -175,6 +160,11 @@ impl TritonServer {
             .send_empty()
             .with_context(|| format!("{model} does not load"))?;
         Ok(())
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.0.id()
     }
 
     /// Kills it (SIGKILL) and returns when it is gone.

@@ -1,11 +1,13 @@
 //! The `shopfloor` command: `play` plays tenants, each a pipeline in a launch file, and reports the work at stations;
-//! `check` looks beforehand whether that can work; `server` runs a Triton server for them; `report` makes pages of logs.
+//! `check` looks beforehand whether that can work; `server` runs a Triton server for them; `report` makes pages of logs;
+//! `bench` measures.
 //!
 //! An ordinary GStreamer application: it uses the elements by their bus messages and properties alone.
 //! Its exit status is 0 when every tenant played to its end, 1 after a failure, 2 for wrong usage, and 130 after an
 //! interrupt (files are finished all the same).
 
 mod backoff;
+mod bench;
 mod check;
 mod metrics;
 mod paths;
@@ -44,6 +46,7 @@ enum Command {
     Check(check::Options),
     Server(server::Options),
     Report(report::Options),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Server(options) => server::serve(&options).map(|()| Outcome::Played),
         Command::Report(options) => report::report(&options).map(|()| Outcome::Played),
+        Command::Bench(options) => bench::bench(&options).map(|()| Outcome::Played),
     };
     match outcome {
         Ok(Outcome::Played) => ExitCode::SUCCESS,

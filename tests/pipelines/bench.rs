@@ -1,4 +1,5 @@
-//! The bench runs: a server that is killed, hung and restarted under a file and a camera, and one short measurement.
+//! The bench runs: a server that is killed, hung and restarted under a file and a camera, one short measurement, and the
+//! article's experiment by the command `shopfloor bench`.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -50,4 +51,40 @@ fn a_measurement_leaves_a_page_a_table_and_a_plot() {
     assert!(result("hold.csv").starts_with("case,round,quantity,value\n"));
     assert!(result("hold.csv").contains("\ngate,0,"));
     assert!(result("hold.svg").starts_with("<svg"));
+}
+
+/// The article's table with networks that compute nothing, a second a cell.
+#[test]
+fn the_experiment_has_a_value_in_every_cell() {
+    let results = TempDir::new().unwrap();
+    let output = Command::new("timeout")
+        .arg("300")
+        .arg(root().join("target/release/shopfloor"))
+        .args(["bench", "--seconds", "1", "--rounds", "1", "--tenants", "1,2", "--model", "light"])
+        .arg("--output")
+        .arg(results.path())
+        .env_remove("SHOPFLOOR_MODEL_REPOSITORY")
+        .output()
+        .unwrap();
+    // Whether its gates are met is not this test's business.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output));
+    let result = |name: &str| {
+        let file = fs::read_to_string(results.path().join(name));
+        file.unwrap_or_else(|error| panic!("{name}: {error}: {}", text(&output)))
+    };
+    let page = result("article-light.md");
+    assert!(!page.contains("## Without a value"), "{page}{}", text(&output));
+    for row in ["base case", "decoupled, threads", "decoupled, async", "ensemble, threads", "ensemble, async"] {
+        assert!(page.contains(&format!("\n| {row}")), "{row}: {page}");
+        for tenants in 1..=2 {
+            // Every frame of a file is inferred, whoever runs the models.
+            let inferred = format!(",{tenants},1,\"inferred share\",1\n");
+            let table = result("article-light.csv");
+            let found = table.split_inclusive('\n').any(|line| line.contains(row) && line.ends_with(&inferred));
+            assert!(found, "{row} with {tenants}: {table}");
+        }
+    }
+    for plot in ["fps", "figure8", "figure9"] {
+        assert!(result(&format!("article-light-{plot}.svg")).starts_with("<svg"), "{plot}");
+    }
 }

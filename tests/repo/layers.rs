@@ -31,10 +31,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("onnxruntime-backend", &["cuda"]),
     ("shopfloor", &["files", "inference", "people", "people-meta", "triton"]),
     ("shopfloor-tests", &[]),
-    // It measures what users get: the elements, and the real servers beside a scripted one.
+    // It measures what users get: the elements, the real servers beside a scripted one, and a transport without a server.
     (
         "shopfloor-bench",
-        &["gst-plugin-shopfloor", "people", "people-meta", "triton-fake"],
+        &["gst-plugin-shopfloor", "people", "people-meta", "triton", "triton-fake"],
     ),
 ];
 

@@ -32,6 +32,8 @@ fn help_says_what_is_left_behind() {
     check("scripts/demo", &["-h"], 0, "--window");
     check("scripts/demo", &["-h"], 0, "utilisation.html");
     check("scripts/bench", &["--help"], 0, "bench/results");
+    check("scripts/experiment", &["--help"], 0, "article.md");
+    check("scripts/knobs", &["--help"], 0, "knobs.md");
     check("scripts/soak", &["--help"], 0, "bench/results/soak.md");
     check("scripts/fuzz", &["--help"], 0, "fuzz/corpus");
     check("scripts/test", &["--help"], 0, "clippy");
@@ -67,6 +69,7 @@ fn an_unknown_option_is_refused() {
     check("scripts/remedies", &["--quick"], 2, "unknown option: --quick");
     check("scripts/fuzz", &["10m"], 2, "not a number of seconds: 10m");
     check("scripts/bench", &["--quick"], 2, "unknown option: --quick");
+    check("scripts/knobs", &["--quick"], 2, "unknown option: --quick");
     check("scripts/soak", &["--quick"], 2, "unknown option: --quick");
     check("scripts/setup", &["--fast"], 2, "unknown option: --fast");
     check("scripts/setup-triton", &["--fast"], 2, "unknown option: --fast");

@@ -17,20 +17,25 @@ pub fn page(report: &Report, machine: &Machine, command: &str, before: &BTreeMap
         "\n![{}]({}.svg)\n\n## Machine\n\n",
         report.chart.title, report.name
     );
+    page.push_str(&table(&facts(machine, command)));
+    page
+}
+
+/// The command and the machine's facts.
+pub fn facts(machine: &Machine, command: &str) -> Table {
     let facts = machine
         .facts
         .iter()
         .map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
     let command = ["command".to_owned(), format!("`{command}`")];
-    let rows = std::iter::once(command.to_vec()).chain(facts).collect();
-    page.push_str(&table(&Table {
+    Table {
         header: vec!["".into(), "".into()],
-        rows,
-    }));
-    page
+        rows: std::iter::once(command.to_vec()).chain(facts).collect(),
+    }
 }
 
-fn gates(gates: &[Gate], before: &BTreeMap<String, f64>) -> Table {
+/// The gates with their verdicts; `before` has the values of an earlier run.
+pub fn gates(gates: &[Gate], before: &BTreeMap<String, f64>) -> Table {
     let title = if before.is_empty() {
         vec![]
     } else {
@@ -62,7 +67,8 @@ fn gates(gates: &[Gate], before: &BTreeMap<String, f64>) -> Table {
     }
 }
 
-fn table(table: &Table) -> String {
+/// A table in Markdown.
+pub fn table(table: &Table) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&table.header);
     text.push_str(&format!("|{}\n", "---|".repeat(table.header.len())));

@@ -3,7 +3,8 @@
 mod chart;
 mod csv;
 mod gate;
-mod markdown;
+pub mod grouped;
+pub mod markdown;
 mod place;
 
 use std::collections::BTreeMap;

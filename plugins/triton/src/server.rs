@@ -63,7 +63,16 @@ impl Server {
 
     /// A scripted server for tests.
     pub fn scripted(script: Scripted) -> Arc<Self> {
-        Arc::new(Self::of(&Endpoint::Scripted, &ServerPool::default(), Box::new(script)))
+        Self::over(script)
+    }
+
+    /// A server reached by a transport of the application's own, in no pool; give it to elements with [`ServerPool::of`].
+    pub fn over(transport: impl Transport + 'static) -> Arc<Self> {
+        Arc::new(Self::of(
+            &Endpoint::Scripted,
+            &ServerPool::default(),
+            Box::new(transport),
+        ))
     }
 
     fn of(endpoint: &Endpoint, pool: &ServerPool, transport: Box<dyn Transport>) -> Self {

@@ -1,4 +1,5 @@
-//! The interface of all transports: in process, gRPC, and scripted.
+//! The interface of all transports: in process, gRPC, and scripted. One of another crate takes the memory of its leases from
+//! [`crate::memory::HostMemory`], and is used by [`crate::Server::over`].
 
 use std::sync::Arc;
 

@@ -1,0 +1,272 @@
+//! One application of a cell: its pipeline, played from the beginning again at the end of a file, and what its probes see.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use gst::prelude::*;
+use triton::ServerPool;
+
+use super::cell::{Cell, Pace, Percentiles, Tenant};
+use super::launch;
+use crate::line::{is_inferred, pad};
+use crate::statistics::percentile;
+
+/// The longest that a pipeline may take until its first frame is drawn.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Counts and times of frames.
+#[derive(Default)]
+struct Watch {
+    drawn: AtomicU64,
+    inferred: AtomicU64,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    /// When the frames that are on their way left the source. Nothing overtakes, and nothing is lost on the way.
+    on_their_way: VecDeque<Instant>,
+    /// Latencies in ms, while they are kept.
+    kept: Option<Vec<f64>>,
+}
+
+impl Watch {
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) {
+        self.times().on_their_way.push_back(Instant::now());
+    }
+
+    fn arrived(&self) {
+        let mut times = self.times();
+        let left = times.on_their_way.pop_front();
+        if let (Some(left), Some(kept)) = (left, &mut times.kept) {
+            kept.push(left.elapsed().as_secs_f64() * 1e3);
+        }
+        drop(times);
+        self.drawn.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A playing application; it is stopped when dropped.
+pub struct Player {
+    pipeline: gst::Pipeline,
+    watch: Arc<Watch>,
+    /// When measuring began, and the counts then.
+    begun: Option<(Instant, u64, u64)>,
+}
+
+impl Player {
+    /// Builds the pipeline and plays. With `pool`, its elements use that instead of Triton.
+    pub fn start(cell: &Cell, tenant: usize, pool: Option<&ServerPool>) -> Result<Self> {
+        let launch = launch::line(cell, tenant);
+        let pipeline = gst::parse::launch(&launch).with_context(|| format!("cannot build: {launch}"))?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>();
+        let pipeline = pipeline.map_err(|_| anyhow!("not a pipeline: {launch}"))?;
+        if let Some(pool) = pool {
+            pipeline.set_context(&gstshopfloor::pool::context(pool));
+        }
+        let player = Self {
+            watch: watch(&pipeline)?,
+            pipeline,
+            begun: None,
+        };
+        if let Pace::Live(fps) = cell.pace {
+            pretend_live(&player.pad("in", "src")?, fps);
+        }
+        player.play(cell)?;
+        Ok(player)
+    }
+
+    fn pad(&self, element: &str, name: &str) -> Result<gst::Pad> {
+        pad(&named(&self.pipeline, element)?, name)
+    }
+
+    fn play(&self, cell: &Cell) -> Result<()> {
+        let failed = |_| self.failure().unwrap_or_else(|| anyhow!("the pipeline does not start"));
+        let is_file = !cell.input.to_string_lossy().contains("://");
+        let is_live = matches!(cell.pace, Pace::Live(_));
+        if is_file && !is_live {
+            self.pipeline.set_state(gst::State::Paused).map_err(failed)?;
+            let (result, ..) = self.pipeline.state(gst::ClockTime::from_seconds(PATIENCE.as_secs()));
+            result.map_err(failed)?;
+            self.repeat(gst::SeekFlags::FLUSH)
+                .context("the input cannot be repeated")?;
+        }
+        self.pipeline.set_state(gst::State::Playing).map_err(failed)?;
+        if is_file && is_live {
+            // Nothing arrives before the clock runs, and nothing can be sought before something has.
+            self.wait()?;
+            self.repeat(gst::SeekFlags::FLUSH)
+                .context("the input cannot be repeated")?;
+        }
+        Ok(())
+    }
+
+    /// Plays from the beginning; at the end, a message and no EOS follows.
+    fn repeat(&self, flags: gst::SeekFlags) -> Result<()> {
+        if flags.contains(gst::SeekFlags::FLUSH) {
+            self.watch.times().on_their_way.clear();
+            self.watch.drawn.store(0, Ordering::Relaxed);
+        }
+        let flags = flags | gst::SeekFlags::SEGMENT;
+        Ok(self.pipeline.seek_simple(flags, gst::ClockTime::ZERO)?)
+    }
+
+    fn failure(&self) -> Option<anyhow::Error> {
+        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+        match message.view() {
+            gst::MessageView::Error(error) => Some(anyhow!("{} ({:?})", error.error(), error.debug())),
+            _ => None,
+        }
+    }
+
+    /// Handles messages: to be called often.
+    ///
+    /// # Errors
+    /// If the pipeline has posted an error or has ended.
+    pub fn attend(&self) -> Result<()> {
+        use gst::MessageType as Type;
+        let Some(bus) = self.pipeline.bus() else { return Ok(()) };
+        while let Some(message) = bus.pop_filtered(&[Type::Error, Type::Eos, Type::SegmentDone, Type::Latency]) {
+            match message.view() {
+                gst::MessageView::Error(error) => bail!("{} ({:?})", error.error(), error.debug()),
+                gst::MessageView::Eos(_) => bail!("the input has ended; it cannot be repeated, so it has to be longer"),
+                gst::MessageView::SegmentDone(_) => self.repeat(gst::SeekFlags::empty())?,
+                // Fails while the pipeline is changing its state, which does the same.
+                _ => drop(self.pipeline.recalculate_latency()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Frames that were drawn so far.
+    pub fn drawn(&self) -> u64 {
+        self.watch.drawn.load(Ordering::Relaxed)
+    }
+
+    fn inferred(&self) -> u64 {
+        self.watch.inferred.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a frame was drawn.
+    pub fn wait(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.drawn() == 0 {
+            self.attend()?;
+            if Instant::now() > deadline {
+                bail!("no frame was drawn within {PATIENCE:?}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Measures from now on.
+    pub fn begin(&mut self) {
+        self.watch.times().kept = Some(Vec::new());
+        self.begun = Some((Instant::now(), self.drawn(), self.inferred()));
+    }
+
+    /// What was measured until now.
+    pub fn measured(&self) -> Tenant {
+        let Some((begun, drawn, inferred)) = self.begun else {
+            return Tenant::default();
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        let frames = self.drawn() - drawn;
+        let times = self.watch.times().kept.take().unwrap_or_default();
+        let of = |share| percentile(&times, share);
+        Tenant {
+            frames,
+            inferred: self.inferred() - inferred,
+            seconds,
+            fps: frames as f64 / seconds,
+            latency_ms: Percentiles {
+                p50: of(0.5),
+                p95: of(0.95),
+                p99: of(0.99),
+            },
+        }
+    }
+
+    /// Median times of a frame in each `tritoninfer`, in ms, since the start.
+    pub fn stages(&self) -> Vec<(String, f64)> {
+        let mut stages = Vec::new();
+        for element in ["ensemble", "pose", "vest"] {
+            let Some(infer) = self.pipeline.by_name(element) else {
+                continue;
+            };
+            let stats = infer.property::<gst::Structure>("stats");
+            for field in [
+                "wait-p50",
+                "convert-p50",
+                "request-p50",
+                "push-p50",
+                "queue-mean",
+                "compute-mean",
+            ] {
+                if let Ok(time) = stats.get::<u64>(field) {
+                    stages.push((format!("{element} {field}"), time as f64 / 1e6));
+                }
+            }
+        }
+        stages
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        // Fails for an element that could not start, which needs no stop.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {
+    pipeline
+        .by_name(name)
+        .with_context(|| format!("no element is named {name}"))
+}
+
+/// Probes where frames leave the source, where they are drawn, and where they arrive.
+fn watch(pipeline: &gst::Pipeline) -> Result<Arc<Watch>> {
+    let watch = Arc::<Watch>::default();
+    let probe = |element: &str, name: &str, seen: fn(&Watch, &gst::BufferRef)| {
+        let watch = Arc::clone(&watch);
+        let pad = pad(&named(pipeline, element)?, name)?;
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(buffer) = info.buffer() {
+                seen(&watch, buffer);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        anyhow::Ok(())
+    };
+    probe("in", "src", |watch, _| watch.left())?;
+    probe("drawn", "src", |watch, buffer| {
+        watch
+            .inferred
+            .fetch_add(u64::from(is_inferred(buffer)), Ordering::Relaxed);
+    })?;
+    probe("out", "sink", |watch, _| watch.arrived())?;
+    Ok(watch)
+}
+
+/// Says that the stream is live, as a camera does: a frame is there when its time has passed.
+fn pretend_live(pad: &gst::Pad, fps: f64) {
+    let latency = gst::ClockTime::from_nseconds((1e9 / fps) as u64);
+    pad.add_probe(gst::PadProbeType::QUERY_UPSTREAM, move |_, info| {
+        match info.query_mut().map(gst::QueryRef::view_mut) {
+            Some(gst::QueryViewMut::Latency(query)) => {
+                query.set(true, latency, gst::ClockTime::NONE);
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
+        }
+    });
+}
