@@ -185,7 +185,9 @@ impl Slot {
         let plays = !self.state.is_over() && !matches!(self.state, TenantState::Waiting { .. });
         let tenant = self.tenant().filter(|_| plays);
         let sample = tenant.map(Tenant::sample).ok_or(now);
-        self.status = self.history.update(&self.status, self.state.clone(), self.restarts, sample);
+        self.status = self
+            .history
+            .update(&self.status, self.state.clone(), self.restarts, sample);
         self.status.clone()
     }
 

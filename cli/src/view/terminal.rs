@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::keys::{self, Key, Keys};
 use super::table::{self, Line, Shown, Size};
+use super::words;
 use crate::status::TenantStatus;
 
 /// The table and where it is.
@@ -119,8 +120,10 @@ impl Terminal {
             ansi(&mut text, Clear(ClearType::FromCursorDown));
         }
         for line in lines {
-            text.push_str(&line.replace('\n', "\r\n"));
-            text.push_str("\r\n");
+            for part in line.lines() {
+                text.push_str(&words::printable(part));
+                text.push_str("\r\n");
+            }
         }
         self.drawn.clear();
         if with_table {
