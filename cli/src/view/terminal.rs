@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr;
 use super::keys::{self, Key, Keys};
 use super::table::{self, Line, Shown, Size};
 use super::words;
+use crate::state::TenantState;
 use crate::status::TenantStatus;
 
 /// The table and where it is.
@@ -105,8 +106,15 @@ impl Terminal {
             now: Instant::now(),
             first: self.first,
             keys: self.keys.is_some(),
-            ending: self.ending,
+            ending: self.ending || self.is_ending(),
         }
+    }
+
+    /// Whether an end was asked for by other means than the key.
+    fn is_ending(&self) -> bool {
+        let mut states = self.tenants.iter().map(|tenant| &tenant.state);
+        let ends = |state: &TenantState| state.is_over() || matches!(state, TenantState::Stopping { .. });
+        !self.tenants.is_empty() && states.all(ends)
     }
 
     /// Writes everything in one piece, so that no half of a table is seen.
