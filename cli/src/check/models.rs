@@ -341,7 +341,37 @@ mod tests {
         ];
         let found = cases
             .map(|(what, ready, answers, needed)| format!("{what}:\n{}", lines(&server(ready, &answers), &needed)));
-        expect_test::expect![[""]].assert_eq(&found.concat());
+        expect_test::expect![[r#"
+            well:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
+            a wrong region:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: model 'vest' sees one person at a time
+              → set inference-region=people, after elements that find people (tritoninfer model=person_pose ! poseparse)
+            away:
+            ✗ grpc://a:1: no Triton server responds at grpc://a:1: connection refused
+              → start it, or correct the address (its gRPC port is usually 8001)
+            another model is not ready:
+            ! grpc://a:1: the server is not ready as a whole: no Triton server responds at grpc://a:1: connection refused; start it, or correct the address (its gRPC port is usually 8001)
+              → look at its log: other models of it may not load
+            ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
+            hung:
+            ✗ grpc://a:1: the server does not respond within 5 s
+              → restart it if it hangs, or give it more time with --timeout
+            hung later:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: model vest: the server does not describe it within 5 s
+              → look at the server's log, or give it more time with --timeout
+            no such model:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: no model 'vest', the server has a, b
+              → load it there, or correct model= and model-version=
+            no address:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: server 'http://a': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with commas between)
+              → correct the properties of tritoninfer or the environment
+        "#]].assert_eq(&found.concat());
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn every_state_at_120_columns() {
             camera 2   playing 43 %    66 s    25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
             camera 3   playing                        30.0                                                                         0
             camera 4   no inference            25.0   25.0         0.0                25.0  340 ms        2  2 unknown             0
-            camera 5   no inference             0.0    0.0         0.0                 0.0  340 ms        2  bench 1 (red)         0
+            camera 5   no inference             0.0    0.0         0.0                 0.0  340 ms        2  2 unknown             0
             camera 6   starting                                                                                                    0
             camera 7   stalled 12 s            25.0   25.0         5.4   312 ms       19.6  340 ms        2  bench 1 (red)         0
             camera 8   waiting 4.0 s                                                                      2                        3
@@ -46,8 +46,8 @@ fn every_state_at_120_columns() {
             camera 11  failed                                                                             2                        0
             camera 4 and camera 5: nothing inferred: no Triton server responds at grpc://10.0.0.7:8001: connection refused
             camera 7: no frame for 12 s
-            camera 8: starts again in 4.0 s: error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing. Failed to …
-            camera 11: failed: error: infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble
+            camera 8: starts again in 4.0 s: rtspsrc0 (rtspsrc): Could not open resource for reading and writing. Failed to connect.
+            camera 11: failed: infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble
             11 tenants · 21.6 inferred/s · q ends
         "#]],
     );
@@ -73,8 +73,8 @@ fn every_state_at_80_columns() {
             camera 11  failed
             camera 4 and camera 5: nothing inferred: no Triton server responds at grpc://10…
             camera 7: no frame for 12 s
-            camera 8: starts again in 4.0 s: error: rtspsrc0 (rtspsrc): Could not open reso…
-            camera 11: failed: error: infer (tritoninfer): no model 'nope'; the server has …
+            camera 8: starts again in 4.0 s: rtspsrc0 (rtspsrc): Could not open resource fo…
+            camera 11: failed: infer (tritoninfer): no model 'nope'; the server has vest_re…
             11 tenants · 21.6 inferred/s · q ends
         "#]],
     );
@@ -100,8 +100,8 @@ fn every_state_at_40_columns() {
             camera 11  failed
             camera 4 and camera 5: nothing inferred…
             camera 7: no frame for 12 s
-            camera 8: starts again in 4.0 s: error:…
-            camera 11: failed: error: infer (triton…
+            camera 8: starts again in 4.0 s: rtspsr…
+            camera 11: failed: infer (tritoninfer):…
             11 tenants · 21.6 inferred/s · q ends
         "#]],
     );
