@@ -243,6 +243,7 @@ fn split(text: &str, by: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::{Expect, expect};
     use std::path::Path;
 
     fn endpoint(server: &str) -> Result<Endpoint, triton::Error> {
@@ -341,7 +342,11 @@ mod tests {
         ];
         let found = cases
             .map(|(what, ready, answers, needed)| format!("{what}:\n{}", lines(&server(ready, &answers), &needed)));
-        expect_test::expect![[r#"
+        judged().assert_eq(&found.concat());
+    }
+
+    fn judged() -> Expect {
+        expect![[r#"
             well:
             ✓ grpc://a:1: triton 2.51.0 is ready
             ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
@@ -371,7 +376,7 @@ mod tests {
             ✓ grpc://a:1: triton 2.51.0 is ready
             ✗ hall: infer: server 'http://a': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with commas between)
               → correct the properties of tritoninfer or the environment
-        "#]].assert_eq(&found.concat());
+        "#]]
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn of_stages(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::
         let all = tenants.iter();
         all.flat_map(|tenant| tenant.stages.iter().map(move |stage| (&*tenant.tenant, stage)))
     };
-    let outcomes: [(&str, fn(&Stage) -> u64); 4] = [
+    let outcomes: [(&str, CountOf); 4] = [
         ("inferred", |stage| stage.inferred),
         ("skipped_interval", |stage| stage.skipped.interval),
         ("skipped_overload", |stage| stage.skipped.overload),
@@ -241,6 +241,8 @@ const DURATION_METRICS: [(&str, &str); DURATIONS.len()] = [
 fn labels<'a>(tenant: &'a str, stage: &'a Stage) -> Labels<'a> {
     vec![("tenant", tenant), ("element", &stage.element), ("model", &stage.model)]
 }
+
+type CountOf = fn(&Stage) -> u64;
 
 /// Name, help, unit and value of a metric of each `tritoninfer`.
 type OfStage = (&'static str, &'static str, Option<Unit>, fn(&Stage) -> Value<'static>);
