@@ -146,15 +146,18 @@ fn launches(files: &[PathBuf], set: &[(String, String)], limit: Duration) -> (Ve
             )),
         }
     }
+    let (has_folder, has_files) = (files.iter().any(|path| path.is_dir()), !files.is_empty());
     for name in parameters.keys() {
-        if !files.is_empty() && !launches.iter().any(|launch| launch.names.contains(name)) {
-            let text = format!("--set {name}: no launch file has a parameter ${{{name}}}");
-            findings.push(Finding::failed(
-                "shopfloor",
-                text,
-                "correct the name or omit the option",
-            ));
+        if !has_files || launches.iter().any(|launch| launch.names.contains(name)) {
+            continue;
         }
+        let text = format!("--set {name}: no launch file has a parameter ${{{name}}}");
+        let remedy = "correct the name or omit the option";
+        findings.push(match has_folder {
+            // One that has it may come later.
+            true => Finding::warning("shopfloor", text, remedy),
+            false => Finding::failed("shopfloor", text, remedy),
+        });
     }
     (launches, findings)
 }
@@ -167,7 +170,12 @@ fn within_folder(path: &Path, limit: Duration) -> Vec<Result<PathBuf, Finding>> 
         move || {
             let folder = std::fs::read_dir(&path).ok()?;
             let files = folder.flatten().map(|entry| entry.path());
-            let is_launch = |file: &PathBuf| file.extension().is_some_and(|end| end == "launch");
+            let is_launch = |file: &PathBuf| {
+                let is_hidden = file
+                    .file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+                !is_hidden && file.extension().is_some_and(|end| end == "launch")
+            };
             let mut files: Vec<_> = files.filter(is_launch).collect();
             files.sort();
             Some(files)

@@ -243,6 +243,7 @@ fn split(text: &str, by: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::{Expect, expect};
     use std::path::Path;
 
     fn endpoint(server: &str) -> Result<Endpoint, triton::Error> {
@@ -314,81 +315,68 @@ mod tests {
             model: "vest".to_owned(),
             available: vec!["a".to_owned(), "b".to_owned()],
         });
-        let of = |ready, answers: &[_], needed: &[Model]| lines(&server(ready, answers), needed);
-        for (what, text, expected) in [
-            (
-                "well",
-                of(triton(), &[("vest", vest.clone())], &needed),
-                expect_test::expect![[r#"
-                    ✓ grpc://a:1: triton 2.51.0 is ready
-                    ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
-                "#]],
-            ),
+        let cases = [
+            ("well", triton(), vec![("vest", vest.clone())], needed.clone()),
             (
                 "a wrong region",
-                of(triton(), &[("vest", vest.clone())], &[model("grpc://a:1", "vest")]),
-                expect_test::expect![[r#"
-                    ✓ grpc://a:1: triton 2.51.0 is ready
-                    ✗ hall: infer: model 'vest' sees one person at a time
-                      → set inference-region=people, after elements that find people (tritoninfer model=person_pose ! poseparse)
-                "#]],
+                triton(),
+                vec![("vest", vest.clone())],
+                [model("grpc://a:1", "vest")],
             ),
-            (
-                "away",
-                of(Some(Err(unreachable())), &[], &needed),
-                expect_test::expect![[r#"
-                ✗ grpc://a:1: no Triton server responds at grpc://a:1: connection refused
-                  → start it, or correct the address (its gRPC port is usually 8001)
-            "#]],
-            ),
+            ("away", Some(Err(unreachable())), vec![], needed.clone()),
             (
                 "another model is not ready",
-                of(Some(Err(unreachable())), &[("vest", vest.clone())], &needed),
-                expect_test::expect![[r#"
-                    ! grpc://a:1: the server is not ready as a whole: no Triton server responds at grpc://a:1: connection refused; start it, or correct the address (its gRPC port is usually 8001)
-                      → look at its log: other models of it may not load
-                    ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
-                "#]],
+                Some(Err(unreachable())),
+                vec![("vest", vest.clone())],
+                needed.clone(),
             ),
-            (
-                "hung",
-                of(None, &[], &needed),
-                expect_test::expect![[r#"
-                ✗ grpc://a:1: the server does not respond within 5 s
-                  → restart it if it hangs, or give it more time with --timeout
-            "#]],
-            ),
-            (
-                "hung later",
-                of(triton(), &[], &needed),
-                expect_test::expect![[r#"
-                ✓ grpc://a:1: triton 2.51.0 is ready
-                ✗ hall: infer: model vest: the server does not describe it within 5 s
-                  → look at the server's log, or give it more time with --timeout
-            "#]],
-            ),
+            ("hung", None, vec![], needed.clone()),
+            ("hung later", triton(), vec![], needed.clone()),
             (
                 "no such model",
-                of(triton(), &[("vest", Err(with_remedy(&no_model)))], &needed),
-                expect_test::expect![[r#"
-                    ✓ grpc://a:1: triton 2.51.0 is ready
-                    ✗ hall: infer: no model 'vest', the server has a, b
-                      → load it there, or correct model= and model-version=
-                "#]],
+                triton(),
+                vec![("vest", Err(with_remedy(&no_model)))],
+                needed,
             ),
-            (
-                "no address",
-                of(triton(), &[], &[model("http://a", "vest")]),
-                expect_test::expect![[r#"
-                ✓ grpc://a:1: triton 2.51.0 is ready
-                ✗ hall: infer: server 'http://a': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with commas between)
-                  → correct the properties of tritoninfer or the environment
-            "#]],
-            ),
-        ] {
-            println!("{what}");
-            expected.assert_eq(&text);
-        }
+            ("no address", triton(), vec![], [model("http://a", "vest")]),
+        ];
+        let found = cases
+            .map(|(what, ready, answers, needed)| format!("{what}:\n{}", lines(&server(ready, &answers), &needed)));
+        judged().assert_eq(&found.concat());
+    }
+
+    fn judged() -> Expect {
+        expect![[r#"
+            well:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
+            a wrong region:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: model 'vest' sees one person at a time
+              → set inference-region=people, after elements that find people (tritoninfer model=person_pose ! poseparse)
+            away:
+            ✗ grpc://a:1: no Triton server responds at grpc://a:1: connection refused
+              → start it, or correct the address (its gRPC port is usually 8001)
+            another model is not ready:
+            ! grpc://a:1: the server is not ready as a whole: no Triton server responds at grpc://a:1: connection refused; start it, or correct the address (its gRPC port is usually 8001)
+              → look at its log: other models of it may not load
+            ✓ hall: infer: model vest: vest, input image FP32 [1, 3, 224, 224]
+            hung:
+            ✗ grpc://a:1: the server does not respond within 5 s
+              → restart it if it hangs, or give it more time with --timeout
+            hung later:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: model vest: the server does not describe it within 5 s
+              → look at the server's log, or give it more time with --timeout
+            no such model:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: no model 'vest', the server has a, b
+              → load it there, or correct model= and model-version=
+            no address:
+            ✓ grpc://a:1: triton 2.51.0 is ready
+            ✗ hall: infer: server 'http://a': expected `inprocess:`, `grpc://HOST:PORT` or, with TLS, `grpcs://HOST:PORT` (several with commas between)
+              → correct the properties of tritoninfer or the environment
+        "#]]
     }
 
     #[test]

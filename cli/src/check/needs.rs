@@ -50,7 +50,7 @@ pub struct Vests {
 pub struct StationSource {
     /// The element.
     pub element: String,
-    /// A path or JSON.
+    /// A path or JSON; empty if it has to be set.
     pub text: String,
     /// Whether stations are drawn with the mouse, and saved.
     pub draw: bool,
@@ -63,7 +63,7 @@ impl Needs {
         for element in pipeline.iterate_recurse().into_iter().flatten() {
             let Some(factory) = element.factory() else { continue };
             match factory.name().as_str() {
-                "tritoninfer" => needs.models.push(model(&element)),
+                "tritoninfer" => needs.add_inference(&element),
                 "vesttrack" => needs.vests.extend(vests(&element)),
                 "activityzone" => needs.add_zone(&element),
                 _ => needs.add_file(&element, &factory),
@@ -81,6 +81,18 @@ impl Needs {
             true => " without tritoninfer".to_owned(),
             false => format!(" with {}", models.join(" and ")),
         }
+    }
+
+    fn add_inference(&mut self, element: &gst::Element) {
+        let region = region(element);
+        if region == "people-at-stations" {
+            self.stations.push(StationSource {
+                element: element.name().into(),
+                text: text(element, "stations").unwrap_or_default(),
+                draw: false,
+            });
+        }
+        self.models.push(model(element, region != "full-frame"));
     }
 
     fn add_zone(&mut self, zone: &gst::Element) {
@@ -126,16 +138,20 @@ impl Needs {
     }
 }
 
-fn model(element: &gst::Element) -> Model {
+/// The part of a frame that a `tritoninfer` works on.
+fn region(element: &gst::Element) -> String {
     let region = element.property_value("inference-region");
-    let region = gst::glib::EnumValue::from_value(&region).map(|(_, value)| value.nick().to_owned());
+    gst::glib::EnumValue::from_value(&region).map_or_else(String::new, |(_, value)| value.nick().to_owned())
+}
+
+fn model(element: &gst::Element, on_regions: bool) -> Model {
     let version: u64 = element.property("model-version");
     Model {
         element: element.name().into(),
         endpoint: endpoint(element),
         name: text(element, "model").unwrap_or_default(),
         version: Some(version).filter(|version| *version > 0),
-        on_regions: region.is_some_and(|region| region != "full-frame"),
+        on_regions,
     }
 }
 

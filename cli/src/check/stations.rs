@@ -99,6 +99,15 @@ impl Source {
 }
 
 fn read(source: &StationSource, limit: Duration) -> Result<Stations, Problem> {
+    if source.text.is_empty() {
+        return Err(Problem::new(
+            format!(
+                "{}: inference-region=people-at-stations, but no stations",
+                source.element
+            ),
+            "set stations= to the file that activityzone has, too",
+        ));
+    }
     let Source::File(path) = Source::of(source) else {
         let parsed = Stations::parse(&source.text);
         return parsed
@@ -294,10 +303,13 @@ mod tests {
     fn station_files_are_read_as_activityzone_reads_them() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
+        let check_all = |needs: &Needs| {
+            let findings = check("hall", needs, &labels(), LIMIT);
+            let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        };
         let check = |name: &str, draw: bool, parts: &[&str]| {
-            let findings = check("hall", &source(&path(name), draw), &labels(), LIMIT);
-            let text: Vec<_> = findings.iter().map(ToString::to_string).collect();
-            let text = text.join("\n");
+            let text = check_all(&source(&path(name), draw));
             assert!(parts.iter().all(|part| text.contains(part)), "{name}: {text}");
         };
         std::fs::write(
@@ -310,6 +322,11 @@ mod tests {
         check("good", false, &["✓ hall: zones: 1 station, whose vests"]);
         check("bad", false, &["✗ hall", "line 1, column 15", "no name", "→"]);
         check("latin", false, &["✗ hall", "0xFC", "save it as UTF-8"]);
+        let unset = check_all(&source("", false));
+        assert!(
+            unset.starts_with("✗ hall: zones: inference-region=people-at-stations, but no stations"),
+            "{unset}"
+        );
         check("nowhere", false, &["✗ hall: cannot read the station file", "draw=true"]);
         check("nowhere", true, &["✓ hall: zones: no station", "can be written"]);
         check(".", false, &["✗ hall: cannot read", "→"]);

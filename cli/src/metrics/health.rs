@@ -39,7 +39,8 @@ fn reason(tenant: &TenantStatus) -> Option<String> {
             None => state.name().to_owned(),
         },
     };
-    Some(format!("{}: {}", tenant.tenant, why.replace('\n', " ")))
+    let why: Vec<_> = why.lines().map(str::trim).collect();
+    Some(format!("{}: {}", tenant.tenant, why.join(" ")))
 }
 
 #[cfg(test)]
@@ -71,8 +72,8 @@ mod tests {
                 Some("camera 1: nothing inferred for 20 s: no Triton server"),
             ),
             (Case::Held, Some("camera 1: nothing inferred for 7 s: no Triton server")),
-            (Case::Waiting, Some("camera 1: waiting: error: rtspsrc0")),
-            (Case::Failed, Some("camera 1: failed: error: infer")),
+            (Case::Waiting, Some("camera 1: waiting: rtspsrc0")),
+            (Case::Failed, Some("camera 1: failed: infer")),
         ] {
             let found = reasons(&[case]);
             match expected {

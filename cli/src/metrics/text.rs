@@ -4,6 +4,7 @@
 //! number of series is bounded.
 
 use std::fmt;
+use std::time::Duration;
 
 use people::Activity;
 use prometheus_client::collector::Collector;
@@ -48,7 +49,7 @@ enum Value<'a> {
 use Value::{Counter, Gauge, Histogram};
 
 /// Name, help and unit of a metric.
-struct About(&'static str, &'static str, Option<Unit>);
+struct About<'a>(&'a str, &'a str, Option<Unit>);
 
 impl Collector for Tenants {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
@@ -63,6 +64,7 @@ impl Collector for Tenants {
             &count,
             std::iter::once((Vec::new(), Gauge(tenants.len() as f64))),
         )?;
+        of_states(encoder, tenants)?;
         of_tenants(encoder, tenants)?;
         of_stations(encoder, tenants)?;
         of_stages(encoder, tenants)?;
@@ -103,76 +105,66 @@ fn truth(value: bool) -> Value<'static> {
     Gauge(f64::from(u8::from(value)))
 }
 
-fn of_tenants(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
+fn of_states(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
     let states = tenants.iter().flat_map(|tenant| {
-        let name = |state| {
-            (
-                vec![("tenant", &*tenant.tenant), ("state", state)],
-                truth(tenant.state.name() == state),
-            )
-        };
-        TenantState::NAMES.into_iter().map(name)
+        TenantState::NAMES.into_iter().map(|state| {
+            let labels = vec![("tenant", &*tenant.tenant), ("state", state)];
+            (labels, truth(tenant.state.name() == state))
+        })
     });
-    let about = About(
-        "shopfloor_tenant_state",
-        "1 for the state that the tenant is in, 0 for the others.",
-        None,
-    );
-    write(encoder, &about, states)?;
-    let mut each = |about: About, value: fn(&TenantStatus) -> Option<Value<'static>>| {
+    let help = "1 for the state that the tenant is in, 0 for the others.";
+    write(encoder, &About("shopfloor_tenant_state", help, None), states)
+}
+
+type OfTenant = fn(&TenantStatus) -> Option<Value<'static>>;
+
+fn of_tenants(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
+    let metrics: [(&str, &str, Option<Unit>, OfTenant); 5] = [
+        ("restarts", "Times that the tenant was started again.", None, |tenant| {
+            Some(Counter(tenant.restarts))
+        }),
+        (
+            "frames",
+            "Frames that left the last element of shopfloor, since the last start.",
+            None,
+            |tenant| Some(Counter(tenant.frames.count)),
+        ),
+        (
+            "inference_dead",
+            "1 while frames should be inferred and none is.",
+            None,
+            |tenant| Some(truth(!dead_for(tenant)?.is_zero())),
+        ),
+        (
+            "not_inferred",
+            "For how long inference has been dead, 0 if it is not.",
+            Some(Unit::Seconds),
+            |tenant| Some(Gauge(dead_for(tenant)?.as_secs_f64())),
+        ),
+        (
+            "workers_seen",
+            "Different workers that were seen since the last start.",
+            None,
+            |tenant| Some(Gauge(tenant.workers.as_ref()?.len() as f64)),
+        ),
+    ];
+    for (name, help, unit, value) in metrics {
+        let name = format!("shopfloor_tenant_{name}");
         let series = tenants
             .iter()
             .filter_map(|tenant| Some((vec![("tenant", &*tenant.tenant)], value(tenant)?)));
-        write(encoder, &about, series)
-    };
-    each(
-        About(
-            "shopfloor_tenant_restarts",
-            "Times that the tenant was started again.",
-            None,
-        ),
-        |tenant| Some(Counter(tenant.restarts)),
-    )?;
-    each(
-        About(
-            "shopfloor_tenant_frames",
-            "Frames that left the last element of shopfloor, since the last start.",
-            None,
-        ),
-        |tenant| Some(Counter(tenant.frames.count)),
-    )?;
-    each(
-        About(
-            "shopfloor_tenant_inference_dead",
-            "1 while frames should be inferred and none is.",
-            None,
-        ),
-        |tenant| match tenant.inference {
-            Inference::None => None,
-            Inference::Working => Some(truth(false)),
-            Inference::Dead { .. } => Some(truth(true)),
-        },
-    )?;
-    each(
-        About(
-            "shopfloor_tenant_not_inferred",
-            "For how long inference has been dead, 0 if it is not.",
-            Some(Unit::Seconds),
-        ),
-        |tenant| match tenant.inference {
-            Inference::None => None,
-            Inference::Working => Some(Gauge(0.0)),
-            Inference::Dead { lasts, .. } => Some(Gauge(lasts.as_secs_f64())),
-        },
-    )?;
-    each(
-        About(
-            "shopfloor_tenant_workers_seen",
-            "Different workers that were seen since the last start.",
-            None,
-        ),
-        |tenant| Some(Gauge(tenant.workers.as_ref()?.len() as f64)),
-    )
+        write(encoder, &About(&name, help, unit), series)?;
+    }
+    Ok(())
+}
+
+/// For how long inference has been dead; none without a `tritoninfer`.
+fn dead_for(tenant: &TenantStatus) -> Option<Duration> {
+    match tenant.inference {
+        Inference::None => None,
+        Inference::Working => Some(Duration::ZERO),
+        Inference::Dead { lasts, .. } => Some(lasts),
+    }
 }
 
 fn of_stations(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
@@ -201,7 +193,7 @@ fn of_stages(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::
         let all = tenants.iter();
         all.flat_map(|tenant| tenant.stages.iter().map(move |stage| (&*tenant.tenant, stage)))
     };
-    let outcomes: [(&str, fn(&Stage) -> u64); 4] = [
+    let outcomes: [(&str, CountOf); 4] = [
         ("inferred", |stage| stage.inferred),
         ("skipped_interval", |stage| stage.skipped.interval),
         ("skipped_overload", |stage| stage.skipped.overload),
@@ -219,12 +211,10 @@ fn of_stages(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::
         None,
     );
     write(encoder, &about, frames)?;
-    for (about, value) in values() {
-        write(
-            encoder,
-            &about,
-            stages().map(|(tenant, stage)| (labels(tenant, stage), value(stage))),
-        )?;
+    for (name, help, unit, value) in EVENTS.into_iter().chain(PRESENT) {
+        let name = format!("shopfloor_stage_{name}");
+        let series = stages().map(|(tenant, stage)| (labels(tenant, stage), value(stage)));
+        write(encoder, &About(&name, help, unit), series)?;
     }
     for (index, (name, help)) in DURATION_METRICS.into_iter().enumerate() {
         let series = stages().map(|(tenant, stage)| (labels(tenant, stage), Histogram(&stage.durations[index])));
@@ -252,89 +242,75 @@ fn labels<'a>(tenant: &'a str, stage: &'a Stage) -> Labels<'a> {
     vec![("tenant", tenant), ("element", &stage.element), ("model", &stage.model)]
 }
 
-type OfStage = fn(&Stage) -> Value<'static>;
+type CountOf = fn(&Stage) -> u64;
 
-/// Metrics with one value for each `tritoninfer`.
-fn values() -> [(About, OfStage); 11] {
-    [
-        (
-            About(
-                "shopfloor_stage_ready",
-                "1 if requests succeed, 0 while connecting, degraded or failed.",
-                None,
-            ),
-            |stage| truth(stage.status == "ready"),
-        ),
-        (
-            About(
-                "shopfloor_stage_late_frames",
-                "Frames that left at their deadline without their response.",
-                None,
-            ),
-            |stage| Counter(stage.late),
-        ),
-        (
-            About("shopfloor_stage_retried_requests", "Requests that were repeated.", None),
-            |stage| Counter(stage.retried),
-        ),
-        (
-            About(
-                "shopfloor_stage_reconnects",
-                "Times that requests succeeded again after a failure of the server.",
-                None,
-            ),
-            |stage| Counter(stage.reconnects),
-        ),
-        (
-            About(
-                "shopfloor_stage_copied",
-                "Bytes of tensors copied into or out of messages, by all users of the server.",
-                Some(Unit::Bytes),
-            ),
-            |stage| Counter(stage.bytes_copied),
-        ),
-        (
-            About("shopfloor_stage_pending_frames", "Frames without a result yet.", None),
-            |stage| Gauge(stage.pending as f64),
-        ),
-        (
-            About(
-                "shopfloor_stage_requests_in_flight",
-                "Requests that the server has not released.",
-                None,
-            ),
-            |stage| Gauge(stage.in_flight as f64),
-        ),
-        (
-            About("shopfloor_stage_places", "Requests that are useful at a time.", None),
-            |stage| Gauge(stage.places as f64),
-        ),
-        (
-            About(
-                "shopfloor_stage_latency",
-                "Latency that the tritoninfer has reported to its pipeline.",
-                Some(Unit::Seconds),
-            ),
-            |stage| Gauge(stage.latency.as_secs_f64()),
-        ),
-        (
-            About(
-                "shopfloor_stage_memory_in_flight",
-                "Memory of requests in flight.",
-                Some(Unit::Bytes),
-            ),
-            |stage| Gauge(stage.memory_in_flight as f64),
-        ),
-        (
-            About(
-                "shopfloor_stage_memory_quarantined",
-                "Memory of requests past their deadline that the server still has.",
-                Some(Unit::Bytes),
-            ),
-            |stage| Gauge(stage.memory_quarantined as f64),
-        ),
-    ]
-}
+/// Name, help, unit and value of a metric of each `tritoninfer`.
+type OfStage = (&'static str, &'static str, Option<Unit>, fn(&Stage) -> Value<'static>);
+
+/// What has happened to a `tritoninfer`.
+const EVENTS: [OfStage; 4] = [
+    (
+        "late_frames",
+        "Frames that left at their deadline without their response.",
+        None,
+        |stage| Counter(stage.late),
+    ),
+    ("retried_requests", "Requests that were repeated.", None, |stage| {
+        Counter(stage.retried)
+    }),
+    (
+        "reconnects",
+        "Times that requests succeeded again after a failure of the server.",
+        None,
+        |stage| Counter(stage.reconnects),
+    ),
+    (
+        "copied",
+        "Bytes of tensors copied into or out of messages, by all users of the server.",
+        Some(Unit::Bytes),
+        |stage| Counter(stage.bytes_copied),
+    ),
+];
+
+/// What it is like at present.
+const PRESENT: [OfStage; 7] = [
+    (
+        "ready",
+        "1 if requests succeed, 0 while connecting, degraded or failed.",
+        None,
+        |stage| truth(stage.status == "ready"),
+    ),
+    ("pending_frames", "Frames without a result yet.", None, |stage| {
+        Gauge(stage.pending as f64)
+    }),
+    (
+        "requests_in_flight",
+        "Requests that the server has not released.",
+        None,
+        |stage| Gauge(stage.in_flight as f64),
+    ),
+    ("places", "Requests that are useful at a time.", None, |stage| {
+        Gauge(stage.places as f64)
+    }),
+    (
+        "latency",
+        "Latency that the tritoninfer has reported to its pipeline.",
+        Some(Unit::Seconds),
+        |stage| Gauge(stage.latency.as_secs_f64()),
+    ),
+    (
+        "memory_in_flight",
+        "Memory of requests in flight.",
+        Some(Unit::Bytes),
+        |stage| Gauge(stage.memory_in_flight as f64),
+    ),
+    (
+        "memory_quarantined",
+        "Memory of requests past their deadline that the server still has.",
+        Some(Unit::Bytes),
+        |stage| Gauge(stage.memory_quarantined as f64),
+    ),
+];
 
 /// Models are the process's, and each `tritoninfer` reports all of them.
 fn of_process(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt::Result {
@@ -359,7 +335,7 @@ fn of_process(encoder: &mut DescriptorEncoder, tenants: &[TenantStatus]) -> fmt:
 mod tests {
     use super::*;
     use crate::status::testing::{self, Case};
-    use expect_test::expect;
+    use expect_test::expect_file;
     use std::collections::BTreeSet;
     use std::time::Instant;
 
@@ -372,130 +348,7 @@ mod tests {
 
     #[test]
     fn every_metric_of_one_tenant() {
-        expect![[r##"
-            # HELP shopfloor_build_info The version of the command.
-            # TYPE shopfloor_build_info gauge
-            shopfloor_build_info{version="0.1.0"} 1
-            # HELP shopfloor_tenants Tenants, in any state.
-            # TYPE shopfloor_tenants gauge
-            shopfloor_tenants 1.0
-            # HELP shopfloor_tenant_state 1 for the state that the tenant is in, 0 for the others.
-            # TYPE shopfloor_tenant_state gauge
-            shopfloor_tenant_state{tenant="camera 1",state="starting"} 0.0
-            shopfloor_tenant_state{tenant="camera 1",state="playing"} 1.0
-            shopfloor_tenant_state{tenant="camera 1",state="stalled"} 0.0
-            shopfloor_tenant_state{tenant="camera 1",state="waiting"} 0.0
-            shopfloor_tenant_state{tenant="camera 1",state="stopping"} 0.0
-            shopfloor_tenant_state{tenant="camera 1",state="ended"} 0.0
-            shopfloor_tenant_state{tenant="camera 1",state="failed"} 0.0
-            # HELP shopfloor_tenant_restarts_total Times that the tenant was started again.
-            # TYPE shopfloor_tenant_restarts_total counter
-            shopfloor_tenant_restarts_total{tenant="camera 1"} 0
-            # HELP shopfloor_tenant_frames_total Frames that left the last element of shopfloor, since the last start.
-            # TYPE shopfloor_tenant_frames_total counter
-            shopfloor_tenant_frames_total{tenant="camera 1"} 1250
-            # HELP shopfloor_tenant_inference_dead 1 while frames should be inferred and none is.
-            # TYPE shopfloor_tenant_inference_dead gauge
-            shopfloor_tenant_inference_dead{tenant="camera 1"} 0.0
-            # HELP shopfloor_tenant_not_inferred_seconds For how long inference has been dead, 0 if it is not.
-            # TYPE shopfloor_tenant_not_inferred_seconds gauge
-            shopfloor_tenant_not_inferred_seconds{tenant="camera 1"} 0.0
-            # HELP shopfloor_tenant_workers_seen Different workers that were seen since the last start.
-            # TYPE shopfloor_tenant_workers_seen gauge
-            shopfloor_tenant_workers_seen{tenant="camera 1"} 2.0
-            # HELP shopfloor_station_state 1 for the state that the station is in, 0 for the others.
-            # TYPE shopfloor_station_state gauge
-            shopfloor_station_state{tenant="camera 1",station="bench 1",state="absent"} 0.0
-            shopfloor_station_state{tenant="camera 1",station="bench 1",state="idle"} 0.0
-            shopfloor_station_state{tenant="camera 1",station="bench 1",state="active"} 1.0
-            shopfloor_station_state{tenant="camera 1",station="bench 1",state="unknown"} 0.0
-            shopfloor_station_state{tenant="camera 1",station="till",state="absent"} 0.0
-            shopfloor_station_state{tenant="camera 1",station="till",state="idle"} 1.0
-            shopfloor_station_state{tenant="camera 1",station="till",state="active"} 0.0
-            shopfloor_station_state{tenant="camera 1",station="till",state="unknown"} 0.0
-            # HELP shopfloor_stage_frames_total Frames that left the tritoninfer, by outcome.
-            # TYPE shopfloor_stage_frames_total counter
-            shopfloor_stage_frames_total{tenant="camera 1",element="infer",model="worker_ensemble",outcome="inferred"} 270
-            shopfloor_stage_frames_total{tenant="camera 1",element="infer",model="worker_ensemble",outcome="skipped_interval"} 0
-            shopfloor_stage_frames_total{tenant="camera 1",element="infer",model="worker_ensemble",outcome="skipped_overload"} 960
-            shopfloor_stage_frames_total{tenant="camera 1",element="infer",model="worker_ensemble",outcome="failed"} 20
-            # HELP shopfloor_stage_ready 1 if requests succeed, 0 while connecting, degraded or failed.
-            # TYPE shopfloor_stage_ready gauge
-            shopfloor_stage_ready{tenant="camera 1",element="infer",model="worker_ensemble"} 1.0
-            # HELP shopfloor_stage_late_frames_total Frames that left at their deadline without their response.
-            # TYPE shopfloor_stage_late_frames_total counter
-            shopfloor_stage_late_frames_total{tenant="camera 1",element="infer",model="worker_ensemble"} 12
-            # HELP shopfloor_stage_retried_requests_total Requests that were repeated.
-            # TYPE shopfloor_stage_retried_requests_total counter
-            shopfloor_stage_retried_requests_total{tenant="camera 1",element="infer",model="worker_ensemble"} 0
-            # HELP shopfloor_stage_reconnects_total Times that requests succeeded again after a failure of the server.
-            # TYPE shopfloor_stage_reconnects_total counter
-            shopfloor_stage_reconnects_total{tenant="camera 1",element="infer",model="worker_ensemble"} 0
-            # HELP shopfloor_stage_copied_bytes_total Bytes of tensors copied into or out of messages, by all users of the server.
-            # TYPE shopfloor_stage_copied_bytes_total counter
-            shopfloor_stage_copied_bytes_total{tenant="camera 1",element="infer",model="worker_ensemble"} 0
-            # HELP shopfloor_stage_pending_frames Frames without a result yet.
-            # TYPE shopfloor_stage_pending_frames gauge
-            shopfloor_stage_pending_frames{tenant="camera 1",element="infer",model="worker_ensemble"} 1.0
-            # HELP shopfloor_stage_requests_in_flight Requests that the server has not released.
-            # TYPE shopfloor_stage_requests_in_flight gauge
-            shopfloor_stage_requests_in_flight{tenant="camera 1",element="infer",model="worker_ensemble"} 2.0
-            # HELP shopfloor_stage_places Requests that are useful at a time.
-            # TYPE shopfloor_stage_places gauge
-            shopfloor_stage_places{tenant="camera 1",element="infer",model="worker_ensemble"} 2.0
-            # HELP shopfloor_stage_latency_seconds Latency that the tritoninfer has reported to its pipeline.
-            # TYPE shopfloor_stage_latency_seconds gauge
-            shopfloor_stage_latency_seconds{tenant="camera 1",element="infer",model="worker_ensemble"} 0.34
-            # HELP shopfloor_stage_memory_in_flight_bytes Memory of requests in flight.
-            # TYPE shopfloor_stage_memory_in_flight_bytes gauge
-            shopfloor_stage_memory_in_flight_bytes{tenant="camera 1",element="infer",model="worker_ensemble"} 0.0
-            # HELP shopfloor_stage_memory_quarantined_bytes Memory of requests past their deadline that the server still has.
-            # TYPE shopfloor_stage_memory_quarantined_bytes gauge
-            shopfloor_stage_memory_quarantined_bytes{tenant="camera 1",element="infer",model="worker_ensemble"} 0.0
-            # HELP shopfloor_stage_age_seconds From the arrival of a frame to its response, including late ones.
-            # TYPE shopfloor_stage_age_seconds histogram
-            shopfloor_stage_age_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.1"} 20
-            shopfloor_stage_age_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.25"} 170
-            shopfloor_stage_age_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="1"} 269
-            shopfloor_stage_age_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="+Inf"} 270
-            shopfloor_stage_age_seconds_sum{tenant="camera 1",element="infer",model="worker_ensemble"} 81.5
-            shopfloor_stage_age_seconds_count{tenant="camera 1",element="infer",model="worker_ensemble"} 270
-            # HELP shopfloor_stage_wait_seconds From the arrival of a frame to its turn.
-            # TYPE shopfloor_stage_wait_seconds histogram
-            shopfloor_stage_wait_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.1"} 20
-            shopfloor_stage_wait_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.25"} 170
-            shopfloor_stage_wait_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="1"} 269
-            shopfloor_stage_wait_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="+Inf"} 270
-            shopfloor_stage_wait_seconds_sum{tenant="camera 1",element="infer",model="worker_ensemble"} 81.5
-            shopfloor_stage_wait_seconds_count{tenant="camera 1",element="infer",model="worker_ensemble"} 270
-            # HELP shopfloor_stage_convert_seconds To sample a frame and send its requests.
-            # TYPE shopfloor_stage_convert_seconds histogram
-            shopfloor_stage_convert_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.1"} 20
-            shopfloor_stage_convert_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.25"} 170
-            shopfloor_stage_convert_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="1"} 269
-            shopfloor_stage_convert_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="+Inf"} 270
-            shopfloor_stage_convert_seconds_sum{tenant="camera 1",element="infer",model="worker_ensemble"} 81.5
-            shopfloor_stage_convert_seconds_count{tenant="camera 1",element="infer",model="worker_ensemble"} 270
-            # HELP shopfloor_stage_request_seconds From sending a frame's requests to their last response.
-            # TYPE shopfloor_stage_request_seconds histogram
-            shopfloor_stage_request_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.1"} 20
-            shopfloor_stage_request_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.25"} 170
-            shopfloor_stage_request_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="1"} 269
-            shopfloor_stage_request_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="+Inf"} 270
-            shopfloor_stage_request_seconds_sum{tenant="camera 1",element="infer",model="worker_ensemble"} 81.5
-            shopfloor_stage_request_seconds_count{tenant="camera 1",element="infer",model="worker_ensemble"} 270
-            # HELP shopfloor_stage_push_seconds That downstream takes to accept a frame.
-            # TYPE shopfloor_stage_push_seconds histogram
-            shopfloor_stage_push_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.1"} 20
-            shopfloor_stage_push_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="0.25"} 170
-            shopfloor_stage_push_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="1"} 269
-            shopfloor_stage_push_seconds_bucket{tenant="camera 1",element="infer",model="worker_ensemble",le="+Inf"} 270
-            shopfloor_stage_push_seconds_sum{tenant="camera 1",element="infer",model="worker_ensemble"} 81.5
-            shopfloor_stage_push_seconds_count{tenant="camera 1",element="infer",model="worker_ensemble"} 270
-            # HELP shopfloor_models_memory_bytes Memory of the models in this process.
-            # TYPE shopfloor_models_memory_bytes gauge
-            shopfloor_models_memory_bytes 0.0
-        "##]].assert_eq(&text(&[Case::Playing]));
+        expect_file!["one_tenant.txt"].assert_eq(&text(&[Case::Playing]));
     }
 
     #[test]

@@ -251,28 +251,26 @@ mod tests {
         );
     }
 
+    /// The stations after an event, and how many of them are active.
+    fn recorded(board: &mut Board, station: &str, worker: Option<&str>, kind: EventKind) -> (String, usize) {
+        let event = Event {
+            time: Duration::ZERO,
+            station: station.into(),
+            worker: worker.map(Into::into),
+            kind,
+        };
+        board.record(&LogLine::Event(LogRecord::from(event)));
+        let shown = board.stations().into_iter().map(|station| {
+            let worker = station.worker.as_deref().map(|worker| format!(" by {worker}"));
+            let (name, state) = (station.station, station.state.name());
+            format!("{name} {state}{}", worker.unwrap_or_default())
+        });
+        (shown.collect::<Vec<_>>().join(", "), board.active())
+    }
+
     #[test]
     fn the_board_has_each_stations_last_state() {
-        let mut board = Board::default();
-        let mut record = |station: &str, worker: Option<&str>, kind: EventKind| {
-            let event = Event {
-                time: Duration::ZERO,
-                station: station.into(),
-                worker: worker.map(Into::into),
-                kind,
-            };
-            board.record(&LogLine::Event(LogRecord::from(event)));
-            let shown = board.stations().into_iter().map(|station| {
-                let worker = station.worker.as_deref().map(|worker| format!(" by {worker}"));
-                format!(
-                    "{} {}{}",
-                    station.station,
-                    station.state.name(),
-                    worker.unwrap_or_default()
-                )
-            });
-            (shown.collect::<Vec<_>>().join(", "), board.active())
-        };
+        let (red, blue) = (Some("red"), Some("blue"));
         let (lasted, totals, assigned) = (Duration::ZERO, Totals::default(), Assigned::Anyone);
         let change = |state| EventKind::Change {
             state,
@@ -292,34 +290,20 @@ mod tests {
             totals,
             assigned,
         };
-        for (station, worker, kind, expected, active) in [
-            ("till", Some("red"), EventKind::Start, "till absent", 0),
-            ("till", Some("red"), change(Activity::Active), "till active by red", 1),
+        let handover = EventKind::Handover { from: None, lasted };
+        let (active, idle) = (change(Activity::Active), change(Activity::Idle));
+        let mut board = Board::default();
+        for (station, worker, kind, expected, count) in [
+            ("till", red, EventKind::Start, "till absent", 0),
+            ("till", red, active.clone(), "till active by red", 1),
             ("bench", None, heartbeat, "bench idle, till active by red", 1),
-            (
-                "bench",
-                None,
-                change(Activity::Active),
-                "bench active, till active by red",
-                2,
-            ),
-            (
-                "bench",
-                Some("blue"),
-                EventKind::Handover { from: None, lasted },
-                "bench active by blue, till active by red",
-                2,
-            ),
-            (
-                "till",
-                Some("red"),
-                change(Activity::Idle),
-                "bench active by blue, till idle",
-                1,
-            ),
-            ("bench", Some("blue"), end, "till idle", 0),
+            ("bench", None, active, "bench active, till active by red", 2),
+            ("bench", blue, handover, "bench active by blue, till active by red", 2),
+            ("till", red, idle, "bench active by blue, till idle", 1),
+            ("bench", blue, end, "till idle", 0),
         ] {
-            assert_eq!(record(station, worker, kind), (expected.to_owned(), active));
+            let found = recorded(&mut board, station, worker, kind);
+            assert_eq!(found, (expected.to_owned(), count));
         }
     }
 }

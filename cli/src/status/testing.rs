@@ -60,92 +60,98 @@ pub fn tenants(cases: &[Case], now: Instant) -> Vec<TenantStatus> {
 fn tenant(name: &str, case: Case, now: Instant) -> TenantStatus {
     let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap_or(now);
     let playing = playing(name.into(), now);
-    let dead = |passed, lasts| Inference::Dead {
-        lasts: Duration::from_secs(lasts),
-        passed,
-        reason: REFUSED.into(),
-    };
-    let without_inference = Now {
-        inferred: Some(0.0),
-        age_p95: None,
-        skipped: Skipped {
-            interval: 0.0,
-            overload: 0.0,
-            failed: 25.0,
-        },
-        ..playing.now.unwrap()
-    };
     match case {
         Case::Playing => playing,
         Case::File => TenantStatus {
             position: Some((Duration::from_secs(43), Duration::from_secs(100))),
             ..playing
         },
-        Case::Foreign => TenantStatus {
-            inference: Inference::None,
-            stages: Vec::new(),
-            stations: Vec::new(),
-            workers: None,
-            now: Some(Now {
-                fps_in: None,
-                fps_out: 30.0,
-                inferred: None,
-                skipped: Skipped::default(),
-                age_p95: None,
-                delay: Duration::ZERO,
-            }),
-            ..playing
-        },
-        Case::Dead => TenantStatus {
-            inference: dead(132, 20),
-            now: Some(without_inference),
-            stations: vec![station("bench 1", Activity::Unknown, None), station("till", Activity::Unknown, None)],
-            ..playing
-        },
-        Case::Held => TenantStatus {
-            inference: dead(0, 7),
-            now: Some(Now {
-                fps_in: Some(0.0),
-                fps_out: 0.0,
-                skipped: Skipped::default(),
-                ..without_inference
-            }),
-            ..playing
-        },
+        Case::Foreign => foreign(playing),
+        Case::Dead | Case::Held => without_inference(case, playing),
         Case::Starting => TenantStatus::new(name.into(), TenantState::Starting, now),
         Case::Stalled => TenantStatus {
             state: TenantState::Stalled { since: ago(12) },
-            ..playing
-        },
-        Case::Waiting => TenantStatus {
-            state: TenantState::Waiting {
-                reason: "error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect.".into(),
-                at: now + Duration::from_secs(4),
-            },
-            restarts: 3,
-            now: None,
-            stations: Vec::new(),
-            inference: Inference::None,
             ..playing
         },
         Case::Stopping => TenantStatus {
             state: TenantState::Stopping { since: ago(1) },
             ..playing
         },
-        Case::Ended => TenantStatus {
-            state: TenantState::Ended,
-            now: None,
-            stations: Vec::new(),
-            ..playing
+        Case::Waiting => TenantStatus {
+            restarts: 3,
+            inference: Inference::None,
+            ..at_rest(
+                playing,
+                TenantState::Waiting {
+                    reason:
+                        "rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect."
+                            .into(),
+                    at: now + Duration::from_secs(4),
+                },
+            )
         },
-        Case::Failed => TenantStatus {
-            state: TenantState::Failed {
-                reason: "error: infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble".into(),
+        Case::Ended => at_rest(playing, TenantState::Ended),
+        Case::Failed => {
+            let reason = "infer (tritoninfer): no model 'nope'; the server has vest_resnet18, worker_ensemble".into();
+            at_rest(playing, TenantState::Failed { reason })
+        }
+    }
+}
+
+/// It does not play any more, or not now.
+fn at_rest(playing: TenantStatus, state: TenantState) -> TenantStatus {
+    TenantStatus {
+        state,
+        now: None,
+        stations: Vec::new(),
+        ..playing
+    }
+}
+
+/// GStreamer's own elements.
+fn foreign(playing: TenantStatus) -> TenantStatus {
+    TenantStatus {
+        inference: Inference::None,
+        stages: Vec::new(),
+        stations: Vec::new(),
+        workers: None,
+        now: Some(Now {
+            fps_in: None,
+            fps_out: 30.0,
+            inferred: None,
+            skipped: Skipped::default(),
+            age_p95: None,
+            delay: Duration::ZERO,
+        }),
+        ..playing
+    }
+}
+
+/// Its server is away: a camera's frames pass, a file waits.
+fn without_inference(case: Case, playing: TenantStatus) -> TenantStatus {
+    let passes = matches!(case, Case::Dead);
+    let (lasts, passed, fps) = if passes { (20, 132, 25.0) } else { (7, 0, 0.0) };
+    TenantStatus {
+        inference: Inference::Dead {
+            lasts: Duration::from_secs(lasts),
+            passed,
+            reason: REFUSED.into(),
+        },
+        now: Some(Now {
+            fps_in: Some(fps),
+            fps_out: fps,
+            inferred: Some(0.0),
+            skipped: Skipped {
+                failed: fps,
+                ..Skipped::default()
             },
-            now: None,
-            stations: Vec::new(),
-            ..playing
-        },
+            age_p95: None,
+            delay: Duration::from_millis(340),
+        }),
+        stations: ["bench 1", "till"]
+            .map(|name| station(name, Activity::Unknown, None))
+            .into(),
+        ..playing
     }
 }
 

@@ -161,7 +161,7 @@ mod tests {
         check(
             Case::Waiting,
             expect![[
-                r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"waiting","reason":"error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect.","inference":"none","not_inferred_s":null,"restarts":3,"frames":1250,"fps_in":null,"fps_out":null,"inferred_per_second":null,"skipped_per_second":null,"age_p95_s":null,"delay_s":null,"workers":["red","blue"],"stations":[],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#
+                r#"{"time":"1970-01-01T00:00:00.000Z","tenant":"camera 1","state":"waiting","reason":"rtspsrc0 (rtspsrc): Could not open resource for reading and writing.\n    Failed to connect.","inference":"none","not_inferred_s":null,"restarts":3,"frames":1250,"fps_in":null,"fps_out":null,"inferred_per_second":null,"skipped_per_second":null,"age_p95_s":null,"delay_s":null,"workers":["red","blue"],"stations":[],"position_s":null,"duration_s":null,"stages":[{"element":"infer","model":"worker_ensemble","status":"ready","frames":1250,"inferred":270,"skipped":{"interval":0,"overload":960,"failed":20},"late":12,"pending":1,"in_flight":2,"places":2}]}"#
             ]],
         );
     }

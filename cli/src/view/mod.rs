@@ -48,13 +48,16 @@ pub struct View {
 }
 
 impl View {
-    /// A table if standard error is a terminal, otherwise lines. With `json`, also lines of JSON on standard output. `quit` is called
-    /// when a user presses the key for it.
+    /// A table if standard error is a terminal, otherwise lines; with `json`, in place of both, lines of JSON on standard output.
+    /// `quit` is called when a user presses the key for it.
     pub fn open(json: bool, quit: impl Fn() + Send + 'static) -> Self {
         let (commands, receiver) = channel();
         let (done_sender, done) = channel();
         let busy = Arc::new(AtomicBool::new(false));
-        let terminal = is_for_table(json).then(|| Terminal::open(Box::new(quit))).flatten();
+        // What reads the JSON may write to the same terminal.
+        let terminal = (!json && is_for_table())
+            .then(|| Terminal::open(Box::new(quit)))
+            .flatten();
         let writer = Writer {
             terminal,
             plain: Plain::default(),
@@ -127,12 +130,11 @@ impl Drop for View {
 }
 
 /// Whether a table can be drawn on standard error: nothing else writes to that terminal.
-fn is_for_table(json: bool) -> bool {
+fn is_for_table() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let logs_to_stderr = is_set("GST_DEBUG") && !is_set("GST_DEBUG_FILE");
-    let json_in_between = json && std::io::stdout().is_terminal();
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-    std::io::stderr().is_terminal() && !is_dumb && !logs_to_stderr && !json_in_between
+    std::io::stderr().is_terminal() && !is_dumb && !logs_to_stderr
 }
 
 /// Writes what the commands are.
@@ -191,7 +193,8 @@ impl Writer {
             match &mut self.terminal {
                 Some(terminal) => terminal.update(&batch.lines, batch.shown),
                 None => {
-                    let due = batch.shown.map(|tenants| self.plain.lines(&tenants, Instant::now()));
+                    let shown = batch.shown.filter(|_| self.json.is_none());
+                    let due = shown.map(|tenants| self.plain.lines(&tenants, Instant::now()));
                     let lines = batch.lines.into_iter().chain(due.into_iter().flatten());
                     lines.for_each(|line| to_stderr(&line));
                 }

@@ -74,10 +74,10 @@ mod tests {
                 camera 2: 43 %, 66 s left, 1250 frames, 25.0 fps in, 25.0 out, 5.4 inferred/s, skipped/s 19.2 overload 0.4 failed, age 312 ms, delay 340 ms, workers seen: red blue, active stations: bench 1 (red)
                 camera 3: playing, 1250 frames, 30.0 fps
                 camera 4: nothing inferred for 20 s, 132 frames passed: no Triton server responds at grpc://10.0.0.7:8001: connection refused, 1250 frames, 25.0 fps in, 25.0 out, 0.0 inferred/s, skipped/s 25.0 failed, delay 340 ms, workers seen: red blue, active stations: 2 unknown
-                camera 5: nothing inferred for 7.0 s, the stream waits: no Triton server responds at grpc://10.0.0.7:8001: connection refused, 1250 frames, 0.0 fps in, 0.0 out, 0.0 inferred/s, delay 340 ms, workers seen: red blue, active stations: bench 1 (red)
+                camera 5: nothing inferred for 7.0 s, the stream waits: no Triton server responds at grpc://10.0.0.7:8001: connection refused, 1250 frames, 0.0 fps in, 0.0 out, 0.0 inferred/s, delay 340 ms, workers seen: red blue, active stations: 2 unknown
                 camera 6: starting, 0 frames
                 camera 7: no frame for 12 s, 1250 frames, 25.0 fps in, 25.0 out, 5.4 inferred/s, skipped/s 19.2 overload 0.4 failed, age 312 ms, delay 340 ms, workers seen: red blue, active stations: bench 1 (red)
-                camera 8: starts again in 4.0 s: error: rtspsrc0 (rtspsrc): Could not open resource for reading and writing. Failed to connect., 1250 frames, workers seen: red blue, 3 restarts
+                camera 8: starts again in 4.0 s: rtspsrc0 (rtspsrc): Could not open resource for reading and writing. Failed to connect., 1250 frames, workers seen: red blue, 3 restarts
                 camera 9: stopping, 1250 frames, 25.0 fps in, 25.0 out, 5.4 inferred/s, skipped/s 19.2 overload 0.4 failed, age 312 ms, delay 340 ms, workers seen: red blue, active stations: bench 1 (red)
             "#]],
         );

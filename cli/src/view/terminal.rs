@@ -12,6 +12,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::keys::{self, Key, Keys};
 use super::table::{self, Line, Shown, Size};
+use super::words;
+use crate::state::TenantState;
 use crate::status::TenantStatus;
 
 /// The table and where it is.
@@ -104,8 +106,15 @@ impl Terminal {
             now: Instant::now(),
             first: self.first,
             keys: self.keys.is_some(),
-            ending: self.ending,
+            ending: self.ending || self.is_ending(),
         }
+    }
+
+    /// Whether an end was asked for by other means than the key.
+    fn is_ending(&self) -> bool {
+        let mut states = self.tenants.iter().map(|tenant| &tenant.state);
+        let ends = |state: &TenantState| state.is_over() || matches!(state, TenantState::Stopping { .. });
+        !self.tenants.is_empty() && states.all(ends)
     }
 
     /// Writes everything in one piece, so that no half of a table is seen.
@@ -119,8 +128,10 @@ impl Terminal {
             ansi(&mut text, Clear(ClearType::FromCursorDown));
         }
         for line in lines {
-            text.push_str(&line.replace('\n', "\r\n"));
-            text.push_str("\r\n");
+            for part in line.lines() {
+                text.push_str(&words::printable(part));
+                text.push_str("\r\n");
+            }
         }
         self.drawn.clear();
         if with_table {

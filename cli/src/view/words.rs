@@ -192,9 +192,61 @@ pub fn rounded(time: Duration) -> String {
 
 /// The text on one line and without control characters, which would move the terminal's cursor.
 pub fn printable(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let one = lines.join(" ");
-    one.chars()
+    let parts: Vec<_> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let joined = match &*parts {
+        [only] => (*only).to_owned(),
+        several => several.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
+    };
+    joined
+        .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        for (milliseconds, expected) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1.0 s"),
+            (9949, "9.9 s"),
+            (9950, "10 s"),
+            (120_000, "120 s"),
+            (121_000, "2 min"),
+            (7_199_000, "120 min"),
+            (7_200_000, "2 h"),
+            (360_000_000, "100 h"),
+        ] {
+            assert_eq!(short(Duration::from_millis(milliseconds)), expected);
+        }
+    }
+
+    #[test]
+    fn what_moves_a_cursor_is_not_printed() {
+        assert_eq!(printable("    at x"), "    at x");
+        assert_eq!(printable("one\n    two\n"), "one two");
+        assert_eq!(printable("\u{1b}[2Jgone\r\u{7}"), "\u{fffd}[2Jgone\u{fffd}\u{fffd}");
+        assert_eq!(printable(""), "");
+    }
+
+    #[test]
+    fn skipped_frames_have_their_reasons_the_greatest_first() {
+        let of = |interval, overload, failed| {
+            skipped(&Skipped {
+                interval,
+                overload,
+                failed,
+            })
+        };
+        assert_eq!(of(0.0, 0.04, 0.0), "");
+        assert_eq!(of(12.5, 3.0, 0.1), "12.5 interval 3.0 overload 0.1 failed");
+    }
 }

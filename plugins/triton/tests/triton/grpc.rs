@@ -329,6 +329,7 @@ fn pools_do_not_share_servers() {
     let server = one.open(&endpoint).unwrap();
     assert!(Arc::ptr_eq(&server, &one.clone().open(&endpoint).unwrap()));
     assert_eq!(server.ready(), Ok(()));
+    assert_eq!(server.metadata().unwrap().name, "fake");
     let separate = other.open(&endpoint).unwrap();
     assert!(!Arc::ptr_eq(&server, &separate));
     assert_eq!(separate.ready(), Ok(()));

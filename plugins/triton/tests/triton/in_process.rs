@@ -61,6 +61,7 @@ fn equal_endpoints_share_a_server_and_its_models() {
     let first = open(own.path());
     let second = open(&own.path().join("../").join(own.path().file_name().unwrap()));
     assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(first.metadata().unwrap().name, "triton");
     let model = first.model("vest_resnet18", None).unwrap();
     assert!(Arc::ptr_eq(&model, &second.model("vest_resnet18", None).unwrap()));
     let pinned = second.model("vest_resnet18", Some(1)).unwrap();
