@@ -27,10 +27,7 @@ impl Sampler {
         // Elements are found from the sinks on.
         let mut stages: Vec<_> = all("tritoninfer").collect();
         stages.reverse();
-        Self {
-            stages,
-            tracker,
-        }
+        Self { stages, tracker }
     }
 
     /// Reads them; what others count is given.

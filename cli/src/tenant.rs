@@ -284,7 +284,8 @@ impl Tenant {
         }
         let stations = lock(&self.watch.board).stations();
         let position = *lock(&self.watch.position);
-        self.sampler.sample(self.frames(), self.first_frame(), stations, position)
+        self.sampler
+            .sample(self.frames(), self.first_frame(), stations, position)
     }
 
     /// For people, what came of it so far.
