@@ -1,5 +1,5 @@
-//! The bench runs: a server that is killed, hung and restarted under a file and a camera, one short measurement, and the
-//! article's experiment by the command `shopfloor bench`.
+//! The bench runs: a server that is killed, hung and restarted under a file and a camera, cameras that fail, one short measurement,
+//! and the article's experiment by the command `shopfloor bench`.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -36,6 +36,24 @@ fn lines_survive_kills_hangs_and_restarts_of_the_server() {
     assert!(output.status.success(), "{}{page}", text(&output));
 }
 
+/// The whole soak is `scripts/soak tenants`; how much the untouched camera gets is measured there.
+#[test]
+fn cameras_that_fail_leave_the_others_alone() {
+    let short = [
+        "--seconds",
+        "40",
+        "--tenants",
+        "8",
+        "--many-seconds",
+        "6",
+        "--share",
+        "0.5",
+    ];
+    let (output, results) = bench(&[&["soak-tenants"], &short[..]].concat());
+    let page = fs::read_to_string(results.path().join("soak-tenants.md")).unwrap_or_default();
+    assert!(output.status.success(), "{}{page}", text(&output));
+}
+
 #[test]
 fn a_measurement_leaves_a_page_a_table_and_a_plot() {
     let (output, results) = bench(&["run", "hold", "--seconds", "1", "--rounds", "1"]);
@@ -60,7 +78,17 @@ fn the_experiment_has_a_value_in_every_cell() {
     let output = Command::new("timeout")
         .arg("300")
         .arg(root().join("target/release/shopfloor"))
-        .args(["bench", "--seconds", "1", "--rounds", "1", "--tenants", "1,2", "--model", "light"])
+        .args([
+            "bench",
+            "--seconds",
+            "1",
+            "--rounds",
+            "1",
+            "--tenants",
+            "1,2",
+            "--model",
+            "light",
+        ])
         .arg("--output")
         .arg(results.path())
         .env_remove("SHOPFLOOR_MODEL_REPOSITORY")
@@ -74,17 +102,28 @@ fn the_experiment_has_a_value_in_every_cell() {
     };
     let page = result("article-light.md");
     assert!(!page.contains("## Without a value"), "{page}{}", text(&output));
-    for row in ["base case", "decoupled, threads", "decoupled, async", "ensemble, threads", "ensemble, async"] {
+    for row in [
+        "base case",
+        "decoupled, threads",
+        "decoupled, async",
+        "ensemble, threads",
+        "ensemble, async",
+    ] {
         assert!(page.contains(&format!("\n| {row}")), "{row}: {page}");
         for tenants in 1..=2 {
             // Every frame of a file is inferred, whoever runs the models.
             let inferred = format!(",{tenants},1,\"inferred share\",1\n");
             let table = result("article-light.csv");
-            let found = table.split_inclusive('\n').any(|line| line.contains(row) && line.ends_with(&inferred));
+            let found = table
+                .split_inclusive('\n')
+                .any(|line| line.contains(row) && line.ends_with(&inferred));
             assert!(found, "{row} with {tenants}: {table}");
         }
     }
     for plot in ["fps", "figure8", "figure9"] {
-        assert!(result(&format!("article-light-{plot}.svg")).starts_with("<svg"), "{plot}");
+        assert!(
+            result(&format!("article-light-{plot}.svg")).starts_with("<svg"),
+            "{plot}"
+        );
     }
 }
