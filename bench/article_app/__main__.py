@@ -36,7 +36,7 @@ def arguments():
         default="threads",
         help="one synchronous request at a time for each model, or several in flight (%(default)s)",
     )
-    add("--tenants", type=positive(int), default=1, metavar="N", help="%(default)s")
+    add("--tenants", type=positive(int), default=1, metavar="N", help="applications at the same time (%(default)s)")
     add("--seconds", type=positive(float), default=20.0, metavar="S", help="measured time (%(default)s)")
     add(
         "--warm-up",
@@ -64,7 +64,7 @@ def arguments():
     add("--transport", choices=["shared-memory", "wire"], default="shared-memory", help="of frames to Triton (%(default)s)")
     add("--frames", type=positive(int), metavar="N", help="frames in flight for each tenant")
     add("--threads", type=positive(int), default=1, metavar="N", help="threads of each of the runner's models (%(default)s)")
-    add("--tenants-in", choices=["processes", "threads"], default="processes", help="%(default)s")
+    add("--tenants-in", choices=["processes", "threads"], default="processes", help="what a tenant is (%(default)s)")
     options = parser.parse_args()
     if options.mode == "runner" and not options.models:
         parser.error("--mode runner needs --models FOLDER")

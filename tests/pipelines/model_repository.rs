@@ -111,7 +111,7 @@ fn models_of_people_have_the_documented_contracts() {
         (input.shape(5), input.byte_size(5)),
         (vec![5, 3, 64, 64], 5 * 3 * 64 * 64 * 4)
     );
-    for name in ["vest_resnet18", "vest_resnet18_int8", "vest_student"] {
+    for name in ["vest_resnet18", "vest_pruned_25_int8"] {
         assert_eq!(contract(name).image, input, "{name}");
         let opened = model(name);
         let description = opened.description();

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail, ensure};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 use super::cell::{Cell, Models, Pace, Work};
@@ -96,8 +97,9 @@ impl Setup {
         let places = Places::find()?;
         let scratch = tempfile::tempdir()?;
         let interrupted = Arc::<AtomicBool>::default();
-        let flag = Arc::clone(&interrupted);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for Ctrl-C")?;
+        }
         let choice = Choice::named(model)?;
         let contenders = Contenders {
             python: python.map(|path| self::python(path, &places, choice)).transpose()?,

@@ -19,7 +19,8 @@ use ort::environment::Environment;
 use triton::memory::{HostMemory, MemoryUse};
 use triton::transport::{SharedMemory, Transport};
 use triton::{
-    Code, Error, Lease, LiveTransport, ModelDescription, Request, ResponseCallback, Server, ServerPool, Statistics,
+    Code, Error, Lease, LiveTransport, ModelDescription, Request, ResponseCallback, Server, ServerMetadata, ServerPool,
+    Statistics,
 };
 
 use config::Config;
@@ -128,6 +129,13 @@ impl Transport for Runner {
 
     fn available(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn metadata(&self) -> Result<ServerMetadata, Error> {
+        Ok(ServerMetadata {
+            name: "runner".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        })
     }
 
     fn describe(&self, model: &str) -> Result<ModelDescription, Error> {

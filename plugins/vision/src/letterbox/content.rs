@@ -5,8 +5,8 @@ use std::iter;
 use fearless_simd::Level;
 
 use super::columns::{Columns, WINDOW};
-use super::held::{Halves, Held};
-use super::kernels;
+use super::held::Held;
+use super::kernels::{self, Halves};
 use super::pairs::Pairs;
 use super::taps::Taps;
 use crate::Rect;

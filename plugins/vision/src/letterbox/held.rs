@@ -5,16 +5,9 @@
 
 use fearless_simd::Level;
 
-use super::kernels;
+use super::kernels::{self, Halves};
 use super::pairs::{GROUP, Pairs};
 use super::taps::Taps;
-
-/// A row of the content, not yet blended: two rows of sums with 8 fraction bits, and their weights, whose sum is 256.
-#[derive(Clone, Copy)]
-pub(super) struct Halves<'a> {
-    pub rows: [&'a [u16]; 2],
-    pub weights: [u16; 2],
-}
 
 /// Stored rows of one component with blended columns: the two that the latest row of the content was made of.
 #[derive(Default)]

@@ -5,7 +5,6 @@ use fearless_simd::{Level, Simd, dispatch, i16x8, i16x16, i32x8, u8x16, u8x32, u
 
 use super::columns::{Columns, GROUP, Step, WINDOW};
 use super::format::Terms;
-use super::held::Halves;
 use super::pairs::{GROUP as PAIRS, Pairs, WINDOW as BYTES};
 use super::taps::ONE;
 use crate::image::RgbFromYuvWords;
@@ -164,6 +163,13 @@ fn blend_pairs_in<S: Simd>(simd: S, pairs: &Pairs, row: &[u8], sums: &mut [u16])
         let sum = (picked & 0xff) * first + (picked >> 8) * second;
         sum.store_slice(sums);
     }
+}
+
+/// A row of the content, not yet blended: two rows of sums with 8 fraction bits, and their weights, whose sum is 256.
+#[derive(Clone, Copy)]
+pub(super) struct Halves<'a> {
+    pub rows: [&'a [u16]; 2],
+    pub weights: [u16; 2],
 }
 
 /// Blends two rows of sums into bytes.
