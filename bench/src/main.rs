@@ -57,6 +57,8 @@ enum Command {
     Knobs(experiment::knobs::Options),
     /// Kill, hang and restart a server under a file and a camera
     Soak(soak::Options),
+    /// Play cameras that are killed, freeze and send garbage, and many tenants
+    SoakTenants(soak::tenants::Options),
     /// Run one case, read from standard input as JSON
     #[command(hide = true)]
     Case,
@@ -93,6 +95,7 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Soak(options) => soak::run(&options, &root()?),
+        Command::SoakTenants(options) => soak::tenants::run(&options, &root()?),
         Command::Case => {
             let case: case::Case = serde_json::from_reader(std::io::stdin())?;
             println!("{}", serde_json::to_string(&case.play()?)?);

@@ -1,5 +1,5 @@
-//! The bench runs: a server that is killed, hung and restarted under a file and a camera, one short measurement, and the
-//! article's experiment by the command `shopfloor bench`.
+//! The bench runs: a server that is killed, hung and restarted under a file and a camera, cameras that fail, one short measurement,
+//! and the article's experiment by the command `shopfloor bench`.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -33,6 +33,24 @@ fn lines_survive_kills_hangs_and_restarts_of_the_server() {
     let often = ["--kills", "3", "--hangs", "3", "--restarts", "3"];
     let (output, results) = bench(&[&["soak", "--load", "0", "--within", "60"], &often[..]].concat());
     let page = fs::read_to_string(results.path().join("soak.md")).unwrap_or_default();
+    assert!(output.status.success(), "{}{page}", text(&output));
+}
+
+/// The whole soak is `scripts/soak tenants`; how much the untouched camera gets is measured there.
+#[test]
+fn cameras_that_fail_leave_the_others_alone() {
+    let short = [
+        "--seconds",
+        "40",
+        "--tenants",
+        "8",
+        "--many-seconds",
+        "6",
+        "--share",
+        "0.5",
+    ];
+    let (output, results) = bench(&[&["soak-tenants"], &short[..]].concat());
+    let page = fs::read_to_string(results.path().join("soak-tenants.md")).unwrap_or_default();
     assert!(output.status.success(), "{}{page}", text(&output));
 }
 

@@ -21,6 +21,7 @@ mod model_repository;
 mod play;
 mod presentation;
 mod program;
+mod restarts;
 mod shutdown;
 mod stress;
 mod topdown;

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod outage;
+pub mod tenants;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -4,9 +4,12 @@
 //! One loop owns all of it and never waits: whatever may, such as making, starting, asking and stopping a pipeline, is done by threads
 //! that report to the loop.
 
+mod context;
 mod describe;
 mod folder;
+mod repeats;
 mod restart;
+mod run;
 mod slot;
 mod stall;
 mod systemd;
@@ -27,10 +30,11 @@ use people::event::LogLine;
 use people_meta::bus::MessageError;
 use shopfloor::launch::{Launch, Parameters};
 
+use context::Context;
+pub use context::{Settings, Waits};
 use folder::{Change, Tenants};
 pub use restart::RestartPolicy;
-use slot::{Context, Slot};
-pub use slot::{Settings, Waits};
+use slot::Slot;
 use systemd::Systemd;
 
 use crate::metrics::Metrics;

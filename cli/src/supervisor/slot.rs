@@ -8,70 +8,26 @@ use std::mem;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use shopfloor::launch::Launch;
 
+use super::context::{Context, Settings};
 use super::describe::describe;
+use super::repeats::Repeats;
 use super::restart::{self, End, Kind, Next, PLAYED_WELL, RestartPolicy};
-use super::stall::{Stall, Verdict};
+use super::run::{Ending, Run};
+use super::stall::Verdict;
 use crate::backoff::Backoff;
 use crate::picture::Picture;
 use crate::shutdown::{STALL, Shutdown, Step};
 use crate::state::TenantState;
 use crate::status::{History, TenantStatus};
-use crate::summary::Summary;
 use crate::tenant::{Event, Plan, RunEvent, RunId, Tenant};
 
 /// Most runs of a tenant that are left: each keeps its memory and threads.
 const MOST_LEFT: usize = 3;
-
-/// What holds for all tenants.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The option `--restart`.
-    pub restart: Option<RestartPolicy>,
-    /// Time without a frame after which a run is over; none for never.
-    pub stall: Option<Duration>,
-    /// How long things are waited for.
-    pub waits: Waits,
-}
-
-/// How long things are waited for.
-#[derive(Clone, Copy, Debug)]
-pub struct Waits {
-    /// Before the first restart, without the jitter.
-    pub restart: Duration,
-    /// For a run to release everything. An element that holds it, for example a driver, may never do so.
-    pub stop: Duration,
-    /// For one that does not, before another run is started beside it, if it writes no files.
-    pub leave: Duration,
-}
-
-impl Default for Waits {
-    fn default() -> Self {
-        Self {
-            restart: Duration::from_secs(1),
-            stop: Duration::from_secs(10),
-            leave: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What a step of a tenant needs.
-pub struct Context<'a> {
-    /// Now.
-    pub now: Instant,
-    /// What holds for all tenants.
-    pub settings: Settings,
-    /// Where runs report to.
-    pub events: &'a Sender<Event>,
-    /// What is to be printed, each line with the tenant's name.
-    pub lines: &'a mut Vec<String>,
-    /// The sums of the stations.
-    pub summary: &'a mut Summary,
-}
 
 /// A tenant.
 pub struct Slot {
@@ -95,32 +51,9 @@ pub struct Slot {
     left: Vec<RunId>,
     backoff: Backoff,
     restarts: u64,
+    repeats: Repeats,
     history: History,
     status: TenantStatus,
-}
-
-/// The present run.
-struct Run {
-    id: RunId,
-    /// None while it is made.
-    tenant: Option<Box<Tenant>>,
-    /// From when on the time to the first frame is counted.
-    since: Instant,
-    is_started: bool,
-    is_announced: bool,
-    stall: Stall,
-    /// Set when it is asked to end.
-    shutdown: Option<Shutdown>,
-    /// Set when it is stopped.
-    ending: Option<Ending>,
-}
-
-struct Ending {
-    end: End,
-    reason: Arc<str>,
-    since: Instant,
-    /// Whether it was said that it does not stop.
-    is_said: bool,
 }
 
 impl Slot {
@@ -152,6 +85,7 @@ impl Slot {
             left: Vec::new(),
             backoff: restart::delays(settings.waits.restart),
             restarts: 0,
+            repeats: Repeats::default(),
         }
     }
 
@@ -245,7 +179,10 @@ impl Slot {
             context.summary.begin_again(&self.name);
         }
         self.runs += 1;
-        self.is_changed = false;
+        if mem::take(&mut self.is_changed) {
+            // What its stream was says nothing about the one that it has now.
+            self.was_live = false;
+        }
         self.state = TenantState::Starting;
         if let Some(tenant) = self.tenant() {
             return tenant.start();
@@ -348,13 +285,20 @@ impl Slot {
             }
             gst::MessageView::Warning(warning) => {
                 let text = describe("warning", message.src(), &warning.error(), warning.debug());
-                self.say(&text, context);
+                self.remark(&text, context);
             }
             gst::MessageView::Info(info) => {
                 let text = describe("note", message.src(), &info.error(), info.debug());
-                self.say(&text, context);
+                self.remark(&text, context);
             }
             _ => tenant.serve(message),
+        }
+    }
+
+    /// Prints what may come again and again.
+    fn remark(&mut self, text: &str, context: &mut Context) {
+        if let Some(text) = self.repeats.print(text, context.now) {
+            self.say(&text, context);
         }
     }
 
@@ -587,31 +531,5 @@ impl Slot {
     /// Prints a line about it.
     pub fn say(&self, text: &str, context: &mut Context) {
         context.lines.push(format!("{}: {text}", self.name));
-    }
-}
-
-impl Run {
-    fn new(id: RunId, tenant: Option<Box<Tenant>>, since: Instant) -> Self {
-        Self {
-            id,
-            tenant,
-            since,
-            is_started: false,
-            is_announced: false,
-            stall: Stall::default(),
-            shutdown: None,
-            ending: None,
-        }
-    }
-}
-
-impl Ending {
-    fn new(end: End, reason: &str, since: Instant) -> Self {
-        Self {
-            end,
-            reason: reason.strip_prefix("error: ").unwrap_or(reason).into(),
-            since,
-            is_said: false,
-        }
     }
 }
