@@ -60,7 +60,17 @@ fn the_experiment_has_a_value_in_every_cell() {
     let output = Command::new("timeout")
         .arg("300")
         .arg(root().join("target/release/shopfloor"))
-        .args(["bench", "--seconds", "1", "--rounds", "1", "--tenants", "1,2", "--model", "light"])
+        .args([
+            "bench",
+            "--seconds",
+            "1",
+            "--rounds",
+            "1",
+            "--tenants",
+            "1,2",
+            "--model",
+            "light",
+        ])
         .arg("--output")
         .arg(results.path())
         .env_remove("SHOPFLOOR_MODEL_REPOSITORY")
@@ -74,17 +84,28 @@ fn the_experiment_has_a_value_in_every_cell() {
     };
     let page = result("article-light.md");
     assert!(!page.contains("## Without a value"), "{page}{}", text(&output));
-    for row in ["base case", "decoupled, threads", "decoupled, async", "ensemble, threads", "ensemble, async"] {
+    for row in [
+        "base case",
+        "decoupled, threads",
+        "decoupled, async",
+        "ensemble, threads",
+        "ensemble, async",
+    ] {
         assert!(page.contains(&format!("\n| {row}")), "{row}: {page}");
         for tenants in 1..=2 {
             // Every frame of a file is inferred, whoever runs the models.
             let inferred = format!(",{tenants},1,\"inferred share\",1\n");
             let table = result("article-light.csv");
-            let found = table.split_inclusive('\n').any(|line| line.contains(row) && line.ends_with(&inferred));
+            let found = table
+                .split_inclusive('\n')
+                .any(|line| line.contains(row) && line.ends_with(&inferred));
             assert!(found, "{row} with {tenants}: {table}");
         }
     }
     for plot in ["fps", "figure8", "figure9"] {
-        assert!(result(&format!("article-light-{plot}.svg")).starts_with("<svg"), "{plot}");
+        assert!(
+            result(&format!("article-light-{plot}.svg")).starts_with("<svg"),
+            "{plot}"
+        );
     }
 }
