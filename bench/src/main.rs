@@ -50,8 +50,8 @@ enum Command {
         #[arg(long)]
         peers: bool,
     },
-    /// The article's experiment, and the machine's capacity: `shopfloor bench`
-    #[command(bin_name = "shopfloor bench")]
+    // Its description is that of its options: users know it as `shopfloor bench`.
+    #[command(override_usage = "shopfloor bench [OPTIONS]")]
     Experiment(experiment::Options),
     /// What each knob of Triton does: `scripts/knobs`
     Knobs(experiment::knobs::Options),

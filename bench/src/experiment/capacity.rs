@@ -20,6 +20,10 @@ const MOST: usize = 64;
 const SHARE: f64 = 0.95;
 /// How much older than a single camera's the results may be at the 95th percentile.
 const OLDER: f64 = 2.0;
+/// Of the cameras that suffer, so many are described.
+const NAMED: usize = 4;
+/// Share of the inferences a second that settings are made for.
+const USED: f64 = 0.9;
 /// Every how many frames one is inferred: every one, and sparser.
 const INTERVALS: [u32; 3] = [1, 2, 5];
 /// The longest time that a number of cameras is tried, and the time before it, in seconds.
@@ -167,34 +171,21 @@ impl<'a> Capacity<'a> {
             let above = trials
                 .iter()
                 .filter(|trial| trial.interval == knee.interval && trial.cameras > knee.cameras);
-            let Some(above) = above.min_by_key(|trial| trial.cameras) else {
-                continue;
-            };
-            let names: Vec<_> = above
-                .suffering
-                .iter()
-                .filter_map(|index| Some(described(index + 1, above.outcome.tenants.get(*index)?)))
-                .collect();
-            let _ = writeln!(
-                text,
-                "\nWith {} cameras and `inference-interval={}`, {} of them suffer: {}.",
-                above.cameras,
-                knee.interval,
-                names.len(),
-                names.join("; ")
-            );
+            if let Some(above) = above.min_by_key(|trial| trial.cameras) {
+                let _ = writeln!(text, "\n{}", suffers(above));
+            }
         }
         let rate = trials
             .iter()
             .map(|trial| inferences(&trial.outcome))
             .fold(0.0, f64::max);
-        let _ = writeln!(
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let _ = write!(
             text,
-            "\nAt most {rate:.1} frames a second were inferred, all cameras together. For N cameras: `tritoninfer \
-             inference-interval={}`, rounded up, where N times it is above 1; an `instance_group` of as many instances as processors ({}) \
-             with `intra_op_thread_count` 1; and a smaller `shopfloor.input.size`, which `--model small` measures.",
-            format_args!("(N × {:.2})", self.fps / rate),
-            std::thread::available_parallelism().map_or(1, usize::from)
+            "\nAt most {rate:.1} frames a second were inferred, all cameras together. Settings for more cameras, so that they share nine \
+             tenths of that:\n\n{}\nA model's `instance_group` should have as many instances as there are processors ({processors}), each with \
+             `intra_op_thread_count` 1; a smaller `shopfloor.input.size` carries more, which `--model small` measures.\n",
+            markdown::table(&settings(self.fps, rate))
         );
         text
     }
@@ -232,6 +223,44 @@ impl<'a> Capacity<'a> {
             header: header.map(str::to_owned).into(),
             rows: knees.iter().map(row).collect(),
         }
+    }
+}
+
+/// Who suffers with a number of cameras: at most [`NAMED`] are described.
+fn suffers(trial: &Trial) -> String {
+    let described = trial.suffering.iter().take(NAMED).filter_map(|index| {
+        let tenant = trial.outcome.tenants.get(*index)?;
+        Some(described(index + 1, tenant))
+    });
+    let mut described: Vec<_> = described.collect();
+    if let Some(others) = trial.suffering.len().checked_sub(NAMED).filter(|others| *others > 0) {
+        described.push(format!("{others} more"));
+    }
+    format!(
+        "With {} cameras and `inference-interval={}`, {} suffer: {}.",
+        trial.cameras,
+        trial.interval,
+        trial.suffering.len(),
+        described.join("; ")
+    )
+}
+
+/// The interval that each number of cameras needs where `rate` frames a second can be inferred.
+fn settings(fps: f64, rate: f64) -> Table {
+    let row = |cameras: &usize| {
+        let offered = *cameras as f64 * fps;
+        let interval = (offered / (rate * USED)).ceil().max(1.0);
+        vec![
+            cameras.to_string(),
+            format!("`tritoninfer inference-interval={interval}`"),
+            format!("{:.1}", fps / interval),
+        ]
+    };
+    Table {
+        header: ["cameras", "setting", "inferred a second, each"]
+            .map(str::to_owned)
+            .into(),
+        rows: [1, 2, 4, 8, 16, 32].iter().map(row).collect(),
     }
 }
 
@@ -283,7 +312,8 @@ fn knee(start: usize, most: usize, mut carries: impl FnMut(usize) -> Result<bool
         }
         next = (next * 2).min(most);
     };
-    while bad - good > 1 {
+    // Of many cameras, a tenth more or less is exact enough.
+    while bad - good > (good / 10).max(1) {
         let middle = usize::midpoint(good, bad);
         if carries(middle)? { good = middle } else { bad = middle }
     }
@@ -309,11 +339,31 @@ mod tests {
         check(1, 1, (1, true), 2);
         check(11, 1, (11, true), 8);
         check(11, 20, (11, true), 6);
+        check(40, 1, (40, true), 10);
         check(0, 1, (0, true), 1);
         check(0, 8, (0, true), 4);
         check(100, 1, (64, false), 7);
         check(100, 48, (64, false), 2);
         assert!(knee(1, 64, |_| anyhow::bail!("no")).is_err());
+    }
+
+    #[test]
+    fn settings_divide_what_can_be_inferred() {
+        let rows = settings(10.0, 20.0).rows;
+        let intervals: Vec<_> = rows.iter().map(|row| row[1].as_str()).collect();
+        assert_eq!(intervals[0], "`tritoninfer inference-interval=1`");
+        assert_eq!(intervals[2], "`tritoninfer inference-interval=3`");
+        let trial = Trial {
+            interval: 1,
+            cameras: 6,
+            outcome: outcome(6, 5.0, 1.0, 1.0),
+            suffering: (0..6).collect(),
+        };
+        let text = suffers(&trial);
+        assert!(
+            text.contains("6 suffer: camera 1 has 5.0") && text.ends_with("; 2 more."),
+            "{text}"
+        );
     }
 
     #[test]

@@ -177,7 +177,10 @@ impl Outcome {
     /// The models' share of the CPU time.
     pub fn model_share(&self) -> f64 {
         let all = self.cpu_seconds + self.cpu_server_seconds.unwrap_or_default();
-        let model = self.cpu_server_seconds.or(self.cpu_model_seconds);
+        let model = self
+            .cpu_server_seconds
+            .or(self.cpu_model_seconds)
+            .filter(|model| *model > 0.0);
         model.map_or(f64::NAN, |model| model / all)
     }
 }

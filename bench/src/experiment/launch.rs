@@ -1,6 +1,6 @@
 //! The application as a gst-launch line.
 //!
-//! Its elements have names: `in` marks where frames leave the source, `drawn` is `overlay`, `out` the sink.
+//! Two elements have names for the probes: `in` marks where frames leave the source, `out` is the sink.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ const WAITING: usize = 2;
 pub fn line(cell: &Cell, tenant: usize) -> String {
     let source = source(&cell.input, cell.pace);
     match cell.work {
-        Work::Decoder => format!("{source} ! identity name=in ! identity name=drawn ! fakesink name=out sync=false"),
+        Work::Decoder => format!("{source} ! identity name=in ! fakesink name=out sync=false"),
         Work::Application(mode) => {
             let queue = queue(cell.pace);
             format!(
                 "{source} ! identity name=in ! {queue} name=decoded ! {} ! {queue} name=seen ! vesttrack \
-                 ! activityzone stations={} ! overlay name=drawn ! {}",
+                 ! activityzone stations={} ! overlay ! {}",
                 inference(cell, mode, tenant),
                 quoted(&cell.stations),
                 sink(cell)

@@ -148,7 +148,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let capacity = Capacity::new(contenders, &like, options.fps, mode);
         let about = capacity::About {
             models: choice.about,
-            command: &command(),
+            command: &command("shopfloor bench"),
         };
         return capacity.run(&about, &machine, &output);
     }
@@ -215,7 +215,7 @@ impl Options {
             name: &name,
             models: choice.about,
             method: &page::method(self.seconds, rounds, has_python, self.server.as_deref(), self.window),
-            command: &command(),
+            command: &command("shopfloor bench"),
         };
         let write = |end: &str, text: &str| {
             let file = output.join(format!("{name}{end}"));
@@ -238,13 +238,13 @@ impl Options {
 }
 
 /// The command line as a user would write it, without paths of this machine.
-fn command() -> String {
+fn command(program: &str) -> String {
     let arguments = std::env::args().skip(2);
     let shown = arguments.map(|argument| match Path::new(&argument).is_absolute() {
         true => "…".to_owned(),
         false => argument,
     });
-    std::iter::once("shopfloor bench".to_owned())
+    std::iter::once(program.to_owned())
         .chain(shown)
         .collect::<Vec<_>>()
         .join(" ")

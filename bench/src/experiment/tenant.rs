@@ -1,7 +1,6 @@
 //! One application of a cell: its pipeline, played from the beginning again at the end of a file, and what its probes see.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,39 +16,43 @@ use crate::statistics::percentile;
 /// The longest that a pipeline may take until its first frame is drawn.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Counts and times of frames.
+/// Counts and times of frames, as the probes see them.
 #[derive(Default)]
-struct Watch {
-    drawn: AtomicU64,
-    inferred: AtomicU64,
-    times: Mutex<Times>,
-}
+struct Watch(Mutex<Seen>);
 
 #[derive(Default)]
-struct Times {
+struct Seen {
+    /// Frames that arrived, drawn; and of those, the inferred ones.
+    counts: Counts,
     /// When the frames that are on their way left the source. Nothing overtakes, and nothing is lost on the way.
     on_their_way: VecDeque<Instant>,
     /// Latencies in ms, while they are kept.
     kept: Option<Vec<f64>>,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    drawn: u64,
+    inferred: u64,
+}
+
 impl Watch {
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left(&self) {
-        self.times().on_their_way.push_back(Instant::now());
+        self.lock().on_their_way.push_back(Instant::now());
     }
 
-    fn arrived(&self) {
-        let mut times = self.times();
-        let left = times.on_their_way.pop_front();
-        if let (Some(left), Some(kept)) = (left, &mut times.kept) {
+    fn arrived(&self, inferred: bool) {
+        let mut seen = self.lock();
+        seen.counts.drawn += 1;
+        seen.counts.inferred += u64::from(inferred);
+        let left = seen.on_their_way.pop_front();
+        if let (Some(left), Some(kept)) = (left, &mut seen.kept) {
             kept.push(left.elapsed().as_secs_f64() * 1e3);
         }
-        drop(times);
-        self.drawn.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -58,7 +61,7 @@ pub struct Player {
     pipeline: gst::Pipeline,
     watch: Arc<Watch>,
     /// When measuring began, and the counts then.
-    begun: Option<(Instant, u64, u64)>,
+    begun: Option<(Instant, Counts)>,
 }
 
 impl Player {
@@ -110,10 +113,6 @@ impl Player {
 
     /// Plays from the beginning; at the end, a message and no EOS follows.
     fn repeat(&self, flags: gst::SeekFlags) -> Result<()> {
-        if flags.contains(gst::SeekFlags::FLUSH) {
-            self.watch.times().on_their_way.clear();
-            self.watch.drawn.store(0, Ordering::Relaxed);
-        }
         let flags = flags | gst::SeekFlags::SEGMENT;
         Ok(self.pipeline.seek_simple(flags, gst::ClockTime::ZERO)?)
     }
@@ -146,12 +145,8 @@ impl Player {
     }
 
     /// Frames that were drawn so far.
-    pub fn drawn(&self) -> u64 {
-        self.watch.drawn.load(Ordering::Relaxed)
-    }
-
-    fn inferred(&self) -> u64 {
-        self.watch.inferred.load(Ordering::Relaxed)
+    fn drawn(&self) -> u64 {
+        self.watch.lock().counts.drawn
     }
 
     /// Waits until a frame was drawn.
@@ -169,22 +164,25 @@ impl Player {
 
     /// Measures from now on.
     pub fn begin(&mut self) {
-        self.watch.times().kept = Some(Vec::new());
-        self.begun = Some((Instant::now(), self.drawn(), self.inferred()));
+        let mut seen = self.watch.lock();
+        seen.kept = Some(Vec::new());
+        self.begun = Some((Instant::now(), seen.counts));
     }
 
     /// What was measured until now.
     pub fn measured(&self) -> Tenant {
-        let Some((begun, drawn, inferred)) = self.begun else {
+        let Some((begun, before)) = self.begun else {
             return Tenant::default();
         };
+        let mut seen = self.watch.lock();
         let seconds = begun.elapsed().as_secs_f64();
-        let frames = self.drawn() - drawn;
-        let times = self.watch.times().kept.take().unwrap_or_default();
+        let (counts, times) = (seen.counts, seen.kept.take().unwrap_or_default());
+        drop(seen);
+        let frames = counts.drawn - before.drawn;
         let of = |share| percentile(&times, share);
         Tenant {
             frames,
-            inferred: self.inferred() - inferred,
+            inferred: counts.inferred - before.inferred,
             seconds,
             fps: frames as f64 / seconds,
             latency_ms: Percentiles {
@@ -233,7 +231,7 @@ fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {
         .with_context(|| format!("no element is named {name}"))
 }
 
-/// Probes where frames leave the source, where they are drawn, and where they arrive.
+/// Probes where frames leave the source and where they arrive.
 fn watch(pipeline: &gst::Pipeline) -> Result<Arc<Watch>> {
     let watch = Arc::<Watch>::default();
     let probe = |element: &str, name: &str, seen: fn(&Watch, &gst::BufferRef)| {
@@ -248,12 +246,19 @@ fn watch(pipeline: &gst::Pipeline) -> Result<Arc<Watch>> {
         anyhow::Ok(())
     };
     probe("in", "src", |watch, _| watch.left())?;
-    probe("drawn", "src", |watch, buffer| {
-        watch
-            .inferred
-            .fetch_add(u64::from(is_inferred(buffer)), Ordering::Relaxed);
-    })?;
-    probe("out", "sink", |watch, _| watch.arrived())?;
+    probe("out", "sink", |watch, buffer| watch.arrived(is_inferred(buffer)))?;
+    // A flush loses what is on its way; nothing follows it before its end has passed here.
+    let flushed = Arc::clone(&watch);
+    let source = pad(&named(pipeline, "in")?, "src")?;
+    source.add_probe(gst::PadProbeType::EVENT_FLUSH, move |_, info| {
+        if info
+            .event()
+            .is_some_and(|event| event.type_() == gst::EventType::FlushStop)
+        {
+            *flushed.lock() = Seen::default();
+        }
+        gst::PadProbeReturn::Ok
+    });
     Ok(watch)
 }
 

@@ -41,7 +41,7 @@ pub fn page(options: &Options, measured: &[Measured], machine: &Machine) -> Stri
     let _ = write!(
         page,
         "\n## Machine\n\n{}",
-        markdown::table(&markdown::facts(machine, &command()))
+        markdown::table(&markdown::facts(machine, &command("scripts/knobs")))
     );
     page
 }
