@@ -361,8 +361,14 @@ fn report(options: &Options, cameras: &Cameras, many: &Many) -> Report {
 }
 
 fn camera_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
+    let mut gates = fault_gates(options, cameras);
+    gates.extend(resource_gates(cameras));
+    gates
+}
+
+/// What the cameras that fail do to the one that does not, and what becomes of them.
+fn fault_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
     let count = |what, limit, value| Gate::new(what, limit, Unit::Count, value);
-    let watched = &cameras.watched;
     vec![
         Gate::new(
             "untouched camera: lowest inferred rate, of its fair share",
@@ -397,6 +403,14 @@ fn camera_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
             Limit::AtLeast(1.0),
             cameras.restarts("frozen"),
         ),
+    ]
+}
+
+/// What the process of the cameras uses, and how it ended.
+fn resource_gates(cameras: &Cameras) -> Vec<Gate> {
+    let count = |what, limit, value| Gate::new(what, limit, Unit::Count, value);
+    let watched = &cameras.watched;
+    vec![
         count(
             "cameras: greatest number of connections to the server",
             Limit::AtMost(1.0),

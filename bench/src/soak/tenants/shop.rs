@@ -180,11 +180,6 @@ impl Play {
         Ok(Self { process, seen })
     }
 
-    /// What is known of a tenant.
-    pub fn tenant(&self, name: &str) -> Seen {
-        self.all().remove(name).unwrap_or_default()
-    }
-
     /// What is known of all.
     pub fn all(&self) -> BTreeMap<String, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
