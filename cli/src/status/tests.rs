@@ -1,3 +1,5 @@
+//! Tables of samples and what is shown of them.
+
 use super::*;
 use sample::DURATIONS;
 

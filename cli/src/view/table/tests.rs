@@ -1,3 +1,5 @@
+//! The table at several sizes.
+
 use super::*;
 use crate::status::testing::{self, Case};
 use expect_test::{Expect, expect};
