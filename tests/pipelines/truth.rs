@@ -17,6 +17,8 @@ pub struct Score {
     pub recall: f32,
     /// Matched people whose vest the network names correctly.
     pub vests: f32,
+    /// Matched people whose vest the network takes for another colour: "none" is no colour, but a doubt.
+    pub mistaken: f32,
 }
 
 /// Compares the people of the video's first frames with the truth: matched greedily at IoU 0.5, best score first.
@@ -29,7 +31,7 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
         "{} frames",
         scenes.len()
     );
-    let (mut found, mut there, mut matched, mut named) = (0, 0, 0, 0);
+    let (mut found, mut there, mut matched, mut named, mut mistaken) = (0, 0, 0, 0, 0);
     for (frame, scene) in truth.iter().zip(scenes) {
         let mut left: Vec<&TruthPerson> = frame.people.iter().collect();
         let detections = scene.people.iter().filter(|person| person.pose.is_some());
@@ -44,6 +46,7 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
             matched += 1;
             let vest = person.vest.as_ref().and_then(|vest| vest.best());
             named += usize::from(vest.is_some_and(|(vest, _)| **vest == *truth.color));
+            mistaken += usize::from(vest.is_some_and(|(vest, _)| **vest != *truth.color && **vest != *"none"));
         }
     }
     let share = |part: usize, whole: usize| part as f32 / whole.max(1) as f32;
@@ -51,6 +54,7 @@ pub fn score(scenes: &[Arc<Scene>]) -> Score {
         precision: share(matched, found),
         recall: share(matched, there),
         vests: share(named, matched),
+        mistaken: share(mistaken, matched),
     }
 }
 
