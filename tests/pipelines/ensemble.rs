@@ -18,10 +18,10 @@ use crate::{decoupled, golden, truth};
 pub static RUN: LazyLock<Run> = LazyLock::new(|| play::clip("tritoninfer timeout=60000"));
 
 /// How far the ensemble's people may be from those of the decoupled line: it crops from the letterboxed image, the
-/// decoupled line from the frame.
+/// decoupled line from the frame. The network is calibrated to be undecided where it errs, and there it follows small differences.
 const LIMIT: Distance = Distance {
     pixels: 1.0,
-    probability: 0.06,
+    probability: 0.15,
 };
 
 #[test]
@@ -46,7 +46,8 @@ fn events_are_those_of_the_decoupled_line() {
 fn people_match_the_truth_as_well_as_those_of_the_decoupled_line() {
     let (ensemble, decoupled) = (truth::score(&RUN.scenes), truth::score(&decoupled::RUN.scenes[..CLIP]));
     println!("{ensemble:?}, the decoupled line {decoupled:?}");
-    assert!(ensemble.vests > 0.98, "{ensemble:?}");
+    assert!(ensemble.vests > decoupled.vests - 0.01, "{ensemble:?}, {decoupled:?}");
+    assert!(ensemble.mistaken < 0.01, "{ensemble:?}");
     assert!(
         ensemble.precision > decoupled.precision - 0.01,
         "{ensemble:?}, {decoupled:?}"

@@ -40,7 +40,7 @@ pub const CHOICES: [Choice; 4] = [
     },
     Choice {
         name: SMALL,
-        about: "movenet_multipose at 384×288 (recall 0.766, bench/results/remedies.md), vest_resnet18_int8",
+        about: "movenet_multipose at 384×288 (recall 0.766, bench/results/remedies.md), vest_pruned_25_int8",
         models: ["movenet_multipose", "vest_resnet18", "worker_ensemble_movenet"],
         change: small,
         python: false,
@@ -225,7 +225,7 @@ fn small(changed: &Changed) -> Result<()> {
     changed.replace_text(movenet, "640x480", "384x288")?;
     changed.replace_text(movenet, "\"0.20\"", "\"0.15\"")?;
     changed.replace_text("worker_ensemble_movenet", "[ 1, 480, 640, 3 ]", "[ 1, 288, 384, 3 ]")?;
-    changed.replace_network("vest_resnet18", Network::Of("vest_resnet18_int8"))
+    changed.replace_network("vest_resnet18", Network::Of("vest_pruned_25_int8"))
 }
 
 fn light(changed: &Changed) -> Result<()> {

@@ -145,7 +145,10 @@ impl Server {
         self.post(&format!("repository/models/{model}/unload"), &[], b"{}")
             .expect("unload");
         let unloaded = || {
-            let index = self.post("repository/index", &[], b"{}").expect("index").0;
+            // Triton may close a kept connection as the request is sent; a server that has ended never responds.
+            let Ok((index, _)) = self.post("repository/index", &[], b"{}") else {
+                return false;
+            };
             let index: Value = serde_json::from_slice(&index).expect("the index is JSON");
             let entry = index
                 .as_array()
