@@ -48,6 +48,8 @@ fn cameras_that_fail_leave_the_others_alone() {
         "6",
         "--share",
         "0.5",
+        "--memory",
+        "64",
     ];
     let (output, results) = bench(&[&["soak-tenants"], &short[..]].concat());
     let page = fs::read_to_string(results.path().join("soak-tenants.md")).unwrap_or_default();

@@ -36,8 +36,9 @@ const FROZEN: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(20)]
 const STALL: &str = "5";
 /// Rates are means over this time.
 const WINDOW: Duration = Duration::from_secs(30);
-/// Growth of memory that is not a leak, in MB.
-const MEMORY: f64 = 8.0;
+/// A station that no worker is assigned to: the scripted model knows one vest only.
+const STATIONS: &str =
+    r#"{"stations": [{"name": "bench", "polygon": [[0.2, 0.2], [0.4, 0.2], [0.4, 0.5], [0.2, 0.5]]}]}"#;
 
 /// How long, how many, and what is enough.
 #[derive(clap::Args)]
@@ -54,6 +55,9 @@ pub struct Options {
     /// Least share of its fair part that the untouched camera gets, and of its stations' time that is known
     #[arg(long, default_value_t = 0.95)]
     share: f64,
+    /// Growth of memory that is not a leak, in MB, from the first third of the time to the last
+    #[arg(long, default_value_t = 8.0)]
+    memory: f64,
     #[command(flatten)]
     folders: Folders,
 }
@@ -136,10 +140,7 @@ impl Cameras {
         let kind = |name: &str| if name == "garbage" { "garbage" } else { "picture" };
         let started = CAMERAS.iter().map(|name| Camera::start(root, kind(name)));
         let mut cameras = started.collect::<Result<Vec<_>>>()?;
-        fs::copy(
-            root.join("pipelines/stations/demo.json"),
-            folder.path().join("stations.json"),
-        )?;
+        fs::write(folder.path().join("stations.json"), STATIONS)?;
         for (name, camera) in CAMERAS.iter().zip(&cameras) {
             let launch = format!(
                 "rtspsrc location={} protocols=tcp latency=100 ! tritoninfer server={} model={SLOW} ! vesttrack \
@@ -335,14 +336,15 @@ fn report(options: &Options, cameras: &Cameras, many: &Many) -> Report {
         method: format!(
             "`shopfloor play FOLDER --stall {STALL}` with four cameras of 640×480, 10 fps, H.264 by RTSP over TCP from servers \
              on this machine, for {} s, on a scripted server that takes {} ms for each request and one at a time. A file alone gets {:.2} requests a second \
-             there; the fair share of a camera is a quarter, {fair:.2}. One camera is killed (SIGKILL) every {} s and back {} s later; one sends random bytes \
-             as H.264; one is frozen (SIGSTOP) for {} s and goes on for {} s. Then {} tenants of 2 fps on a `tritonserver` with a \
+             there; the fair share of a camera is a quarter, {fair:.2}. One camera is killed (SIGKILL) every {} s ({} times) and back {} s later; one sends H.264 of \
+             which half of the bytes are replaced by random ones; one is frozen (SIGSTOP) for {} s and goes on for {} s. Then {} tenants of 2 fps on a `tritonserver` with a \
              model that does nothing, for {} s. Rates are of windows of {} s, from `--json`; memory, threads, descriptors and connections are \
              those of the process, second by second.",
             options.seconds,
             SERVICE.as_millis(),
             cameras.capacity,
             KILL_EVERY.as_secs(),
+            cameras.kills,
             AWAY.as_secs(),
             FROZEN[0].as_secs(),
             FROZEN[1].as_secs(),
@@ -387,11 +389,10 @@ fn fault_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
             Limit::AtMost(0.0),
             cameras.restarts("untouched"),
         ),
-        Gate::new(
-            "killed camera: restarts, of its kills",
-            Limit::AtLeast(0.5),
-            Unit::Ratio,
-            cameras.restarts("killed") / cameras.kills as f64,
+        count(
+            "killed camera: restarts",
+            Limit::AtLeast(2.0),
+            cameras.restarts("killed"),
         ),
         count(
             "camera with garbage: restarts",
@@ -418,7 +419,7 @@ fn resource_gates(cameras: &Cameras) -> Vec<Gate> {
         ),
         Gate::new(
             "cameras: memory, growth from the first third to the last",
-            Limit::AtMost(MEMORY),
+            Limit::AtMost(options.memory),
             Unit::Megabytes,
             watched.megabytes_grown(),
         ),
@@ -464,7 +465,7 @@ fn many_gates(options: &Options, many: &Many) -> Vec<Gate> {
         ),
         Gate::new(
             "many: memory, growth from the first third to the last",
-            Limit::AtMost(MEMORY),
+            Limit::AtMost(options.memory),
             Unit::Megabytes,
             watched.megabytes_grown(),
         ),
