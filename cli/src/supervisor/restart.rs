@@ -10,8 +10,9 @@ use crate::backoff::Backoff;
 
 /// Longest delay. Jitter adds up to once the delay.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// A tenant whose frames have left for so long plays well: the delays start anew.
-pub const PLAYED_WELL: Duration = Duration::from_secs(60);
+/// A tenant whose frames have left for so long plays well: the delays start anew. Short, since a camera on a bad line that plays for half a
+/// minute at a time would otherwise be away for longer and longer.
+pub const PLAYED_WELL: Duration = Duration::from_secs(10);
 
 /// The delays before a tenant's restarts: the first, and each further one twice as long.
 pub fn delays(first: Duration) -> Backoff {
