@@ -364,7 +364,7 @@ fn report(options: &Options, cameras: &Cameras, many: &Many) -> Report {
 
 fn camera_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
     let mut gates = fault_gates(options, cameras);
-    gates.extend(resource_gates(cameras));
+    gates.extend(resource_gates(options, cameras));
     gates
 }
 
@@ -408,7 +408,7 @@ fn fault_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
 }
 
 /// What the process of the cameras uses, and how it ended.
-fn resource_gates(cameras: &Cameras) -> Vec<Gate> {
+fn resource_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
     let count = |what, limit, value| Gate::new(what, limit, Unit::Count, value);
     let watched = &cameras.watched;
     vec![
