@@ -6,7 +6,7 @@ use super::cell::{Outcome, Percentiles};
 use super::mode::{Mode, Row, Side};
 use super::results::Results;
 use crate::machine::Machine;
-use crate::report::{Gate, Table, markdown};
+use crate::report::{Gate, Table, markdown, number};
 
 /// What a page is about.
 pub struct About<'a> {
@@ -139,8 +139,8 @@ fn frames(results: &Results) -> Table {
     grid(results, |row, tenants| {
         let all = results.fps(row, tenants);
         match tenants {
-            1 => shown(all),
-            _ => format!("{} ({} in all)", shown(all / tenants as f64), shown(all)),
+            1 => number(all),
+            _ => format!("{} ({} in all)", number(all / tenants as f64), number(all)),
         }
     })
 }
@@ -185,9 +185,9 @@ fn stages(results: &Results) -> Table {
             .iter()
             .map(|(name, time)| (name, time * 1e3 / outcome.frames()));
         let threads = threads.filter(|(_, time)| *time >= 0.05);
-        let threads: Vec<_> = threads.map(|(name, time)| format!("{name} {}", shown(time))).collect();
+        let threads: Vec<_> = threads.map(|(name, time)| format!("{name} {}", number(time))).collect();
         let stages = outcome.stages.iter().filter(|(_, time)| *time >= 0.005);
-        let stages: Vec<_> = stages.map(|(name, time)| format!("{name} {}", shown(*time))).collect();
+        let stages: Vec<_> = stages.map(|(name, time)| format!("{name} {}", number(*time))).collect();
         vec![row.name(), threads.join(", "), stages.join(", ")]
     };
     Table {
@@ -209,7 +209,7 @@ fn decoders(results: &Results) -> String {
             format!(
                 "{} {}",
                 if *side == Side::Ours { "ours" } else { "Python's" },
-                shown(results.decoder(*side))
+                number(results.decoder(*side))
             )
         })
         .collect();
@@ -217,17 +217,7 @@ fn decoders(results: &Results) -> String {
 }
 
 fn joined<const N: usize>(values: [f64; N]) -> String {
-    values.map(shown).join(" / ")
-}
-
-/// Three significant digits; a dash for what has no value.
-pub fn shown(value: f64) -> String {
-    match value.abs() {
-        nothing if nothing.is_nan() => "–".into(),
-        large if large >= 100.0 => format!("{value:.0}"),
-        medium if medium >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
+    values.map(number).join(" / ")
 }
 
 /// How it was measured.

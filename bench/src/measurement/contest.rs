@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Bench, shown};
-use crate::report::{Sample, Table};
+use super::Bench;
+use crate::report::{Sample, Table, number};
 use crate::statistics::median;
 
 /// One run of a contender: its value.
@@ -54,8 +54,8 @@ impl Values {
     /// The median of each contender, and its rounds.
     pub fn table(&self) -> Table {
         let row = |(name, values): &(&str, Vec<f64>)| {
-            let rounds: Vec<_> = values.iter().map(|value| shown(*value)).collect();
-            vec![(*name).to_owned(), shown(median(values)), rounds.join(", ")]
+            let rounds: Vec<_> = values.iter().map(|value| number(*value)).collect();
+            vec![(*name).to_owned(), number(median(values)), rounds.join(", ")]
         };
         Table {
             header: vec!["".into(), format!("{}, median", self.quantity), "each round".into()],

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::case::{Case, End, Outcome};
 use crate::line::Latency;
-use crate::report::{Chart, Gate, Report, Sample, Table};
+use crate::report::{Chart, Gate, Report, Sample, Table, number};
 use crate::repository::Repository;
 use crate::statistics::{self, greatest, median};
 
@@ -270,22 +270,12 @@ fn medians(cases: &[Case], outcomes: &[Vec<Outcome>]) -> Table {
         .chain(titles)
         .collect();
     let row = |(case, rounds): (&Case, &Vec<Outcome>)| {
-        let values = QUANTITIES.iter().map(|(_, value)| shown(median_of(rounds, value)));
+        let values = QUANTITIES.iter().map(|(_, value)| number(median_of(rounds, value)));
         std::iter::once(case.name.clone()).chain(values).collect()
     };
     Table {
         header,
         rows: cases.iter().zip(outcomes).map(row).collect(),
-    }
-}
-
-/// A value in a table; a dash if there is none.
-fn shown(value: f64) -> String {
-    match value {
-        value if value.is_nan() => "–".into(),
-        value if value.abs() >= 100.0 => format!("{value:.0}"),
-        value if value.abs() >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Horizontal bars, one for each case.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::drawing::{self, Area, Drawn, text};
+use super::number;
 
 const WIDTH: u32 = 900;
 /// Height of a bar with its distance to the next.
@@ -27,23 +30,12 @@ pub struct Chart {
 impl Chart {
     /// The picture as SVG.
     pub fn svg(&self) -> Result<String> {
-        let mut svg = String::new();
         let height = TITLE + ROW * self.bars.len() as u32 + MARGIN as u32;
-        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-        self.draw(&area)
-            .map_err(|error| anyhow!("cannot draw a chart: {error}"))?;
-        drop(area);
-        Ok(svg)
+        drawing::svg(WIDTH, height, |area| self.draw(area))
     }
 
-    fn draw<B: DrawingBackend>(
-        &self,
-        area: &DrawingArea<B, plotters::coord::Shift>,
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        area.fill(&WHITE)?;
-        let text = |size: i32| ("sans-serif", size).into_font().color(&BLACK);
-        let title = text(20);
-        area.draw(&Text::new(self.title.clone(), (MARGIN, MARGIN), title))?;
+    fn draw(&self, area: &Area<'_>) -> Drawn {
+        area.draw(&Text::new(self.title.clone(), (MARGIN, MARGIN), text(20)))?;
         let greatest = self
             .bars
             .iter()
@@ -62,18 +54,9 @@ impl Chart {
             let right = text(16).pos(Pos::new(HPos::Right, VPos::Center));
             area.draw(&Text::new(label.clone(), (LABELS - 10, middle), right))?;
             let left = text(16).pos(Pos::new(HPos::Left, VPos::Center));
-            area.draw(&Text::new(shown(*value), (end + 8, middle), left))?;
+            area.draw(&Text::new(number(*value), (end + 8, middle), left))?;
         }
-        area.present()
-    }
-}
-
-/// Three significant digits are enough to read.
-fn shown(value: f64) -> String {
-    match value.abs() {
-        large if large >= 100.0 => format!("{value:.0}"),
-        medium if medium >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        Ok(())
     }
 }
 

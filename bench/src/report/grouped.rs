@@ -1,8 +1,11 @@
 //! Vertical bars in groups, with a legend.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::drawing::{self, Area, Drawn, text};
+use super::number;
 
 const WIDTH: i32 = 960;
 const HEIGHT: i32 = 460;
@@ -57,22 +60,13 @@ impl Frame {
     }
 }
 
-type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-type Area<B> = DrawingArea<B, plotters::coord::Shift>;
-
 impl GroupedChart {
     /// The picture as SVG.
     pub fn svg(&self) -> Result<String> {
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
-        self.draw(&area)
-            .map_err(|error| anyhow!("cannot draw a chart: {error}"))?;
-        drop(area);
-        Ok(svg)
+        drawing::svg(WIDTH as u32, HEIGHT as u32, |area| self.draw(area))
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
-        area.fill(&WHITE)?;
+    fn draw(&self, area: &Area<'_>) -> Drawn {
         area.draw(&Text::new(self.title.clone(), (RIGHT, 14), text(19)))?;
         self.legend(area)?;
         let values = self.series.iter().flat_map(|(_, values)| values.iter().copied());
@@ -104,10 +98,10 @@ impl GroupedChart {
                 BLACK.stroke_width(1),
             ))?;
         }
-        area.present()
+        Ok(())
     }
 
-    fn group<B: DrawingBackend>(&self, area: &Area<B>, frame: &Frame, group: usize, left: i32, width: i32) -> Drawn<B> {
+    fn group(&self, area: &Area<'_>, frame: &Frame, group: usize, left: i32, width: i32) -> Drawn {
         let margin = width / 12;
         let bar = (width - 2 * margin) / self.series.len().max(1) as i32;
         for (index, (_, values)) in self.series.iter().enumerate() {
@@ -123,7 +117,7 @@ impl GroupedChart {
         Ok(())
     }
 
-    fn legend<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+    fn legend(&self, area: &Area<'_>) -> Drawn {
         let width = (WIDTH - 2 * RIGHT) / IN_A_ROW as i32;
         for (index, (name, _)) in self.series.iter().enumerate() {
             let (column, row) = ((index % IN_A_ROW) as i32, (index / IN_A_ROW) as i32);
@@ -136,11 +130,7 @@ impl GroupedChart {
     }
 }
 
-fn text(size: i32) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&BLACK)
-}
-
-fn axis<B: DrawingBackend>(area: &Area<B>, frame: &Frame) -> Drawn<B> {
+fn axis(area: &Area<'_>, frame: &Frame) -> Drawn {
     let step = step(frame.most);
     let mut value = 0.0;
     while value <= frame.most * 1.0001 {
@@ -167,14 +157,9 @@ fn round(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Three significant digits are enough to read.
+/// A bar's value; one without height has no digits.
 fn shown(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        large if large >= 100.0 => format!("{value:.0}"),
-        medium if medium >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
+    if value == 0.0 { "0".into() } else { number(value) }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod chart;
 mod csv;
+mod drawing;
 mod gate;
 pub mod grouped;
 pub mod markdown;
@@ -18,6 +19,16 @@ pub use gate::{Gate, Limit, Unit};
 pub use place::Folders;
 
 use crate::machine::Machine;
+
+/// Three significant digits, which are enough to read; a dash for what has no value.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        nothing if nothing.is_nan() => "–".into(),
+        large if large >= 100.0 => format!("{value:.0}"),
+        medium if medium >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
 
 /// One measured value.
 #[derive(Clone, Debug)]

@@ -7,9 +7,8 @@ use super::{Measured, Options};
 use crate::experiment::cell::Outcome;
 use crate::experiment::command;
 use crate::experiment::mode::Mode;
-use crate::experiment::page::shown;
 use crate::machine::Machine;
-use crate::report::{Table, markdown};
+use crate::report::{Table, markdown, number};
 
 /// The page in Markdown.
 pub fn page(options: &Options, measured: &[Measured], machine: &Machine) -> String {
@@ -80,7 +79,9 @@ fn table(measured: &[Measured]) -> Table {
             measured.median(|outcome| outcome.memory as f64 / 1e6),
             measured.median(|outcome| outcome.start.unwrap_or(f64::NAN)),
         ];
-        std::iter::once(knob.name.to_owned()).chain(values.map(shown)).collect()
+        std::iter::once(knob.name.to_owned())
+            .chain(values.map(number))
+            .collect()
     };
     Table {
         header: header.map(str::to_owned).into(),
