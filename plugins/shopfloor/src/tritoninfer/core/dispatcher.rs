@@ -195,9 +195,8 @@ impl Dispatcher {
         if policy == OnFailure::PassAlways && self.given_up.load(Ordering::Relaxed) {
             return false;
         }
-        match open.session.model().server().available() {
+        match open.available() {
             Err(error) if policy != OnFailure::Hold => {
-                open.seat.outage();
                 self.notify(open, self.reporter.failed(&error.into(), policy));
                 false
             }
@@ -388,10 +387,7 @@ impl Dispatcher {
 
     /// Sends held frames if the server is available and the model is not being asked what it is.
     fn resume(self: &Arc<Self>, open: &Arc<OpenModel>) {
-        let is_available = open.session.model().server().available().is_ok();
-        if !is_available {
-            open.seat.outage();
-        }
+        let is_available = open.available().is_ok();
         let ready = is_available && !self.connection.is_rereading();
         if !ready && self.policy() == OnFailure::Hold {
             return self.look_again(open);

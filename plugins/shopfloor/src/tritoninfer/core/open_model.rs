@@ -65,6 +65,18 @@ impl OpenModel {
         })
     }
 
+    /// Whether a request can be sent now. If not, those in flight say nothing about the latency.
+    ///
+    /// # Errors
+    /// Why no server of the endpoint responds at present.
+    pub fn available(&self) -> Result<(), triton::Error> {
+        let available = self.session.model().server().available();
+        if available.is_err() {
+            self.seat.outage();
+        }
+        available
+    }
+
     /// Corrects the number of places of an ensemble once it is known which of its steps is the slowest. Waits for the server.
     pub fn measure_places(&self) {
         let model = self.session.model();
