@@ -1,5 +1,6 @@
 //! `soak`: a server that is killed, hung and restarted many times under a file and a camera.
 
+mod growth;
 mod ledger;
 mod outage;
 pub mod tenants;
@@ -16,7 +17,6 @@ use self::outage::{Floor, Kind, Outage};
 use crate::line;
 use crate::load::Load;
 use crate::machine::Machine;
-use crate::process::Usage;
 use crate::report::{Chart, Folders, Gate, Limit, Report, Sample, Table, Unit};
 use crate::repository::{NOTHING, Repository};
 use crate::server::Place;
@@ -24,6 +24,12 @@ use crate::statistics::{greatest, median, percentile};
 
 /// Growth of memory that is not a leak, in MB: pools fill in the first outages. Over 150 outages, 80 kB each are more.
 const MEMORY: f64 = 8.0;
+/// The gates of growth.
+const GROWTH: growth::Names = [
+    "memory, growth from the first third to the last",
+    "threads, of the first third's",
+    "descriptors, of the first third's",
+];
 
 /// What to do, how often.
 #[derive(clap::Args)]
@@ -155,10 +161,9 @@ impl Soak {
             .flat_map(|outage| [outage.file, outage.camera])
             .collect();
         let count = |what, value: u64| Gate::new(what, Limit::AtMost(0.0), Unit::Count, value as f64);
-        let grown = |value: fn(&Usage) -> f64| self.growth(value);
         let done = (self.outages.len() as f64) / options.outages() as f64;
         let failed = u64::from(self.failure.is_some());
-        vec![
+        let mut gates = vec![
             Gate::new(
                 "outages that both lines survived",
                 Limit::AtLeast(1.0),
@@ -175,44 +180,10 @@ impl Soak {
                 greatest(&backs),
             ),
             count("streams that ended by themselves or did not end", failed),
-            Gate::new(
-                "memory, growth from the first third to the last",
-                Limit::AtMost(MEMORY),
-                Unit::Megabytes,
-                self.megabytes_grown(),
-            ),
-            Gate::new(
-                "threads, of the first third's",
-                Limit::AtMost(1.0),
-                Unit::Ratio,
-                grown(|usage| usage.threads as f64),
-            ),
-            Gate::new(
-                "descriptors, of the first third's",
-                Limit::AtMost(1.0),
-                Unit::Ratio,
-                grown(|usage| usage.descriptors as f64),
-            ),
-        ]
-    }
-
-    /// How much more memory was used in the last third of the outages than in the first third, at most, in MB.
-    fn megabytes_grown(&self) -> f64 {
-        let [first, last] = self.thirds(|usage| usage.memory as f64 / 1e6);
-        last - first
-    }
-
-    /// The greatest value in the last third of the outages, of that in the first third.
-    fn growth(&self, value: fn(&Usage) -> f64) -> f64 {
-        let [first, last] = self.thirds(value);
-        last / first
-    }
-
-    /// The greatest values in the first and in the last third of the outages.
-    fn thirds(&self, value: fn(&Usage) -> f64) -> [f64; 2] {
-        let values: Vec<_> = self.outages.iter().map(|outage| value(&outage.usage)).collect();
-        let third = values.len().div_ceil(3);
-        [&values[..third], &values[values.len() - third..]].map(greatest)
+        ];
+        let usage: Vec<_> = self.outages.iter().map(|outage| outage.usage).collect();
+        gates.extend(growth::gates(&usage, GROWTH, MEMORY, 1.0));
+        gates
     }
 
     /// The outages of each kind, with the times of one line.

@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::shop::{Camera, Play, Seen};
+use super::growth;
 use crate::line::{self, Line};
 use crate::machine::Machine;
 use crate::process::Usage;
@@ -97,23 +98,6 @@ impl Watched {
         self.usage.push(play.usage()?);
         self.connections.push(play.connections(port)? as f64);
         Ok(())
-    }
-
-    /// The greatest values in the first and in the last third.
-    fn thirds(&self, value: fn(&Usage) -> f64) -> [f64; 2] {
-        let values: Vec<_> = self.usage.iter().map(value).collect();
-        let third = values.len().div_ceil(3);
-        [&values[..third], &values[values.len() - third..]].map(greatest)
-    }
-
-    fn grown(&self, value: fn(&Usage) -> f64) -> f64 {
-        let [first, last] = self.thirds(value);
-        last / first
-    }
-
-    fn megabytes_grown(&self) -> f64 {
-        let [first, last] = self.thirds(|usage| usage.memory as f64 / 1e6);
-        last - first
     }
 }
 
@@ -411,42 +395,29 @@ fn fault_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
 fn resource_gates(options: &Options, cameras: &Cameras) -> Vec<Gate> {
     let count = |what, limit, value| Gate::new(what, limit, Unit::Count, value);
     let watched = &cameras.watched;
-    vec![
-        count(
-            "cameras: greatest number of connections to the server",
-            Limit::AtMost(1.0),
-            greatest(&watched.connections),
-        ),
-        Gate::new(
-            "cameras: memory, growth from the first third to the last",
-            Limit::AtMost(options.memory),
-            Unit::Megabytes,
-            watched.megabytes_grown(),
-        ),
-        Gate::new(
-            "cameras: threads, of the first third's",
-            Limit::AtMost(1.1),
-            Unit::Ratio,
-            watched.grown(|usage| usage.threads as f64),
-        ),
-        Gate::new(
-            "cameras: descriptors, of the first third's",
-            Limit::AtMost(1.1),
-            Unit::Ratio,
-            watched.grown(|usage| usage.descriptors as f64),
-        ),
-        count(
-            "cameras: ends that were not orderly",
-            Limit::AtMost(0.0),
-            disorder(cameras.status),
-        ),
-    ]
+    let mut gates = vec![count(
+        "cameras: greatest number of connections to the server",
+        Limit::AtMost(1.0),
+        greatest(&watched.connections),
+    )];
+    let names = [
+        "cameras: memory, growth from the first third to the last",
+        "cameras: threads, of the first third's",
+        "cameras: descriptors, of the first third's",
+    ];
+    gates.extend(growth::gates(&watched.usage, names, options.memory, 1.1));
+    gates.push(count(
+        "cameras: ends that were not orderly",
+        Limit::AtMost(0.0),
+        disorder(cameras.status),
+    ));
+    gates
 }
 
 fn many_gates(options: &Options, many: &Many) -> Vec<Gate> {
     let count = |what, limit, value| Gate::new(what, limit, Unit::Count, value);
     let watched = &many.watched;
-    vec![
+    let mut gates = vec![
         count(
             "many: tenants that play and were never restarted",
             Limit::AtLeast(options.tenants as f64),
@@ -463,30 +434,19 @@ fn many_gates(options: &Options, many: &Many) -> Vec<Gate> {
             Limit::AtMost(1.0),
             greatest(&watched.connections),
         ),
-        Gate::new(
-            "many: memory, growth from the first third to the last",
-            Limit::AtMost(options.memory),
-            Unit::Megabytes,
-            watched.megabytes_grown(),
-        ),
-        Gate::new(
-            "many: threads, of the first third's",
-            Limit::AtMost(1.0),
-            Unit::Ratio,
-            watched.grown(|usage| usage.threads as f64),
-        ),
-        Gate::new(
-            "many: descriptors, of the first third's",
-            Limit::AtMost(1.0),
-            Unit::Ratio,
-            watched.grown(|usage| usage.descriptors as f64),
-        ),
-        count(
-            "many: ends that were not orderly",
-            Limit::AtMost(0.0),
-            disorder(many.status),
-        ),
-    ]
+    ];
+    let names = [
+        "many: memory, growth from the first third to the last",
+        "many: threads, of the first third's",
+        "many: descriptors, of the first third's",
+    ];
+    gates.extend(growth::gates(&watched.usage, names, options.memory, 1.0));
+    gates.push(count(
+        "many: ends that were not orderly",
+        Limit::AtMost(0.0),
+        disorder(many.status),
+    ));
+    gates
 }
 
 /// 130 is the status after SIGTERM if all files are finished.
