@@ -29,7 +29,8 @@ pub struct ModelDescription {
     /// Number of executions that the server runs at the same time, over all instance groups; 0 if the configuration has
     /// none, as that of an ensemble.
     pub instances: u32,
-    /// The largest preferred batch size of the dynamic batcher, in requests of one entry; 1 without one.
+    /// The largest preferred batch size of the dynamic batcher, in requests of one entry; 1 without one. `max_batch_size` as the
+    /// only one counts as none, since that is what Triton reports of a batcher whose configuration prefers none.
     pub preferred_batch: u32,
     /// The models that an ensemble executes; empty for other models.
     pub steps: Vec<String>,
@@ -244,7 +245,7 @@ impl ModelDescription {
                     .iter()
                     .map(|group| (group.count, group.gpus.len())),
             ),
-            preferred_batch: preferred_batch(&config.dynamic_batching.preferred_batch_size),
+            preferred_batch: preferred_batch(&config.dynamic_batching.preferred_batch_size, config.max_batch_size),
             steps: config
                 .ensemble_scheduling
                 .step
@@ -262,9 +263,10 @@ pub(crate) fn instances(groups: impl Iterator<Item = (i64, usize)>) -> u32 {
     all.fold(0, u32::saturating_add)
 }
 
-/// The largest of the preferred batch sizes; 1 without one.
-pub(crate) fn preferred_batch(sizes: &[i64]) -> u32 {
-    let largest = sizes.iter().max().copied().unwrap_or(1);
+/// The largest of the preferred batch sizes; 1 without one, which Triton reports as the maximum batch size alone.
+pub(crate) fn preferred_batch(sizes: &[i64], max_batch_size: i64) -> u32 {
+    let stated = if sizes == [max_batch_size] { &[] } else { sizes };
+    let largest = stated.iter().max().copied().unwrap_or(1);
     u32::try_from(largest).unwrap_or(1).max(1)
 }
 
@@ -299,5 +301,30 @@ fn malformed(model: &str, what: &str, reason: impl Display) -> Error {
     Error::Description {
         model: model.to_owned(),
         reason: format!("cannot read {what}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batcher_that_prefers_no_size_says_nothing() {
+        let table = [
+            (&[][..], 0, 1),
+            (&[], 32, 1),
+            (&[32], 32, 1), // what Triton reports of `dynamic_batching { }`
+            (&[8], 32, 8),
+            (&[4, 8], 32, 8),
+            (&[4, 32], 32, 32),
+            (&[-4], 32, 1),
+        ];
+        for (sizes, max_batch_size, expected) in table {
+            assert_eq!(
+                preferred_batch(sizes, max_batch_size),
+                expected,
+                "{sizes:?} of {max_batch_size}"
+            );
+        }
     }
 }

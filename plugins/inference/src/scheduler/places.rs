@@ -14,7 +14,7 @@ const NEGLIGIBLE: f64 = 0.97;
 /// Maximum number of places, as a multiple of the configured one.
 const MOST: usize = 4;
 
-/// Maximum number of places where the server does not say how many requests the model works on at a time.
+/// Maximum number of places where the configuration says fewer or nothing: a batcher may take many although it prefers no size.
 const MOST_UNSTATED: usize = 16;
 
 /// Time before the first experiment, and between one that failed and the next, which doubles up to the second value.
@@ -173,10 +173,7 @@ impl Places {
 
     /// The number to try: one more and one less in turn, within the limits.
     fn candidate(&mut self) -> usize {
-        let max = match self.configured {
-            0 => MOST_UNSTATED,
-            configured => configured.saturating_mul(MOST),
-        };
+        let max = self.configured.saturating_mul(MOST).max(MOST_UNSTATED);
         let fewer = (self.fewer_next && self.number > 1) || self.number >= max;
         self.fewer_next = !fewer;
         if fewer {
@@ -298,13 +295,22 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_between_one_and_four_times_the_configuration() {
-        let mut places = Places::new(1);
+    fn it_stays_between_one_and_a_limit() {
+        // The next place is never worth less than another, but from the twelfth on too little.
+        for (configured, most, reached) in [(1, MOST_UNSTATED, 13), (8, 4 * 8, 13)] {
+            let mut places = Places::new(configured);
+            play(&mut places, Instant::now(), 3600.0, true, |places| {
+                assert!((1..=most).contains(&places), "{places} from {configured}");
+                places as f64 * 10.0
+            });
+            assert_eq!(places.number, reached, "from {configured}");
+        }
+        let mut places = Places::new(8);
         play(&mut places, Instant::now(), 3600.0, true, |places| {
-            assert!((1..=4).contains(&places), "{places}");
-            places as f64 * 10.0
+            assert!(places <= 4 * 8, "{places}");
+            1.2_f64.powi(places as i32)
         });
-        assert_eq!(places.number, 4);
+        assert_eq!(places.number, 4 * 8);
         let mut places = Places::new(3);
         play(&mut places, Instant::now(), 3600.0, true, |_| 10.0);
         assert_eq!(places.number, 1);

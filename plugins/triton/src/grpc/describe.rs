@@ -107,6 +107,7 @@ fn description(metadata: ModelMetadataResponse, config: ModelConfig) -> Result<M
                         .collect::<Vec<_>>()
                 })
                 .unwrap_or_default(),
+            config.max_batch_size.into(),
         ),
         steps: (config.ensemble_scheduling.into_iter())
             .flat_map(|scheduling| scheduling.step)

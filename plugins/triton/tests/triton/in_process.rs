@@ -29,6 +29,20 @@ fn resnet_classifies_vests_as_onnxruntime_does() {
 }
 
 #[test]
+fn a_dynamic_batcher_without_a_preferred_size_is_described_as_one() {
+    let model = open(&repository()).model("vest_resnet18", Some(1)).unwrap();
+    let description = model.description();
+    assert_eq!(
+        (
+            description.max_batch_size,
+            description.instances,
+            description.preferred_batch
+        ),
+        (32, 1, 1)
+    );
+}
+
+#[test]
 fn each_of_a_hundred_concurrent_requests_gets_one_response() {
     let model = open(&repository()).model("vest_resnet18", None).unwrap();
     let responses: Arc<Vec<AtomicUsize>> = Arc::new((0..100).map(|_| AtomicUsize::new(0)).collect());
