@@ -218,14 +218,15 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// A place at once, if one is free and no client waits for one.
-    pub fn take(&self) -> Option<Place> {
+    /// A place at once, if one is free and no client waits for one. `patient`: whether the client's frames may wait, so that they do
+    /// not get older by one more request in flight.
+    pub fn take(&self, patient: bool) -> Option<Place> {
         let mut state = self.scheduler.lock();
         if !state.has_memory(self.bytes) {
             return None;
         }
         let model = state.models.get_mut(&self.model)?;
-        if !model.turns.take(self.client, model.places.number()) {
+        if !model.turns.take(self.client, model.places.number(), patient) {
             return None;
         }
         state.bytes_in_flight += self.bytes;
@@ -244,9 +245,11 @@ impl Seat {
         self.with_model(|model| model.turns.set_weight(self.client, weight));
     }
 
-    /// Number of requests that the model works on usefully at a time.
+    /// Maximum number of requests of all clients in flight: as many as the model works on usefully at a time, and one more while all
+    /// clients are patient.
     pub fn places(&self) -> usize {
-        self.with_model(|model| model.places.number()).unwrap_or(1)
+        self.with_model(|model| model.turns.limit(model.places.number()))
+            .unwrap_or(1)
     }
 
     /// Corrects the number of places that the model's configuration suggests, unless measurements have changed it.

@@ -4,6 +4,9 @@
 //! time and the end of its client's previous request; the lowest tag is served first, and sets the virtual time. A request
 //! lasts `1 / weight` of virtual time, so busy clients are served in proportion to their weights, and a client that was idle
 //! gains no credit. Requests of later stages go before others, since they complete frames that already cost an inference.
+//!
+//! While nobody's frames get old, one request more than places is in flight: it keeps the model busy between two responses, and
+//! where an ensemble's requests meet at one of its steps.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -25,6 +28,8 @@ struct Seat {
     weight: u32,
     max_in_flight: usize,
     in_flight: usize,
+    /// Whether its frames may wait.
+    patient: bool,
     /// End tag of its latest request.
     end: u64,
     waiting: Option<Waiting>,
@@ -48,6 +53,7 @@ impl Turns {
             weight,
             max_in_flight,
             in_flight: 0,
+            patient: false,
             end: 0,
             waiting: None,
         };
@@ -66,9 +72,12 @@ impl Turns {
         }
     }
 
-    /// Takes a place at once if one of `places` is free and nobody waits for it.
-    pub fn take(&mut self, client: u64, places: usize) -> bool {
-        let free = self.in_flight < places && self.first().is_none();
+    /// Takes a place at once if one of `places` is free and nobody waits for it. `patient`: whether the client's frames may wait.
+    pub fn take(&mut self, client: u64, places: usize, patient: bool) -> bool {
+        if let Some(seat) = self.seats.get_mut(&client) {
+            seat.patient = patient;
+        }
+        let free = self.in_flight < self.limit(places) && self.first().is_none();
         let open = self.seats.get(&client).is_some_and(Seat::is_open);
         if free && open {
             self.start(client);
@@ -96,7 +105,12 @@ impl Turns {
 
     /// The client to serve next if a place is free, and its claim.
     pub fn next(&self, places: usize) -> Option<(Claim, u64)> {
-        (self.in_flight < places).then(|| self.first()).flatten()
+        (self.in_flight < self.limit(places)).then(|| self.first()).flatten()
+    }
+
+    /// Maximum number of requests in flight: the places, and one more unless it would make someone's frames older.
+    pub fn limit(&self, places: usize) -> usize {
+        places + usize::from(self.seats.values().all(|seat| seat.patient))
     }
 
     /// Gives a place to a client that [`Self::next`] returned.
@@ -219,13 +233,32 @@ mod tests {
     #[test]
     fn a_place_is_taken_at_once_only_if_it_is_free_and_nobody_waits() {
         let mut turns = turns(&[1, 1]);
-        assert!(turns.take(0, 2));
+        assert!(turns.take(0, 2, false));
         turns.wait(1, 0);
-        assert!(!turns.take(0, 2), "the other waits");
+        assert!(!turns.take(0, 2, false), "the other waits");
         turns.start(1);
-        assert!(!turns.take(0, 2), "no place is free");
+        assert!(!turns.take(0, 2, false), "no place is free");
         turns.end(1);
-        assert!(turns.take(0, 2));
+        assert!(turns.take(0, 2, false));
+    }
+
+    #[test]
+    fn one_more_is_in_flight_while_nobody_is_impatient() {
+        let mut turns = turns(&[1, 1]);
+        assert!(
+            turns.take(0, 1, true) && !turns.take(0, 1, true),
+            "the other may be a camera"
+        );
+        turns.end(0);
+        assert!(turns.take(1, 1, true) && turns.take(0, 1, true) && !turns.take(0, 1, true));
+        turns.end(0);
+        assert!(
+            !turns.take(1, 1, false),
+            "a camera's request would wait behind a file's"
+        );
+        turns.leave(1);
+        assert!(turns.take(0, 1, true), "the camera is gone, its request is not");
+        assert!(!turns.take(0, 1, true));
     }
 
     #[test]
@@ -233,7 +266,7 @@ mod tests {
         let mut turns = Turns::default();
         turns.join(0, 1, 1);
         turns.join(1, 1, ANY);
-        assert!(turns.take(0, 4) && !turns.take(0, 4));
+        assert!(turns.take(0, 4, false) && !turns.take(0, 4, false));
         turns.wait(0, 5);
         turns.wait(1, 0);
         assert_eq!(turns.next(4).map(|(_, client)| client), Some(1), "0 has its one place");
@@ -256,10 +289,10 @@ mod tests {
     #[test]
     fn requests_of_a_client_that_left_stay_in_flight() {
         let mut turns = turns(&[1, 1]);
-        assert!(turns.take(0, 1));
+        assert!(turns.take(0, 1, false));
         turns.leave(0);
-        assert!(!turns.take(1, 1));
+        assert!(!turns.take(1, 1, false));
         turns.end(0);
-        assert!(turns.take(1, 1));
+        assert!(turns.take(1, 1, false));
     }
 }

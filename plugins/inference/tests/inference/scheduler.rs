@@ -96,9 +96,9 @@ fn all_users_of_a_server_have_one_scheduler() {
 fn a_place_is_free_when_it_is_dropped() {
     let bench = Bench::new();
     let (first, second) = (bench.join("m", 1, 1, 0), bench.join("m", 1, 1, 0));
-    let place = first.take().unwrap();
+    let place = first.take(false).unwrap();
     place.sent();
-    assert!(first.take().is_none() && second.take().is_none());
+    assert!(first.take(false).is_none() && second.take(false).is_none());
     second.wait(0);
     place.answered();
     assert!(bench.is_idle(&second), "answered, but not released");
@@ -111,7 +111,7 @@ fn waiting_clients_are_served_in_turn() {
     let bench = Bench::new();
     let seats: Vec<_> = [1, 1, 2].map(|weight| bench.join("m", 1, weight, 0)).into();
     let mut served = [0_u32; 3];
-    let mut place = seats[0].take().unwrap();
+    let mut place = seats[0].take(false).unwrap();
     for _ in 0..80 {
         seats.iter().for_each(|seat| seat.wait(0));
         drop(place);
@@ -126,7 +126,7 @@ fn waiting_clients_are_served_in_turn() {
 fn a_frame_of_a_later_stage_goes_first() {
     let bench = Bench::new();
     let (early, late) = (bench.join("m", 1, 1, 0), bench.join("m", 1, 1, 0));
-    let place = early.take().unwrap();
+    let place = early.take(false).unwrap();
     early.wait(0);
     late.wait(1);
     drop(place);
@@ -140,9 +140,9 @@ fn a_frame_of_a_later_stage_goes_first() {
 fn models_have_places_of_their_own() {
     let bench = Bench::new();
     let (pose, vest) = (bench.join("pose", 2, 1, 0), bench.join("vest", 1, 1, 0));
-    let held = [pose.take(), pose.take(), vest.take()];
+    let held = [pose.take(false), pose.take(false), vest.take(false)];
     assert!(held.iter().all(Option::is_some));
-    assert!(pose.take().is_none() && vest.take().is_none());
+    assert!(pose.take(false).is_none() && vest.take(false).is_none());
     assert_eq!((pose.in_flight(), vest.in_flight()), (2, 1));
 }
 
@@ -153,22 +153,22 @@ fn the_bytes_in_flight_at_a_server_are_bounded() {
     let seats: Vec<_> = [100, 100, 100, 1000]
         .map(|size| bench.join(&format!("{size}"), 9, 1, size * MEBI))
         .into();
-    let first = [seats[0].take().unwrap(), seats[1].take().unwrap()];
-    assert!(seats[2].take().is_none(), "300 MiB");
+    let first = [seats[0].take(false).unwrap(), seats[1].take(false).unwrap()];
+    assert!(seats[2].take(false).is_none(), "300 MiB");
     seats[2].wait(0);
     assert!(bench.is_idle(&seats[2]));
     drop(first);
     let (client, place) = bench.next();
     assert_eq!(client, 2);
     drop(place);
-    assert!(seats[3].take().is_some(), "a single larger request is sent alone");
+    assert!(seats[3].take(false).is_some(), "a single larger request is sent alone");
 }
 
 #[test]
 fn a_turn_without_anything_to_send_is_passed_on() {
     let bench = Bench::new();
     let (first, second) = (bench.join("m", 1, 1, 0), bench.join("m", 1, 1, 0));
-    let place = first.take().unwrap();
+    let place = first.take(false).unwrap();
     second.wait(0);
     drop(place); // not sent
     let (client, _place) = bench.next();
@@ -184,7 +184,7 @@ fn a_client_that_leaves_lets_the_next_one_go() {
         bench.join("m", 1, 1, 0),
         bench.join("m", 1, 1, 0),
     );
-    let place = first.take().unwrap();
+    let place = first.take(false).unwrap();
     second.wait(0);
     third.wait(0);
     drop(second);
@@ -198,12 +198,12 @@ fn a_client_that_leaves_lets_the_next_one_go() {
 fn the_latency_is_shared_and_a_failure_is_no_measurement() {
     let bench = Bench::new();
     let (first, second) = (bench.join("m", 1, 1, 0), bench.join("m", 1, 1, 0));
-    let place = first.take().unwrap();
+    let place = first.take(false).unwrap();
     place.sent();
     place.failed();
     drop(place);
     assert_eq!(second.latency(), None);
-    let place = first.take().unwrap();
+    let place = first.take(false).unwrap();
     place.sent();
     drop(place); // late: the server released it without a response in time
     assert!(second.latency().is_some());

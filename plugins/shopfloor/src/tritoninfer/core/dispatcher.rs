@@ -211,7 +211,8 @@ impl Dispatcher {
         if self.holding.load(Ordering::Relaxed) {
             return;
         }
-        match open.seat.take() {
+        let patient = !policy::newest_only(&self.settings(), !self.is_file());
+        match open.seat.take(patient) {
             Some(place) => self.send(open, place),
             None => self.ask_for_turn(open),
         }
