@@ -24,7 +24,7 @@ fn refused(code: Code) -> Error {
 fn every_frame_is_inferred_after_the_server_was_away() {
     let (file, script) = file("");
     let pushing = file.push(0..20);
-    script.take(8).into_iter().for_each(|pending| pending.fail(away()));
+    script.take(9).into_iter().for_each(|pending| pending.fail(away()));
     script.set_away(true);
     let Texts { warnings, .. } = texts_until(&file.bus, |texts| !texts.warnings.is_empty());
     assert!(
