@@ -1,4 +1,5 @@
-//! The application as a gst-launch line.
+//! The application as a gst-launch line. It has no `queue`: `tritoninfer` keeps frames itself, and what follows it runs on a thread of
+//! its own.
 //!
 //! Two elements have names for the probes: `in` marks where frames leave the source, `out` is the sink.
 
@@ -7,24 +8,17 @@ use std::path::Path;
 use super::cell::{Cell, Pace, Work};
 use super::mode::Mode;
 
-/// Frames that may wait between two stages.
-const WAITING: usize = 2;
-
 /// The line of a tenant, counted from 0.
 pub fn line(cell: &Cell, tenant: usize) -> String {
     let source = source(&cell.input, cell.pace);
     match cell.work {
         Work::Decoder => format!("{source} ! identity name=in ! fakesink name=out sync=false"),
-        Work::Application(mode) => {
-            let queue = queue(cell.pace);
-            format!(
-                "{source} ! identity name=in ! {queue} name=decoded ! {} ! {queue} name=seen ! vesttrack \
-                 ! activityzone stations={} ! overlay ! {}",
-                inference(cell, mode, tenant),
-                quoted(&cell.stations),
-                sink(cell)
-            )
-        }
+        Work::Application(mode) => format!(
+            "{source} ! identity name=in ! {} ! vesttrack ! activityzone stations={} ! overlay ! {}",
+            inference(cell, mode, tenant),
+            quoted(&cell.stations),
+            sink(cell)
+        ),
     }
 }
 
@@ -41,13 +35,6 @@ fn source(input: &Path, pace: Pace) -> String {
             "{decoded} ! videorate ! video/x-raw,framerate={}/1000 ! clocksync",
             (fps * 1e3).round() as u64
         ),
-    }
-}
-
-fn queue(pace: Pace) -> String {
-    match pace {
-        Pace::Fastest => format!("queue max-size-buffers={WAITING} max-size-bytes=0 max-size-time=0"),
-        Pace::Live(_) => "queue".to_owned(),
     }
 }
 
@@ -74,11 +61,9 @@ fn inference(cell: &Cell, mode: Mode, tenant: usize) -> String {
             models.ensemble
         ),
         false => format!(
-            "tritoninfer name=pose {at} model={} {requests} {interval} ! poseparse ! {} name=posed \
+            "tritoninfer name=pose {at} model={} {requests} {interval} ! poseparse \
              ! tritoninfer name=vest {at} model={} inference-region=people {requests}",
-            models.pose,
-            queue(cell.pace),
-            models.vest
+            models.pose, models.vest
         ),
     }
 }

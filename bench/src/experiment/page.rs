@@ -245,7 +245,7 @@ pub fn method(seconds: f64, rounds: usize, has_python: bool, server: Option<&str
          \"async\" as many as the scheduler finds useful. {seconds:.0} s a cell in {rounds} rounds in turn, each in a process of its own \
          after a warm-up; a value is the median of the rounds. Latency is the time from a decoded frame's leaving the decoder until \
          it is drawn and at the sink, that of the slowest application; with frames coming as fast as they are taken it is mostly the wait \
-         in the queues (2 frames each).{python}"
+         for a turn.{python}"
     )
 }
 
