@@ -263,9 +263,36 @@ def crop():
         coordinate_transformation_mode="half_pixel",
     )
     mean, std = vest.channels("shopfloor.input.mean"), vest.channels("shopfloor.input.std")
-    crops = g.Div(g.Sub(crops, g.constant(mean)), g.constant(std))
+    crops = g.Div(g.Sub(sharpened(g, crops, boxes, [width, height]), g.constant(mean)), g.constant(std))
     g.output(crops, "crops", TensorProto.FLOAT, ["rows", 3, height, width])
     return g
+
+
+BLUR = 1 / 8  # half the variance, in square pixels of the image, of linear interpolation halfway between two pixels
+
+
+def sharpened(g, crops, boxes, size):
+    """The crops [rows,3,height,width] without what they lose to being sampled twice, first for the letterbox and then from it.
+
+    Linear interpolation at a fraction f between two pixels spreads a point by f (1 - f) square pixels, which is 1/4 at most.
+    Half of that times the second derivative is subtracted, in each direction: the second difference between the crop's pixels,
+    over the square of their size in pixels of the image. Filtering crops costs a sixth of filtering the image. A crop's pixel that
+    is smaller than the image's counts as large, since the difference between interpolated pixels is no derivative.
+    """
+    left_top, right_bottom = g.split(boxes, [2, 2])
+    pixel = g.Max(g.Div(g.Sub(right_bottom, left_top), g.constant(size)), g.constant(1))
+    weights = g.split(g.Div(g.constant(BLUR), g.Mul(pixel, pixel)), [1, 1])
+    end = np.iinfo(np.int64).max
+    total = crops
+    for axis, weight in zip((3, 2), weights):
+        pads = np.zeros((2, 4), np.int64)
+        pads[:, axis] = 1
+        padded = g.Pad(crops, g.integers(*pads.flatten()), mode="edge")
+        before = g.Slice(padded, g.integers(0), g.integers(-2), g.integers(axis))
+        after = g.Slice(padded, g.integers(2), g.integers(end), g.integers(axis))
+        difference = g.Sub(g.Mul(crops, g.constant(2)), g.Add(before, after))
+        total = g.Add(total, g.Mul(difference, g.Reshape(weight, g.integers(-1, 1, 1, 1))))
+    return total
 
 
 def softmax():
