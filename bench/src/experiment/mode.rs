@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Without Triton: ONNX Runtime in the process, a thread for each model and queues between.
+    /// Without Triton: ONNX Runtime in the process, a thread for each instance of a model and queues between.
     Runner,
     /// Triton, the models one by one, one request at a time for each.
     DecoupledThreads,

@@ -241,7 +241,7 @@ pub fn method(seconds: f64, rounds: usize, has_python: bool, server: Option<&str
     format!(
         "Applications side by side in one process: decode, pose, vest, track, activity, drawn frame ({sink}), as fast as it goes, every \
          frame inferred; the video is repeated. \"Base case\" runs the models without Triton, by ONNX Runtime in the process, a \
-         thread for each model and queues between; the others by {server}: \"threads\" have one request at a time for each model, \
+         thread for each instance of a model and queues between; the others by {server}: \"threads\" have one request at a time for each model, \
          \"async\" as many as the scheduler finds useful. {seconds:.0} s a cell in {rounds} rounds in turn, each in a process of its own \
          after a warm-up; a value is the median of the rounds. Latency is the time from a decoded frame's leaving the decoder until \
          it is drawn and at the sink, that of the slowest application; with frames coming as fast as they are taken it is mostly the wait \

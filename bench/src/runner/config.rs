@@ -14,7 +14,9 @@ use super::pbtxt::Message;
 pub struct Config {
     /// What a client is told.
     pub description: ModelDescription,
-    /// Threads within an operator for all of Triton's instances of the model together; `None`: one a core.
+    /// Number of Triton's instances of the model.
+    pub instances: usize,
+    /// Threads of each within an operator; `None`: one a core.
     pub threads: Option<usize>,
     /// The file of the network; an ensemble has none.
     pub file: PathBuf,
@@ -61,7 +63,7 @@ impl Config {
         let instances = counts.sum::<Result<i64>>()?.max(1) as usize;
         let threads = match parameters.get("intra_op_thread_count").map(String::as_str) {
             None | Some("0") => None,
-            Some(text) => Some(text.trim().parse::<usize>().context("intra_op_thread_count")? * instances),
+            Some(text) => Some(text.trim().parse::<usize>().context("intra_op_thread_count")?),
         };
         let version = newest_version(folder)?;
         let file = message.text("default_model_filename").unwrap_or("model.onnx");
@@ -74,11 +76,12 @@ impl Config {
                 outputs: tensors("output")?,
                 parameters,
                 decoupled: false,
-                // One is run while the next waits, so that the thread need not; an ensemble has one more for each thread.
-                instances: 1 + steps.len().max(1) as u32,
+                // One more waits than is run, so that no thread need wait; an ensemble has one more for each of its models.
+                instances: (instances + steps.len().max(1)) as u32,
                 preferred_batch: 1,
                 steps: Vec::new(),
             },
+            instances,
             threads,
             file: folder.join(version).join(file),
             steps,
@@ -156,8 +159,8 @@ mod tests {
         assert_eq!(description.inputs[0].datatype, DataType::Fp32);
         assert_eq!(description.parameters["shopfloor.task"], "vest");
         assert!(config.file.is_file() && config.steps.is_empty());
-        // Two instances of one thread are one session of two.
-        assert_eq!(Config::read(&shipped(), "person_detector").unwrap().threads, Some(2));
+        let detector = Config::read(&shipped(), "person_detector").unwrap();
+        assert_eq!((detector.instances, detector.threads), (2, Some(1)));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The base case: models run in this process without Triton, each by a thread of its own with a queue before it.
+//! The base case: models run in this process without Triton, each by threads of its own with a queue before them.
 //!
 //! It is a [`Transport`], so the elements, their letterbox and all that follows are the same as with Triton, and only who runs
 //! the models differs. A request of an ensemble goes from thread to thread, as Triton's ensemble scheduler passes it from model to
-//! model. A model has one session with as many threads within its operators as all of Triton's instances have together;
-//! graphs are optimised as `plugins/onnxruntime-backend` does it.
+//! model. A model has as many threads as Triton has instances of it, each with a session of its own, with as many
+//! threads within its operators as an instance has; graphs are optimised as `plugins/onnxruntime-backend` does it.
 
 mod config;
 mod pbtxt;

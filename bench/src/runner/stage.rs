@@ -1,9 +1,9 @@
-//! A model of the runner: a thread, a bounded queue before it, and a session of ONNX Runtime.
+//! A model of the runner: a bounded queue, and a thread with a session of ONNX Runtime for each instance.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -27,7 +27,7 @@ const DEPTH: usize = 64;
 /// A running model.
 pub struct Stage {
     queue: Option<SyncSender<Flow>>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What a request goes through: the models in their order, and the names of their tensors.
@@ -58,27 +58,31 @@ pub struct Flow {
 }
 
 impl Stage {
-    /// Starts the thread, and returns once it has loaded the model.
+    /// Starts the threads, and returns once each has loaded the model.
     pub fn start(config: Config, environment: &Environment) -> Result<Self> {
         let (queue, flows) = sync_channel(DEPTH);
-        let (ready, loaded) = sync_channel(1);
-        let environment = environment.clone();
-        let name = format!("{THREADS}{}", config.description.model);
-        let thread = thread::Builder::new().name(name).spawn(move || {
-            // Here and not before, so that the session's own threads have this thread's name.
-            match load(&config, &environment) {
-                Ok(session) => {
-                    let _ = ready.send(Ok(()));
-                    serve(session, &flows);
-                }
-                Err(error) => drop(ready.send(Err(error))),
-            }
-        })?;
-        loaded.recv().context("a model's thread has ended")??;
-        Ok(Self {
+        let (flows, config) = (Arc::new(Mutex::new(flows)), Arc::new(config));
+        let mut stage = Self {
             queue: Some(queue),
-            thread: Some(thread),
-        })
+            threads: Vec::new(),
+        };
+        for _ in 0..config.instances {
+            let (ready, loaded) = sync_channel(1);
+            let (environment, flows, config) = (environment.clone(), Arc::clone(&flows), Arc::clone(&config));
+            let name = format!("{THREADS}{}", config.description.model);
+            stage.threads.push(thread::Builder::new().name(name).spawn(move || {
+                // Here and not before, so that the session's own threads have this thread's name.
+                match load(&config, &environment) {
+                    Ok(session) => {
+                        let _ = ready.send(Ok(()));
+                        serve(session, &flows);
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            })?);
+            loaded.recv().context("a model's thread has ended")??;
+        }
+        Ok(stage)
     }
 
     fn take(&self, flow: Flow) {
@@ -93,10 +97,10 @@ impl Drop for Stage {
     /// Waits for the requests that are queued.
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
-        {
-            let _ = thread.join();
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -187,8 +191,10 @@ fn configured(threads: Option<usize>, environment: &Environment) -> ort::Result<
         .with_parallel_execution(false)?)
 }
 
-fn serve(mut session: Session, flows: &Receiver<Flow>) {
-    for mut flow in flows {
+fn serve(mut session: Session, flows: &Mutex<Receiver<Flow>>) {
+    // The lock is held while nothing is there, and the other threads wait for it instead.
+    let next = || flows.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(mut flow) = next() {
         match flow.step(&mut session) {
             Ok(()) => flow.go_on(),
             Err(error) => flow.finish(Err(error)),
