@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
@@ -14,12 +16,17 @@ use super::ending::Ending;
 /// Number of log lines that are kept: Triton writes long tables between its errors.
 const LINES: usize = 500;
 
+/// How long the end of the log is waited for once the program has exited: its children may hold the pipe open.
+const END_OF_LOG: Duration = Duration::from_secs(1);
+
 /// A program that runs, or has exited.
 pub struct Process {
     child: Child,
     /// The id of its process, session and process group.
     pid: Pid,
     lines: Arc<Mutex<VecDeque<String>>>,
+    /// Disconnected once the log has been read to its end.
+    log: Receiver<()>,
 }
 
 impl Process {
@@ -48,11 +55,15 @@ impl Process {
         let mut child = command.spawn()?;
         let pid = Pid::from_child(&child);
         let lines = Arc::<Mutex<VecDeque<String>>>::default();
+        let (reading, log) = channel();
         if let Some(stderr) = child.stderr.take() {
             let lines = lines.clone();
-            thread::spawn(move || keep_last(BufReader::new(stderr), &lines));
+            thread::spawn(move || {
+                keep_last(BufReader::new(stderr), &lines);
+                drop(reading);
+            });
         }
-        Ok(Self { child, pid, lines })
+        Ok(Self { child, pid, lines, log })
     }
 
     /// How it has ended; `None` while it runs. Its process stays a zombie until `self` is dropped, so that its id is not
@@ -68,8 +79,12 @@ impl Process {
         Ok(rustix::process::kill_process(self.pid, Signal::TERM)?)
     }
 
-    /// The last lines that it wrote to standard error.
+    /// The last lines that it wrote to standard error before it ended.
+    ///
+    /// Waits until they are read: why a program has ended stands in its last line.
     pub fn last_lines(&self) -> Vec<String> {
+        // an error either way: the log is at its end, or a child of the program still holds it
+        let _ = self.log.recv_timeout(END_OF_LOG);
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().cloned().collect()
     }
@@ -91,5 +106,36 @@ fn keep_last(stream: impl BufRead, lines: &Mutex<VecDeque<String>>) {
             lines.pop_front();
         }
         lines.push_back(String::from_utf8_lossy(&line).into_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last_lines_of(script: &str) -> Vec<String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let process = Process::start(command).unwrap();
+        while process.ending().unwrap().is_none() {
+            thread::yield_now();
+        }
+        process.last_lines()
+    }
+
+    #[test]
+    fn why_a_program_has_ended_is_read_to_the_last_line() {
+        for _ in 0..50 {
+            let lines = last_lines_of("for n in $(seq 600); do echo $n; done >&2; echo reason >&2; exit 3");
+            assert_eq!(
+                (lines.len(), lines[0].as_str(), lines[499].as_str()),
+                (500, "102", "reason")
+            );
+        }
+    }
+
+    #[test]
+    fn a_child_that_holds_the_log_is_not_waited_for() {
+        assert_eq!(last_lines_of("sleep 60 & echo reason >&2"), ["reason"]);
     }
 }
