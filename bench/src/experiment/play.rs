@@ -1,5 +1,6 @@
 //! Running a cell in this process, which is nothing but that cell.
 
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,9 +13,6 @@ use crate::gpu::Gpu;
 use crate::line;
 use crate::process::{MachineTime, Usage};
 use crate::runner;
-
-/// The interval at which messages are handled.
-const STEP: Duration = Duration::from_millis(20);
 
 /// Time in which the server tells its own times.
 const ASKING: Duration = Duration::from_millis(300);
@@ -32,17 +30,18 @@ pub fn play(cell: &Cell) -> Result<Outcome> {
         }
         _ => None,
     };
-    let players = (0..cell.tenants).map(|tenant| Player::start(cell, tenant, pool.as_ref()));
+    let (caller, calls) = channel();
+    let players = (0..cell.tenants).map(|tenant| Player::start(cell, tenant, pool.as_ref(), caller.clone()));
     let mut players = players.collect::<Result<Vec<_>>>()?;
     players.iter().try_for_each(Player::wait)?;
     let start = started.elapsed().as_secs_f64();
-    attend(&players, cell.warm_up)?;
+    attend(&players, &calls, cell.warm_up)?;
 
     let gpu = Gpu::start();
     let (usage, machine, threads) = (Usage::own()?, MachineTime::now()?, ThreadTimes::now()?);
     let begun = Instant::now();
     players.iter_mut().for_each(Player::begin);
-    attend(&players, cell.seconds)?;
+    attend(&players, &calls, cell.seconds)?;
     let tenants = players.iter().map(Player::measured).collect();
     let seconds = begun.elapsed().as_secs_f64();
     let (now, busy) = (Usage::own()?, MachineTime::now()?.busy_since(&machine));
@@ -64,15 +63,13 @@ pub fn play(cell: &Cell) -> Result<Outcome> {
     })
 }
 
-fn attend(players: &[Player], seconds: f64) -> Result<()> {
+fn attend(players: &[Player], calls: &Receiver<()>, seconds: f64) -> Result<()> {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     loop {
         players.iter().try_for_each(Player::attend)?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if calls.recv_timeout(end.saturating_duration_since(Instant::now())) == Err(RecvTimeoutError::Timeout) {
             return Ok(());
         }
-        std::thread::sleep(left.min(STEP));
     }
 }
 
