@@ -25,7 +25,7 @@ pub const INFERENCE: &str = "shopfloor-inference";
 ///
 /// # Errors
 /// When GStreamer cannot add the meta.
-pub fn set_inference(buffer: &mut gst::BufferRef) -> Result<(), gst::glib::BoolError> {
+pub fn set_inference(buffer: &mut gst::BufferRef) -> Result<(), glib::BoolError> {
     static REGISTRATION: Once = Once::new();
     REGISTRATION.call_once(|| CustomMeta::register(INFERENCE, &[]));
     let Some(scene) = scene(buffer) else { return Ok(()) };

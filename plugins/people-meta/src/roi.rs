@@ -26,6 +26,46 @@ use vision::{Keypoint, Pose, Rect};
 
 use crate::scene::{move_to_end, scene};
 
+/// A text of which there is one: copies of a value that refers to it do not copy it.
+#[derive(Clone, Copy)]
+struct Interned(&'static glib::GStr);
+
+impl Interned {
+    fn new(text: &str) -> Self {
+        Self(glib::Quark::from_str(text).as_str())
+    }
+}
+
+impl From<Interned> for glib::Value {
+    fn from(text: Interned) -> Self {
+        Self::from_interned_str(text.0)
+    }
+}
+
+/// What does not differ between regions: some 60 texts, whose copies would be most of what a region costs.
+struct Texts {
+    element: Interned,
+    result: Interned,
+    vest: Interned,
+    keypoints: Interned,
+    /// The names of the keypoints.
+    point_names: gst::Array,
+    /// The ends of the skeleton's lines, one after the other.
+    point_connections: gst::Array,
+}
+
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    let ends = SKELETON.iter().flat_map(|(from, to)| [from, to]);
+    Texts {
+        element: Interned::new(ELEMENT),
+        result: Interned::new("classification_result"),
+        vest: Interned::new("vest"),
+        keypoints: Interned::new("keypoints"),
+        point_names: gst::Array::new(KEYPOINT_NAMES.map(Interned::new)),
+        point_connections: gst::Array::new(ends.map(|keypoint| Interned::new(keypoint.name()))),
+    }
+});
+
 /// The `element_id` in `detection`, by which our regions are recognised.
 const ELEMENT: &str = "vesttrack";
 /// DL Streamer's number for the type FP32.
@@ -143,7 +183,7 @@ fn detection(person: &Person, frame: &Rect) -> gst::Structure {
         .field("y_min", fraction(visible.top, frame.bottom))
         .field("x_max", fraction(visible.right, frame.right))
         .field("y_max", fraction(visible.bottom, frame.bottom))
-        .field("element_id", ELEMENT)
+        .field("element_id", TEXTS.element)
         .build()
 }
 
@@ -152,20 +192,17 @@ fn classification(person: &Person, track: &people::Track) -> gst::Structure {
     let labels = person.vest.as_ref().map(|vest| &vest.labels[..]).unwrap_or_default();
     let label_id = labels.iter().position(|known| **known == *label);
     gst::Structure::builder("classification")
-        .field("type", "classification_result")
-        .field("attribute_name", "vest")
+        .field("type", TEXTS.result)
+        .field("attribute_name", TEXTS.vest)
         .field("label", label)
         .field_if_some("label_id", label_id.map(|id| id as i32))
         .field("confidence", f64::from(track.confidence))
-        .field("model_name", ELEMENT)
-        .field("element_id", ELEMENT)
+        .field("model_name", TEXTS.element)
+        .field("element_id", TEXTS.element)
         .build()
 }
 
 fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> gst::Structure {
-    static POINT_NAMES: LazyLock<gst::Array> = LazyLock::new(|| gst::Array::new(KEYPOINT_NAMES));
-    static CONNECTIONS: LazyLock<gst::Array> =
-        LazyLock::new(|| gst::Array::new(SKELETON.iter().flat_map(|(from, to)| [from.name(), to.name()])));
     let fractions = pose.iter().flat_map(|keypoint| {
         let x = (keypoint.point.x - left as f32) / width as f32;
         let y = (keypoint.point.y - top as f32) / height as f32;
@@ -173,7 +210,7 @@ fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> g
     });
     let fractions: Vec<u8> = fractions.collect();
     gst::Structure::builder("keypoints")
-        .field("format", "keypoints")
+        .field("format", TEXTS.keypoints)
         .field("dims", gst::Array::new([Keypoint::COUNT as u32, 2]))
         .field("precision", FP32)
         .field("data_buffer", glib::Variant::array_from_fixed_array(&fractions))
@@ -181,8 +218,8 @@ fn keypoints(pose: &Pose, (left, top, width, height): (u32, u32, u32, u32)) -> g
             "confidence",
             gst::Array::new(pose.iter().map(|keypoint| keypoint.confidence)),
         )
-        .field("point_names", &*POINT_NAMES)
-        .field("point_connections", &*CONNECTIONS)
-        .field("element_id", ELEMENT)
+        .field("point_names", &TEXTS.point_names)
+        .field("point_connections", &TEXTS.point_connections)
+        .field("element_id", TEXTS.element)
         .build()
 }
