@@ -27,7 +27,7 @@ pub fn gates(results: &Results, choice: &str) -> Vec<Gate> {
             results
                 .tenants
                 .iter()
-                .map(|tenants| results.fps(ours(*asynchronous), *tenants) / results.fps(ours(*threads), *tenants))
+                .map(|tenants| results.ratio([*asynchronous, *threads].map(ours), *tenants, Outcome::fps))
         })),
     ));
     match choice {
@@ -76,7 +76,7 @@ fn beside_python(results: &Results) -> [Gate; 3] {
             .flat_map(|mode| results.tenants.iter().map(move |tenants| (mode, *tenants)))
     };
     let ratios: Vec<_> = cells()
-        .map(|(mode, tenants)| results.fps(ours(mode), tenants) / results.fps(python(mode), tenants))
+        .map(|(mode, tenants)| results.ratio([ours(mode), python(mode)], tenants, Outcome::fps))
         .collect();
     let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
     let outside = cells()
@@ -105,7 +105,7 @@ fn beside_python(results: &Results) -> [Gate; 3] {
 
 /// Only of networks that take most of the time: an ensemble's steps around them are done by the elements in the base case.
 fn of_base_case(results: &Results) -> Gate {
-    let of_base = |mode| results.fps(ours(mode), 1) / results.fps(ours(Mode::Runner), 1);
+    let of_base = |mode| results.ratio([mode, Mode::Runner].map(ours), 1, Outcome::fps);
     Gate::new(
         "Triton, async, of the base case, one application: the less of decoupled and ensemble",
         Limit::AtLeast(0.97),

@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value_t = 100.0, value_name = "SECONDS", value_parser = positive)]
     seconds: f64,
     /// Rounds that a cell is measured in, in turn with the others
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Modes, separated by commas; all without, for --capacity ensemble-async
     #[arg(long, value_delimiter = ',', value_name = "MODE,…")]

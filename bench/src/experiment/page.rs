@@ -36,7 +36,12 @@ pub fn page(results: &Results, gates: &[Gate], about: &About<'_>, machine: &Mach
             let _ = writeln!(page, "- {}", escaped(&line));
         }
     }
-    let sections: [(&str, Table); 5] = [
+    let python = results.rows.iter().any(|row| row.side == Side::Python);
+    let beside = python.then(|| {
+        let title = "Of Python's: frames a second (median of the rounds' ratios) / CPU outside models and decoder";
+        (title, of_python(results))
+    });
+    let sections = [
         ("Application frames a second", frames(results)),
         ("Latency, ms: p50 / p95 / p99", latency(results)),
         (
@@ -46,7 +51,7 @@ pub fn page(results: &Results, gates: &[Gate], about: &About<'_>, machine: &Mach
         ("Shares: inferred frames / models of the CPU time", shares(results)),
         ("One application: where the time of a frame goes", stages(results)),
     ];
-    for (title, table) in sections {
+    for (title, table) in beside.into_iter().chain(sections) {
         let _ = write!(page, "\n## {title}\n\n{}", markdown::table(&table));
     }
     let _ = write!(
@@ -118,6 +123,10 @@ fn quantities(outcome: &Outcome) -> Vec<(String, f64)> {
 
 /// A table with a row for each row of the experiment and a column for each number of applications.
 fn grid(results: &Results, cell: impl Fn(Row, usize) -> String) -> Table {
+    grid_of(results, &results.rows, cell)
+}
+
+fn grid_of(results: &Results, rows: &[Row], cell: impl Fn(Row, usize) -> String) -> Table {
     let columns = results.tenants.iter().map(|tenants| format!("{tenants} at once"));
     let row = |row: &Row| {
         let cells = results.tenants.iter().map(|tenants| cell(*row, *tenants));
@@ -125,8 +134,24 @@ fn grid(results: &Results, cell: impl Fn(Row, usize) -> String) -> Table {
     };
     Table {
         header: std::iter::once(String::new()).chain(columns).collect(),
-        rows: results.rows.iter().map(row).collect(),
+        rows: rows.iter().map(row).collect(),
     }
+}
+
+/// What the gates compare, by cell.
+fn of_python(results: &Results) -> Table {
+    let ours = results.rows.iter().filter(|row| row.side == Side::Ours);
+    let ours: Vec<_> = ours.copied().collect();
+    grid_of(results, &ours, |row, tenants| {
+        let python = Row {
+            side: Side::Python,
+            ..row
+        };
+        joined([
+            results.ratio([row, python], tenants, Outcome::fps),
+            results.cpu_outside(row, tenants) / results.cpu_outside(python, tenants),
+        ])
+    })
 }
 
 /// The table of frames a second, for a terminal.
@@ -243,7 +268,7 @@ pub fn method(seconds: f64, rounds: usize, has_python: bool, server: Option<&str
          frame inferred; the video is repeated. \"Base case\" runs the models without Triton, by ONNX Runtime in the process, a \
          thread for each instance of a model and queues between; the others by {server}: \"threads\" have one request at a time for each model, \
          \"async\" as many as the scheduler finds useful. {seconds:.0} s a cell in {rounds} rounds in turn, each in a process of its own \
-         after a warm-up; a value is the median of the rounds. Latency is the time from a decoded frame's leaving the decoder until \
+         after a warm-up; a value is the median of the rounds, and what gates compare is the median of the rounds' ratios. Latency is the time from a decoded frame's leaving the decoder until \
          it is drawn and at the sink, that of the slowest application; with frames coming as fast as they are taken it is mostly the wait \
          for a turn.{python}"
     )

@@ -1,5 +1,6 @@
 //! The pictures: the article's Table 1 as bars, its Figure 8 (relative to the base case) and Figure 9 (async over threads).
 
+use super::cell::Outcome;
 use super::mode::{Mode, Row, Side};
 use super::results::Results;
 use crate::report::grouped::GroupedChart;
@@ -48,7 +49,7 @@ fn relative(results: &Results) -> GroupedChart {
                     mode: Mode::Runner,
                     ..*row
                 };
-                let value = |tenants| results.fps(*row, tenants) / results.fps(base, tenants);
+                let value = |tenants| results.ratio([*row, base], tenants, Outcome::fps);
                 series(results, row.name(), value)
             })
             .collect(),
@@ -67,8 +68,11 @@ fn asynchronous(results: &Results) -> GroupedChart {
         .filter(|(side, _)| results.rows.iter().any(|row| row.side == *side));
     let of = |side, asynchronous, threads| {
         move |tenants| {
-            let fps = |mode| results.fps(Row { side, mode }, tenants);
-            fps(asynchronous) / fps(threads)
+            results.ratio(
+                [asynchronous, threads].map(|mode| Row { side, mode }),
+                tenants,
+                Outcome::fps,
+            )
         }
     };
     GroupedChart {

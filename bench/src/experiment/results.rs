@@ -66,6 +66,22 @@ impl Results {
         }
     }
 
+    /// The median over the rounds of a cell's value in parts of another cell's in the same round; NaN if one of them was not
+    /// run or failed. A virtual machine is at another speed some minutes later, which a ratio of medians would show and
+    /// this does not.
+    pub fn ratio(&self, rows: [Row; 2], tenants: usize, value: impl Fn(&Outcome) -> f64) -> f64 {
+        let outcomes = rows.map(|row| match self.cells.get(&(row, tenants)) {
+            Some(Rounds {
+                outcomes,
+                failure: None,
+            }) => &outcomes[..],
+            _ => &[],
+        });
+        let rounds = outcomes[0].iter().zip(outcomes[1]);
+        let ratios: Vec<_> = rounds.map(|(one, other)| value(one) / value(other)).collect();
+        median(&ratios)
+    }
+
     /// Frames a second of all applications of a cell together.
     pub fn fps(&self, row: Row, tenants: usize) -> f64 {
         self.median(row, tenants, Outcome::fps)
@@ -191,6 +207,27 @@ pub mod tests {
         assert_eq!(results.fps(ROW, 1), 10.0);
         assert_eq!(results.state(ROW, 1), State::Measured);
         assert!((results.cpu_outside(ROW, 2) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn cells_are_compared_within_a_round() {
+        let mut results = results();
+        let other = Row {
+            mode: Mode::EnsembleThreads,
+            ..ROW
+        };
+        // the machine is at half its speed in the second round
+        for (row, rounds) in [(ROW, [10.0, 5.0, 11.0]), (other, [9.0, 6.0, 10.0])] {
+            let rounds = Rounds {
+                outcomes: rounds.map(|fps| outcome(1, fps, 1.0, 9.0)).into(),
+                failure: None,
+            };
+            results.cells.insert((row, 1), rounds);
+        }
+        let ratio = |rows| results.ratio(rows, 1, Outcome::fps);
+        assert!((ratio([ROW, other]) - 1.1).abs() < 1e-9, "{}", ratio([ROW, other]));
+        results.cells.remove(&(other, 1));
+        assert!(results.ratio([ROW, other], 1, Outcome::fps).is_nan());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The order of the cells, and the progress through them: A B C A B C, so that what else the machine does hits all alike, and ours
-//! beside Python's, since a virtual machine is at another speed some minutes later.
+//! beside Python's, since a virtual machine is at another speed some minutes later. Who is first changes with the round.
 
 use std::time::{Duration, Instant};
 
@@ -31,30 +31,33 @@ impl Run {
 
 /// Runs every cell of `results` once a round, from `like`, and fills the results in. Ends early after Ctrl-C.
 pub fn run(results: &mut Results, contenders: &Contenders, like: &Cell) {
-    let runs = runs(results);
-    let mut progress = Progress::new(runs.len() * results.rounds);
+    let mut progress = Progress::new(runs(results, 1).len() * results.rounds);
     for round in 1..=results.rounds {
-        for run in &runs {
+        for run in runs(results, round) {
             progress.begin(&format!("round {round} of {}: {}", results.rounds, run.name()));
-            let (side, cell) = cell(like, *run);
+            let (side, cell) = cell(like, run);
             let outcome = contenders.run(side, &cell);
             if matches!(&outcome, Err(error) if error.is::<Interrupted>()) {
                 return progress.end();
             }
             progress.done(&said(&outcome));
-            keep(rounds_of(results, *run), outcome);
+            keep(rounds_of(results, run), outcome);
         }
     }
     progress.end();
 }
 
-fn runs(results: &Results) -> Vec<Run> {
+fn runs(results: &Results, round: usize) -> Vec<Run> {
     let mut sides: Vec<_> = results.rows.iter().map(|row| row.side).collect();
     sides.dedup();
     let decoders = sides.into_iter().map(Run::Decoder);
+    let mut order = results.rows.clone();
+    if round % 2 == 0 {
+        order.reverse();
+    }
     let rows = Mode::ALL
         .iter()
-        .flat_map(|mode| results.rows.iter().filter(move |row| row.mode == *mode));
+        .flat_map(|mode| order.iter().filter(move |row| row.mode == *mode));
     let cells = results
         .tenants
         .iter()
@@ -173,12 +176,15 @@ mod tests {
             rounds: 3,
             ..Results::default()
         };
-        let runs = runs(&results);
+        let later = runs(&results, 2);
+        let runs = runs(&results, 1);
         assert_eq!(runs.len(), 2 + 2 * 10);
         assert_eq!(runs[..2], [Run::Decoder(Side::Ours), Run::Decoder(Side::Python)]);
         // The column changes last, so that rows that are compared run one after the other.
         assert_eq!(runs[2].name(), "base case: no Triton, 1 at once");
         assert_eq!(runs[3].name(), "Python: base case: no Triton, 1 at once");
+        // in the next round the other is first
+        assert_eq!(later[2..4], [runs[3], runs[2]]);
         let like = Cell {
             seconds: 30.0,
             ..any(Mode::Runner)
