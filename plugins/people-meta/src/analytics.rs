@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use gst::glib;
 use gst_analytics::{
     AnalyticsMetaRefMutExt, AnalyticsRelationMeta, AnalyticsRelationMetaClassificationExt, AnalyticsRelationMetaODExt,
     AnalyticsRelationMetaTrackingExt, AnalyticsTrackingMtd, RelTypes,

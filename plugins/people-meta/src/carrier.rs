@@ -6,8 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::OnceLock;
 
-use gst::glib;
-use gst::glib::translate::{IntoGlib, from_glib};
+use glib::translate::{IntoGlib, from_glib};
 
 /// A value that a meta can carry.
 pub trait Payload: Clone + Default + Send + Sync + 'static {

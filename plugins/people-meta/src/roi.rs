@@ -18,7 +18,6 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use gst::buffer::BufferMetaForeachAction;
-use gst::glib;
 use gst_video::VideoRegionOfInterestMeta;
 use people::{Person, Scene, VestScores};
 use vision::skeleton::{KEYPOINT_NAMES, SKELETON};

@@ -128,7 +128,7 @@ fn people_are_detections_with_tracks_and_vests() {
 fn entries_of_others_are_kept_until_ours_are_replaced() {
     let mut analytics = Analytics::default();
     let mut buffer = frame(1);
-    let kind = gst::glib::Quark::from_str("forklift");
+    let kind = glib::Quark::from_str("forklift");
     AnalyticsRelationMeta::add(buffer.make_mut())
         .add_od_mtd(kind, 1, 2, 3, 4, 0.5)
         .unwrap();

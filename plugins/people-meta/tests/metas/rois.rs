@@ -103,7 +103,7 @@ fn regions_describe_people() {
     assert_eq!(array("confidence")[9].get::<f32>().unwrap(), 0.5);
     assert_eq!(array("point_connections").len(), 2 * vision::skeleton::SKELETON.len());
     assert_eq!(array("point_connections")[1].get::<&str>().unwrap(), "left_eye");
-    let data = keypoints.get::<gst::glib::Variant>("data_buffer").unwrap();
+    let data = keypoints.get::<glib::Variant>("data_buffer").unwrap();
     let data = data.fixed_array::<u8>().unwrap();
     let fraction = |i: usize| f32::from_ne_bytes(data[4 * i..][..4].try_into().unwrap());
     assert_eq!(data.len(), 4 * 17 * 2);
