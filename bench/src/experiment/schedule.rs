@@ -52,7 +52,7 @@ fn runs(results: &Results, round: usize) -> Vec<Run> {
     sides.dedup();
     let decoders = sides.into_iter().map(Run::Decoder);
     let mut order = results.rows.clone();
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         order.reverse();
     }
     let rows = Mode::ALL
