@@ -1,4 +1,4 @@
-//! The painter: whole scenes on frames of 1080p.
+//! The painter: whole scenes on frames of 1080p, and the demo video's size.
 //!
 //! ```text
 //! cargo bench -p draw --bench painter
@@ -17,6 +17,8 @@ use vision::image::{Colorimetry, PixelFormat};
 use vision::{KeypointDetection, Point, Rect};
 
 const SIZE: (usize, usize) = (1920, 1080);
+/// Of the demo video.
+const SMALL: (usize, usize) = (768, 576);
 const VESTS: [&str; 7] = ["red", "orange", "yellow", "green", "blue", "purple", "white"];
 
 fn painter(c: &mut Criterion<CpuTime>) {
@@ -43,6 +45,20 @@ fn painter(c: &mut Criterion<CpuTime>) {
         ..busy.clone()
     };
     time(c, "10 people, I420", PixelFormat::I420, |_| people.clone());
+    for format in [PixelFormat::I420, PixelFormat::Nv12] {
+        let name = format!("7 people who walk and 3 stations, 768x576 {}", format.name());
+        let stations = (0..3).map(bench).collect::<Vec<_>>();
+        time_sized(c, &name, (format, SMALL), |number| Scene {
+            people: walking(7, number),
+            stations: stations.clone(),
+            ..Scene::default()
+        });
+    }
+    let name = "6 people who walk, 768x576 I420";
+    time_sized(c, name, (PixelFormat::I420, SMALL), |number| Scene {
+        people: walking(6, number),
+        ..Scene::default()
+    });
     for count in [100, 1_000, 10_000] {
         time(
             c,
@@ -61,11 +77,21 @@ fn painter(c: &mut Criterion<CpuTime>) {
     }
 }
 
-/// Times the frames of a stream, one of which is `scene(number)`, drawn onto one frame.
+/// Times the frames of a stream of 1080p, one of which is `scene(number)`, drawn onto one frame.
 fn time(c: &mut Criterion<CpuTime>, name: &str, format: PixelFormat, scene: impl Fn(u64) -> Scene) {
+    time_sized(c, name, (format, SIZE), scene);
+}
+
+/// As [`time`], for frames of any size.
+fn time_sized(
+    c: &mut Criterion<CpuTime>,
+    name: &str,
+    (format, size): (PixelFormat, (usize, usize)),
+    scene: impl Fn(u64) -> Scene,
+) {
     let mut planes: Vec<Vec<u8>> = (0..format.planes())
         .map(|plane| {
-            let (columns, rows) = format.plane_size(plane, SIZE.0, SIZE.1);
+            let (columns, rows) = format.plane_size(plane, size.0, size.1);
             vec![120; columns * rows * format.pixel_stride(plane)]
         })
         .collect();
@@ -79,10 +105,10 @@ fn time(c: &mut Criterion<CpuTime>, name: &str, format: PixelFormat, scene: impl
             },
             |scene| {
                 let planes = planes.iter_mut().enumerate().map(|(plane, data)| {
-                    let stride = format.plane_size(plane, SIZE.0, SIZE.1).0 * format.pixel_stride(plane);
+                    let stride = format.plane_size(plane, size.0, size.1).0 * format.pixel_stride(plane);
                     PlaneMut { data, stride }
                 });
-                let surface = Surface::new(format, SIZE.0, SIZE.1, planes, Colorimetry::default());
+                let surface = Surface::new(format, size.0, size.1, planes, Colorimetry::default());
                 let mut surface = surface.expect("the planes are a frame");
                 painter.paint(&mut surface, Duration::ZERO, Some(&scene), &Style::default());
                 scene
@@ -130,6 +156,25 @@ fn person(index: usize) -> Person {
             frames_since_update: 0,
         }),
     }
+}
+
+/// People of 31×84 pixels, as the demo video's are on average, at frame `number`: each walks by half a pixel a frame.
+fn walking(count: usize, number: u64) -> Vec<Person> {
+    let steps = (number % 180) as f32;
+    let moved = |index: usize| {
+        let mut person = person(index);
+        let (left, top) = (20.0 + 104.0 * index as f32, 150.0 + 40.0 * (index % 4) as f32);
+        let shift = Point::new(left + 0.5 * steps, top + 0.25 * steps);
+        let at = Point::new(person.bbox.left, person.bbox.top);
+        let scaled = |p: Point| Point::new((p.x - at.x) * 0.21 + shift.x, (p.y - at.y) * 0.2 + shift.y);
+        let (low, high) = (scaled(at), scaled(Point::new(person.bbox.right, person.bbox.bottom)));
+        person.bbox = Rect::new(low.x, low.y, high.x, high.y);
+        for keypoint in person.pose.iter_mut().flatten() {
+            keypoint.point = scaled(keypoint.point);
+        }
+        person
+    };
+    (0..count).map(moved).collect()
 }
 
 /// A slanted active station of about 400×400 pixels.
