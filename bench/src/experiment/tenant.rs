@@ -1,7 +1,7 @@
 //! One application of a cell: its pipeline, played from the beginning again at the end of a file, and what its probes see.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ impl Watch {
 /// A playing application; it is stopped when dropped.
 pub struct Player {
     pipeline: gst::Pipeline,
+    /// Those to handle.
+    messages: Receiver<gst::Message>,
     watch: Arc<Watch>,
     /// When measuring began, and the counts then.
     begun: Option<(Instant, Counts)>,
@@ -84,8 +86,8 @@ impl Player {
         if let Some(pool) = pool {
             pipeline.set_context(&gstshopfloor::pool::context(pool));
         }
-        call(&pipeline, calls);
         let player = Self {
+            messages: messages(&pipeline, calls),
             watch: watch(&pipeline)?,
             pipeline,
             begun: None,
@@ -129,11 +131,10 @@ impl Player {
     }
 
     fn failure(&self) -> Option<anyhow::Error> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
+        self.messages.try_iter().find_map(|message| match message.view() {
             gst::MessageView::Error(error) => Some(anyhow!("{} ({:?})", error.error(), error.debug())),
             _ => None,
-        }
+        })
     }
 
     /// Handles the messages that have arrived.
@@ -141,8 +142,7 @@ impl Player {
     /// # Errors
     /// If the pipeline has posted an error or has ended.
     pub fn attend(&self) -> Result<()> {
-        let Some(bus) = self.pipeline.bus() else { return Ok(()) };
-        while let Some(message) = bus.pop_filtered(&HANDLED) {
+        for message in self.messages.try_iter() {
             match message.view() {
                 gst::MessageView::Error(error) => bail!("{} ({:?})", error.error(), error.debug()),
                 gst::MessageView::Eos(_) => bail!("the input has ended; it cannot be repeated, so it has to be longer"),
@@ -241,18 +241,21 @@ fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {
         .with_context(|| format!("no element is named {name}"))
 }
 
-/// Tells `calls` of each message that is handled, so that nobody has to look for them: on a busy machine, looking 50 times
-/// a second is a tenth of what an application costs outside its models. The other messages are dropped.
-fn call(pipeline: &gst::Pipeline, calls: Sender<()>) {
-    let Some(bus) = pipeline.bus() else { return };
-    bus.set_sync_handler(move |_, message| {
-        if !HANDLED.contains(&message.type_()) {
-            return gst::BusSyncReply::Drop;
-        }
-        // fails once nobody attends any more
-        let _ = calls.send(());
-        gst::BusSyncReply::Pass
-    });
+/// The messages to handle; `calls` is told of each, so that nobody has to look for them: on a busy machine, looking 50 times a
+/// second is a tenth of what an application costs outside its models. The other messages are dropped.
+fn messages(pipeline: &gst::Pipeline, calls: Sender<()>) -> Receiver<gst::Message> {
+    let (sender, messages) = channel();
+    if let Some(bus) = pipeline.bus() {
+        bus.set_sync_handler(move |_, message| {
+            if HANDLED.contains(&message.type_()) {
+                // Both fail once nobody attends any more. Not the bus: it would have the message after the call only.
+                let _ = sender.send(message.clone());
+                let _ = calls.send(());
+            }
+            gst::BusSyncReply::Drop
+        });
+    }
+    messages
 }
 
 /// Probes where frames leave the source and where they arrive.
