@@ -77,9 +77,7 @@ impl Results {
             }) => &outcomes[..],
             _ => &[],
         });
-        let rounds = outcomes[0].iter().zip(outcomes[1]);
-        let ratios: Vec<_> = rounds.map(|(one, other)| value(one) / value(other)).collect();
-        median(&ratios)
+        ratio(outcomes, value)
     }
 
     /// Frames a second of all applications of a cell together.
@@ -124,6 +122,13 @@ impl Results {
         });
         missing.chain(decoders).collect()
     }
+}
+
+/// The median over rounds of a value in parts of another cell's in the same round; NaN without rounds of both.
+pub fn ratio(outcomes: [&[Outcome]; 2], value: impl Fn(&Outcome) -> f64) -> f64 {
+    let rounds = outcomes[0].iter().zip(outcomes[1]);
+    let ratios: Vec<_> = rounds.map(|(one, other)| value(one) / value(other)).collect();
+    median(&ratios)
 }
 
 fn median_of(outcomes: &[Outcome], value: impl Fn(&Outcome) -> f64) -> f64 {

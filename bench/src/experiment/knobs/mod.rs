@@ -108,9 +108,14 @@ impl Measured {
     }
 
     fn median(&self, value: impl Fn(&Outcome) -> f64) -> f64 {
+        median(&self.rounds().iter().map(value).collect::<Vec<_>>())
+    }
+
+    /// The rounds, none if one has failed.
+    fn rounds(&self) -> &[Outcome] {
         match self.failure {
-            None => median(&self.outcomes.iter().map(value).collect::<Vec<_>>()),
-            Some(_) => f64::NAN,
+            None => &self.outcomes,
+            Some(_) => &[],
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Measured, Options};
 use crate::experiment::cell::Outcome;
 use crate::experiment::command;
 use crate::experiment::mode::Mode;
+use crate::experiment::results::ratio;
 use crate::machine::Machine;
 use crate::report::{Table, markdown, number};
 
@@ -15,7 +16,7 @@ pub fn page(options: &Options, measured: &[Measured], machine: &Machine) -> Stri
     let mut page = format!(
         "# What each knob of Triton does\n\n{} applications at once ({}, the shipped models), one knob turned at a time, {:.0} s each \
          in {} rounds in turn with the others; medians. The first column of figures is relative to the shipped configuration with \
-         Triton in the same place. \"Start\" is the time from the process's start until every application has drawn a frame.\n\n{}",
+         Triton in the same place, in the same round. \"Start\" is the time from the process's start until every application has drawn a frame.\n\n{}",
         options.tenants,
         Mode::DecoupledAsync.name(),
         options.seconds,
@@ -65,14 +66,13 @@ fn table(measured: &[Measured]) -> Table {
             .iter()
             .position(|knob| knob.name == name)
             .and_then(|index| measured.get(index));
-        found.map_or(f64::NAN, |measured| measured.median(Outcome::fps))
+        found.map_or(&[][..], Measured::rounds)
     };
     let row = |(knob, measured): (&Knob, &Measured)| {
-        let fps = measured.median(Outcome::fps);
         let first = |outcome: &Outcome| outcome.tenants.first().map_or(f64::NAN, |tenant| tenant.fps);
         let values = [
-            fps / base(knob),
-            fps,
+            ratio([measured.rounds(), base(knob)], Outcome::fps),
+            measured.median(Outcome::fps),
             measured.median(first),
             measured.median(|outcome| outcome.latency(|times| times.p95)),
             measured.median(Outcome::cpu),
