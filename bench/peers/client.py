@@ -35,7 +35,7 @@ class Video:
     """The first frames of a file."""
 
     def __init__(self, path, frames):
-        self.capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        self.capture = cv2.VideoCapture(path)
         self.left = frames
 
     def read(self):

@@ -108,7 +108,6 @@ impl Line {
         let pipeline = pipeline
             .downcast::<gst::Pipeline>()
             .map_err(|_| anyhow!("not a pipeline: {launch}"))?;
-        decode_on_one_thread(&pipeline);
         let element = named(&pipeline, "element")?;
         let watch = Arc::<Watch>::default();
         let seen = Arc::clone(&watch);
@@ -205,16 +204,6 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// One thread decodes each video, as in Python's clients: it is fast enough, and each hand-over to another costs.
-pub fn decode_on_one_thread(pipeline: &gst::Pipeline) {
-    pipeline.connect_deep_element_added(|_, _, element| {
-        let threads = element.find_property("max-threads");
-        if threads.is_some_and(|property| property.value_type() == i32::static_type()) {
-            element.set_property("max-threads", 1);
-        }
-    });
 }
 
 fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {

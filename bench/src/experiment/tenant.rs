@@ -11,7 +11,7 @@ use triton::ServerPool;
 
 use super::cell::{Cell, Pace, Percentiles, Tenant};
 use super::launch;
-use crate::line::{self, is_inferred, pad};
+use crate::line::{is_inferred, pad};
 use crate::statistics::percentile;
 
 /// The longest that a pipeline may take until its first frame is drawn.
@@ -86,7 +86,6 @@ impl Player {
         if let Some(pool) = pool {
             pipeline.set_context(&gstshopfloor::pool::context(pool));
         }
-        line::decode_on_one_thread(&pipeline);
         let player = Self {
             messages: messages(&pipeline, calls),
             watch: watch(&pipeline)?,

@@ -136,7 +136,7 @@ fn method(bench: &Bench, frames: u64) -> String {
     format!(
         "The first {frames} frames of `media/vests.mp4` (768×576) as fast as the server goes, by gRPC to a `tritonserver`, nothing \
          drawn. The CPU time is that of the client's process; that of the same decoder alone is subtracted, the model is in \
-         another process. One thread decodes in either. Python is `bench/peers/client.py`: its decoder alone is `grab`, so conversion to BGR counts as outside, \
+         another process. Python is `bench/peers/client.py`: its decoder alone is `grab`, so conversion to BGR counts as outside, \
          as ours does in the letterbox; of wire and shared memory, the cheaper counts. {} rounds in turn.",
         bench.rounds
     )
