@@ -14,6 +14,8 @@ pub struct Counts {
     pub open: usize,
     /// ServerReady requests.
     pub ready: usize,
+    /// Calls for a model's metadata or configuration that [`fail_descriptions`](crate::Server::fail_descriptions) failed.
+    pub undescribed: usize,
     /// Inference requests, including those that were refused.
     pub inferences: usize,
     /// Inference requests that the client cancelled before they were answered.

@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) ready_hold: Option<Arc<Hold>>,
     /// Holds the responses to all calls but inference.
     pub(crate) hold: Option<Arc<Hold>>,
+    /// The error that answers calls for a model's metadata or configuration.
+    pub(crate) undescribed: Option<Status>,
     /// Versions that were loaded once, as `name/version`.
     pub(crate) unloaded: BTreeSet<String>,
 }
@@ -32,6 +34,7 @@ impl Default for Faults {
             refuses_shared_memory: false,
             ready_hold: None,
             hold: None,
+            undescribed: None,
             unloaded: BTreeSet::new(),
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_stream::StreamExt;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Status};
 
 use crate::access::{Access, Headers, Tls};
 use crate::black_hole::BlackHole;
@@ -195,6 +196,11 @@ impl Server {
         if let Some(hold) = self.state.faults().hold.take() {
             hold.release();
         }
+    }
+
+    /// Answers calls for a model's metadata or configuration with an error, or without it again.
+    pub fn fail_descriptions(&self, failure: Option<(Code, &str)>) {
+        self.state.faults().undescribed = failure.map(|(code, message)| Status::new(code, message));
     }
 
     /// Loads a model, or replaces the one of its name: a version that the new one does not have is unloaded.

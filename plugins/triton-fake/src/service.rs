@@ -75,6 +75,16 @@ impl State {
         }
     }
 
+    /// # Errors
+    /// The response to a call for a model's metadata or configuration, while the test has them fail.
+    fn check_describing(&self) -> Result<(), Status> {
+        let Some(status) = self.faults().undescribed.clone() else {
+            return Ok(());
+        };
+        self.counter.change(|counts| counts.undescribed += 1);
+        Err(status)
+    }
+
     /// The counts of a model; every request is one inference and one execution.
     fn counts(&self, model: &str) -> ModelStatistics {
         let count = lock(&self.requests).get(model).copied().unwrap_or_default();
@@ -136,6 +146,7 @@ impl GrpcInferenceService for Service {
     ) -> Result<Response<ModelMetadataResponse>, Status> {
         let ModelMetadataRequest { name, version } = request.into_inner();
         self.0.pass().await;
+        self.0.check_describing()?;
         let model = self.0.model(&name, &version)?;
         Ok(Response::new(model.metadata.clone()))
     }
@@ -146,6 +157,7 @@ impl GrpcInferenceService for Service {
     ) -> Result<Response<ModelConfigResponse>, Status> {
         let ModelConfigRequest { name, version } = request.into_inner();
         self.0.pass().await;
+        self.0.check_describing()?;
         let model = self.0.model(&name, &version)?;
         if let Some(hold) = &model.hold {
             hold.pass().await;

@@ -231,6 +231,8 @@ impl FailureKind {
             Code::NotFound if message.contains("shared memory region") => Self::Failed,
             Code::NotFound => Self::ModelAway,
             Code::InvalidArg | Code::Unsupported => Self::Refused,
+            // Nobody here cancels a call whose answer is read: a server that stops does, in the words of gRPC's libraries.
+            Code::Cancelled if message.eq_ignore_ascii_case("cancelled") => Self::ServerAway,
             Code::Unknown | Code::Internal | Code::AlreadyExists | Code::Cancelled => Self::Failed,
         }
     }
@@ -395,10 +397,16 @@ mod tests {
             "Unable to find shared memory region: 'frames'",
             FailureKind::Failed,
         );
+        for (message, expected) in [
+            ("CANCELLED", FailureKind::ServerAway),
+            ("Cancelled", FailureKind::ServerAway),
+            ("the model's own words", FailureKind::Failed),
+        ] {
+            check(Code::Cancelled, message, expected);
+        }
         check(Code::InvalidArg, "unexpected shape for input 'x'", FailureKind::Refused);
         check(Code::Unsupported, "no decoupled models", FailureKind::Refused);
         check(Code::Internal, "Failed to process the request(s)", FailureKind::Failed);
-        check(Code::Cancelled, "", FailureKind::Failed);
         assert_eq!(Error::DeadlineExceeded.failure_kind(), FailureKind::Late);
         assert_eq!(Error::ServerStopped.failure_kind(), FailureKind::ServerAway);
     }

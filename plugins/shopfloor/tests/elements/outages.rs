@@ -247,6 +247,33 @@ fn a_model_of_another_task_ends_the_stream_and_says_what_changed() {
 }
 
 #[test]
+fn a_model_that_cannot_be_read_while_its_server_stops_is_read_later() {
+    for (code, message) in [
+        (Code::Cancelled, "CANCELLED"),
+        (Code::Cancelled, "a proxy's words"),
+        (Code::Internal, "failed to read the repository"),
+        (Code::Unknown, "Stream removed"),
+        (Code::ResourceExhausted, "too many calls"),
+        (Code::Unavailable, "Server exiting"),
+    ] {
+        let server = Server::start([model(16)]).unwrap();
+        let line = Line::play(&server, true, "");
+        while !line.next_any() {}
+        server.unload("brightness");
+        line.message(gst::MessageType::Warning);
+        server.fail_descriptions(Some((code, message)));
+        server.load(model(16));
+        assert!(
+            server.wait(PATIENCE, |counts| counts.undescribed > 1),
+            "{message}: asked again"
+        );
+        server.fail_descriptions(None);
+        line.message(gst::MessageType::Info);
+        assert_eq!(line.status(), "ready", "{message}");
+    }
+}
+
+#[test]
 fn a_model_that_fails_on_one_frame_does_not_hold_a_file() {
     let poison = Model::new("brightness", |call| {
         call.fail(Code::Internal, "a frame that the model cannot stand");

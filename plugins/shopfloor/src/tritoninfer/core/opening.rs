@@ -173,8 +173,8 @@ impl Rereading {
                 true
             }
             Err(error) => {
-                use FailureKind::{Late, ModelAway, ServerAway};
-                let later = matches!(error.failure_kind(), ServerAway | ModelAway | Late);
+                // What has worked once may fail in any way while its server stops or starts. Only what cannot be used is an end.
+                let later = !matches!(error.failure_kind(), FailureKind::SetUp | FailureKind::Refused);
                 if !later {
                     unusable(&dispatcher, &old, error);
                 }
