@@ -401,6 +401,7 @@ mod tests {
             ("CANCELLED", FailureKind::ServerAway),
             ("Cancelled", FailureKind::ServerAway),
             ("the model's own words", FailureKind::Failed),
+            ("", FailureKind::Failed),
         ] {
             check(Code::Cancelled, message, expected);
         }
