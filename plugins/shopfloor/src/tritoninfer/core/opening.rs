@@ -174,11 +174,11 @@ impl Rereading {
             }
             Err(error) => {
                 // What has worked once may fail in any way while its server stops or starts. Only what cannot be used is an end.
-                let later = !matches!(error.failure_kind(), FailureKind::SetUp | FailureKind::Refused);
-                if !later {
+                let is_unusable = matches!(error.failure_kind(), FailureKind::SetUp | FailureKind::Refused);
+                if is_unusable {
                     unusable(&dispatcher, &old, error);
                 }
-                !later
+                is_unusable
             }
         }
     }
