@@ -15,7 +15,7 @@ const PAIRS: [[Mode; 2]; 2] = [
 /// The gates and targets that the choice of models is measured for. A value of which a cell is missing is NaN.
 pub fn gates(results: &Results, choice: &str) -> Vec<Gate> {
     let mut gates = Vec::new();
-    let has_python = results.rows.iter().any(|row| row.side == Side::Python);
+    let has_python = results.has(Side::Python);
     if has_python && choice == models::DEFAULT {
         gates.extend(beside_python(results));
     }
@@ -69,18 +69,21 @@ fn best(results: &Results, tenants: usize, value: fn(&Outcome) -> f64) -> f64 {
     values.into_iter().fold(f64::NAN, f64::max)
 }
 
+/// Of Python's, in a cell: frames a second, and CPU time outside decoder and model.
+pub fn of_python(results: &Results, mode: Mode, tenants: usize) -> (f64, f64) {
+    let rows = [ours(mode), python(mode)];
+    let [outside, pythons] = rows.map(|row| results.cpu_outside(row, tenants));
+    (results.ratio(rows, tenants, Outcome::fps), outside / pythons)
+}
+
 fn beside_python(results: &Results) -> [Gate; 3] {
     let cells = || {
         Mode::ALL
             .into_iter()
             .flat_map(|mode| results.tenants.iter().map(move |tenants| (mode, *tenants)))
     };
-    let ratios: Vec<_> = cells()
-        .map(|(mode, tenants)| results.ratio([ours(mode), python(mode)], tenants, Outcome::fps))
-        .collect();
+    let (ratios, outside): (Vec<_>, Vec<_>) = cells().map(|(mode, tenants)| of_python(results, mode, tenants)).unzip();
     let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
-    let outside = cells()
-        .map(|(mode, tenants)| -results.cpu_outside(ours(mode), tenants) / results.cpu_outside(python(mode), tenants));
     [
         Gate::new(
             "frames a second, of Python's: the least of all cells",
@@ -98,7 +101,7 @@ fn beside_python(results: &Results) -> [Gate; 3] {
             "CPU outside decoder and model, of Python's: the most of all cells",
             Limit::AtMost(0.25),
             Unit::Ratio,
-            -least(outside),
+            -least(outside.into_iter().map(|ratio| -ratio)),
         ),
     ]
 }

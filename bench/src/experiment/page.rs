@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::cell::{Outcome, Percentiles};
+use super::gates;
 use super::mode::{Mode, Row, Side};
 use super::results::Results;
 use crate::machine::Machine;
@@ -36,8 +37,7 @@ pub fn page(results: &Results, gates: &[Gate], about: &About<'_>, machine: &Mach
             let _ = writeln!(page, "- {}", escaped(&line));
         }
     }
-    let python = results.rows.iter().any(|row| row.side == Side::Python);
-    let beside = python.then(|| {
+    let beside = results.has(Side::Python).then(|| {
         let title = "Of Python's: frames a second (median of the rounds' ratios) / CPU outside models and decoder";
         (title, of_python(results))
     });
@@ -143,14 +143,8 @@ fn of_python(results: &Results) -> Table {
     let ours = results.rows.iter().filter(|row| row.side == Side::Ours);
     let ours: Vec<_> = ours.copied().collect();
     grid_of(results, &ours, |row, tenants| {
-        let python = Row {
-            side: Side::Python,
-            ..row
-        };
-        joined([
-            results.ratio([row, python], tenants, Outcome::fps),
-            results.cpu_outside(row, tenants) / results.cpu_outside(python, tenants),
-        ])
+        let (frames, outside) = gates::of_python(results, row.mode, tenants);
+        joined([frames, outside])
     })
 }
 

@@ -63,9 +63,7 @@ fn asynchronous(results: &Results) -> GroupedChart {
         ("ensemble", Mode::EnsembleAsync, Mode::EnsembleThreads),
     ];
     let sides = [(Side::Ours, ""), (Side::Python, "Python: ")];
-    let taking_part = sides
-        .into_iter()
-        .filter(|(side, _)| results.rows.iter().any(|row| row.side == *side));
+    let taking_part = sides.into_iter().filter(|(side, _)| results.has(*side));
     let of = |side, asynchronous, threads| {
         move |tenants| {
             results.ratio(

@@ -15,6 +15,24 @@ pub struct Rounds {
     pub failure: Option<String>,
 }
 
+impl Rounds {
+    /// Adds a round.
+    pub fn keep(&mut self, outcome: anyhow::Result<Outcome>) {
+        match outcome {
+            Ok(outcome) => self.outcomes.push(outcome),
+            Err(error) => self.failure = Some(format!("{error:#}")),
+        }
+    }
+
+    /// The rounds, none if one has failed.
+    pub fn measured(&self) -> &[Outcome] {
+        match self.failure {
+            None => &self.outcomes,
+            Some(_) => &[],
+        }
+    }
+}
+
 /// All that was measured.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
@@ -57,27 +75,24 @@ impl Results {
 
     /// The median over the rounds of a cell; NaN if it was not run or failed.
     pub fn median(&self, row: Row, tenants: usize, value: impl Fn(&Outcome) -> f64) -> f64 {
-        match self.cells.get(&(row, tenants)) {
-            Some(Rounds {
-                outcomes,
-                failure: None,
-            }) => median_of(outcomes, value),
-            _ => f64::NAN,
-        }
+        median_of(self.measured(row, tenants), value)
     }
 
     /// The median over the rounds of a cell's value in parts of another cell's in the same round; NaN if one of them was not
     /// run or failed. A virtual machine is at another speed some minutes later, which a ratio of medians would show and
     /// this does not.
     pub fn ratio(&self, rows: [Row; 2], tenants: usize, value: impl Fn(&Outcome) -> f64) -> f64 {
-        let outcomes = rows.map(|row| match self.cells.get(&(row, tenants)) {
-            Some(Rounds {
-                outcomes,
-                failure: None,
-            }) => &outcomes[..],
-            _ => &[],
-        });
-        ratio(outcomes, value)
+        ratio(rows.map(|row| self.measured(row, tenants)), value)
+    }
+
+    /// The rounds of a cell, none if it was not run or failed.
+    fn measured(&self, row: Row, tenants: usize) -> &[Outcome] {
+        self.cells.get(&(row, tenants)).map_or(&[], Rounds::measured)
+    }
+
+    /// Whether rows of that side are measured.
+    pub fn has(&self, side: Side) -> bool {
+        self.rows.iter().any(|row| row.side == side)
     }
 
     /// Frames a second of all applications of a cell together.
@@ -87,13 +102,7 @@ impl Results {
 
     /// CPU-ms a frame of the side's decoder alone.
     pub fn decoder(&self, side: Side) -> f64 {
-        match self.decoders.get(&side) {
-            Some(Rounds {
-                outcomes,
-                failure: None,
-            }) => median_of(outcomes, Outcome::cpu),
-            _ => f64::NAN,
-        }
+        median_of(self.decoders.get(&side).map_or(&[], Rounds::measured), Outcome::cpu)
     }
 
     /// CPU-ms a frame of a cell that are neither the models' nor the decoder's.

@@ -41,7 +41,7 @@ pub fn run(results: &mut Results, contenders: &Contenders, like: &Cell) {
                 return progress.end();
             }
             progress.done(&said(&outcome));
-            keep(rounds_of(results, run), outcome);
+            rounds_of(results, run).keep(outcome);
         }
     }
     progress.end();
@@ -98,14 +98,8 @@ fn rounds_of(results: &mut Results, run: Run) -> &mut Rounds {
     }
 }
 
-fn keep(rounds: &mut Rounds, outcome: anyhow::Result<Outcome>) {
-    match outcome {
-        Ok(outcome) => rounds.outcomes.push(outcome),
-        Err(error) => rounds.failure = Some(format!("{error:#}")),
-    }
-}
-
-fn said(outcome: &anyhow::Result<Outcome>) -> String {
+/// What is said of a run.
+pub fn said(outcome: &anyhow::Result<Outcome>) -> String {
     match outcome {
         Ok(outcome) => format!("{:.1} frames a second", outcome.fps()),
         Err(error) => format!("failed: {error:#}"),
@@ -201,8 +195,8 @@ mod tests {
     #[test]
     fn a_failure_is_kept_beside_what_was_measured() {
         let mut rounds = Rounds::default();
-        keep(&mut rounds, Ok(Outcome::default()));
-        keep(&mut rounds, Err(anyhow::anyhow!("gone")));
+        rounds.keep(Ok(Outcome::default()));
+        rounds.keep(Err(anyhow::anyhow!("gone")));
         assert_eq!((rounds.outcomes.len(), rounds.failure.as_deref()), (1, Some("gone")));
     }
 }

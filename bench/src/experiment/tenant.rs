@@ -76,8 +76,8 @@ pub struct Player {
 }
 
 impl Player {
-    /// Builds the pipeline and plays. With `pool`, its elements use that instead of Triton. `calls` is told when there is
-    /// something to attend to.
+    /// Builds the pipeline and plays. With `pool`, its elements use that instead of Triton. Each message that
+    /// [`attend`](Self::attend) handles is followed by a call to `calls`.
     pub fn start(cell: &Cell, tenant: usize, pool: Option<&ServerPool>, calls: Sender<()>) -> Result<Self> {
         let launch = launch::line(cell, tenant);
         let pipeline = gst::parse::launch(&launch).with_context(|| format!("cannot build: {launch}"))?;
@@ -241,8 +241,10 @@ fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {
         .with_context(|| format!("no element is named {name}"))
 }
 
-/// The messages to handle; `calls` is told of each, so that nobody has to look for them: on a busy machine, looking 50 times a
-/// second is a tenth of what an application costs outside its models. The other messages are dropped.
+/// The pipeline's messages to handle, each followed by a call to `calls`. The other messages are dropped.
+///
+/// Without calls somebody has to look for messages: 50 times a second, that was a tenth of what an application costs outside its
+/// models.
 fn messages(pipeline: &gst::Pipeline, calls: Sender<()>) -> Receiver<gst::Message> {
     let (sender, messages) = channel();
     if let Some(bus) = pipeline.bus() {

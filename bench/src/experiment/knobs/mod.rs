@@ -15,7 +15,8 @@ use super::contender::{Contenders, Interrupted};
 use super::mode::Mode;
 use super::models::{Choice, DEFAULT, Repository, Setting};
 use super::places::{Places, Setup};
-use super::schedule::Progress;
+use super::results::Rounds;
+use super::schedule::{Progress, said};
 use crate::machine::Machine;
 use crate::server::{Place, TritonServer};
 use crate::statistics::median;
@@ -69,20 +70,13 @@ fn measure(options: &Options, setup: &Setup, measured: &mut [Measured]) -> Resul
                 priority: knob.priority,
                 ..cell(&setup.places, &measured.repository.models, options.tenants, seconds)?
             };
-            match knob.run(&setup.contenders, &cell) {
-                Ok(outcome) => {
-                    progress.done(&format!("{:.1} frames a second", outcome.fps()));
-                    measured.outcomes.push(outcome);
-                }
-                Err(error) if error.is::<Interrupted>() => {
-                    progress.end();
-                    return Ok(());
-                }
-                Err(error) => {
-                    progress.done(&format!("failed: {error:#}"));
-                    measured.failure = Some(format!("{error:#}"));
-                }
+            let outcome = knob.run(&setup.contenders, &cell);
+            if matches!(&outcome, Err(error) if error.is::<Interrupted>()) {
+                progress.end();
+                return Ok(());
             }
+            progress.done(&said(&outcome));
+            measured.rounds.keep(outcome);
         }
     }
     progress.end();
@@ -92,8 +86,7 @@ fn measure(options: &Options, setup: &Setup, measured: &mut [Measured]) -> Resul
 /// A knob's models and what was measured with them.
 struct Measured {
     repository: Repository,
-    outcomes: Vec<Outcome>,
-    failure: Option<String>,
+    rounds: Rounds,
 }
 
 impl Measured {
@@ -102,21 +95,12 @@ impl Measured {
         let settings = settings.collect::<Result<Vec<Setting>>>()?;
         Ok(Self {
             repository: Choice::named(DEFAULT)?.prepare(&places.repository, &settings)?,
-            outcomes: Vec::new(),
-            failure: None,
+            rounds: Rounds::default(),
         })
     }
 
     fn median(&self, value: impl Fn(&Outcome) -> f64) -> f64 {
-        median(&self.rounds().iter().map(value).collect::<Vec<_>>())
-    }
-
-    /// The rounds, none if one has failed.
-    fn rounds(&self) -> &[Outcome] {
-        match self.failure {
-            None => &self.outcomes,
-            Some(_) => &[],
-        }
+        median(&self.rounds.measured().iter().map(value).collect::<Vec<_>>())
     }
 }
 

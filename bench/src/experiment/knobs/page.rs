@@ -26,7 +26,7 @@ pub fn page(options: &Options, measured: &[Measured], machine: &Machine) -> Stri
     let failed = KNOBS
         .iter()
         .zip(measured)
-        .filter_map(|(knob, measured)| Some((knob.name, measured.failure.as_ref()?)));
+        .filter_map(|(knob, measured)| Some((knob.name, measured.rounds.failure.as_ref()?)));
     let failed: Vec<_> = failed.collect();
     if !failed.is_empty() {
         page.push_str("\n## Failed\n\n");
@@ -66,12 +66,12 @@ fn table(measured: &[Measured]) -> Table {
             .iter()
             .position(|knob| knob.name == name)
             .and_then(|index| measured.get(index));
-        found.map_or(&[][..], Measured::rounds)
+        found.map_or(&[][..], |measured| measured.rounds.measured())
     };
     let row = |(knob, measured): (&Knob, &Measured)| {
         let first = |outcome: &Outcome| outcome.tenants.first().map_or(f64::NAN, |tenant| tenant.fps);
         let values = [
-            ratio([measured.rounds(), base(knob)], Outcome::fps),
+            ratio([measured.rounds.measured(), base(knob)], Outcome::fps),
             measured.median(Outcome::fps),
             measured.median(first),
             measured.median(|outcome| outcome.latency(|times| times.p95)),
@@ -93,7 +93,7 @@ fn table(measured: &[Measured]) -> Table {
 pub fn csv(measured: &[Measured]) -> String {
     let mut text = String::from("knob,round,frames a second,p95 ms,CPU-ms a frame\n");
     for (knob, measured) in KNOBS.iter().zip(measured) {
-        for (round, outcome) in measured.outcomes.iter().enumerate() {
+        for (round, outcome) in measured.rounds.outcomes.iter().enumerate() {
             let p95 = outcome.latency(|times| times.p95);
             let _ = writeln!(
                 text,
