@@ -1,13 +1,15 @@
 //! Tensors in CUDA memory, which a server opens by handles: a stand-in for the devices, and a fake server that reads from it.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cuda::fake::{Copy, Fake};
 use triton::memory::Place;
 use triton::{CudaRegion, DataType, Error, Input, Lease, Model, Request, Server};
 use triton_fake::Call;
 
-use crate::common::remote::{bytes_of, connect, of_bytes};
+use crate::common::remote::{bytes_of, connect, of_bytes, wait_until};
 use crate::common::{PATIENCE, send};
 
 const LEN: usize = 100_000;
@@ -56,6 +58,18 @@ impl Setting {
     }
 }
 
+/// All of a region, once the server has released the request before, which may be after its response.
+fn leased(region: &Arc<CudaRegion>) -> Lease {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match region.lease(LEN) {
+            Some(lease) => return lease,
+            None => assert!(Instant::now() < end, "the region is not free"),
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
 fn request(data: Lease) -> Request {
     Request::new(vec![Input {
         name: "in".into(),
@@ -78,7 +92,7 @@ fn a_tensor_written_on_the_host_is_uploaded_and_not_sent() {
     assert_eq!(setting.fake.cuda_regions(), [(region.name().to_owned(), 1)]);
     for round in 0..2 {
         let (sent, copied) = (tensor(round), setting.server.bytes_copied());
-        let mut data = region.lease(LEN).expect("the region is free");
+        let mut data = leased(&region);
         assert_eq!((data.place(), data.len(), data.byte_size()), (Place::Cuda(1), LEN, LEN));
         data.copy_from_slice(&sent);
         assert!(setting.read(data) == sent);
@@ -103,7 +117,7 @@ fn a_tensor_written_on_the_device_is_not_copied() {
     let written = tensor(7);
     region.memory().write(&written).unwrap();
     setting.devices.copies();
-    let data = region.lease_written(LEN).expect("the region is free");
+    let data = region.lease_written(LEN).expect("the region was never leased");
     assert!(data.is_empty(), "nothing is on the host");
     assert!(setting.read(data) == written);
     assert_eq!(setting.devices.copies(), []);
@@ -119,7 +133,7 @@ fn a_region_is_leased_again_once_the_server_has_released_the_request() {
     assert!(region.lease(1).is_none() && region.lease_written(1).is_none());
     call.answer(vec![]);
     response.recv_timeout(PATIENCE).unwrap().unwrap();
-    crate::common::remote::wait_until("the region is not free", || region.lease(1).is_some());
+    wait_until("the region is not free", || region.lease(1).is_some());
 }
 
 #[test]
@@ -139,13 +153,13 @@ fn a_forgotten_region_is_an_error_until_it_is_registered_again() {
     let region = setting.region();
     setting.fake.stop();
     setting.fake.restart().unwrap();
+    wait_until("the server is back", || setting.server.ready().is_ok());
     assert_eq!(setting.fake.cuda_regions(), []);
     let response = send(&setting.model, request(region.lease(LEN).unwrap()));
     let error = bytes_of(response.recv_timeout(PATIENCE).unwrap()).unwrap_err();
     assert!(error.to_string().contains(region.name()), "{error}");
     setting.server.register_cuda(&region).unwrap();
-    let data = region.lease(LEN).expect("the region is free");
-    assert_eq!(setting.read(data).len(), LEN);
+    assert_eq!(setting.read(leased(&region)).len(), LEN);
 }
 
 #[test]

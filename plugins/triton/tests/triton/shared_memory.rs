@@ -128,6 +128,7 @@ fn a_restarted_server_is_given_new_regions_and_no_request_is_lost() {
     assert_eq!(filled.inputs[0].data.place(), Place::SystemSharedMemory);
     fake.restart().unwrap();
     assert!(fake.shared_memory_regions().is_empty());
+    wait_until("the server is back", || server.ready().is_ok());
     let response = send(&model, filled).recv_timeout(PATIENCE).unwrap();
     assert!(bytes_of(response).unwrap() == tensor(LARGE, 50));
     let copied = server.bytes_copied();
