@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use cargo_metadata::MetadataCommand;
 
@@ -90,6 +91,29 @@ fn the_model_repository_s_table_is_whole() {
             readme.contains(&format!("`{name}`")),
             "model_repository/README.md does not list {name}"
         );
+    }
+}
+
+/// Training takes half an hour, so what is checked is that the figures are of the file that is shipped.
+#[test]
+fn the_card_of_the_vest_model_is_about_its_file() {
+    let card = document("model_repository/vest_resnet18/README.md");
+    let model = shopfloor_tests::root().join("model_repository/vest_resnet18/1/model.onnx");
+    let sum = Command::new("sha256sum").arg(model).output().expect("coreutils");
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    let judged = format!("Judged: `1/model.onnx` with the SHA-256 `{}…`.", &sum[..12]);
+    assert!(
+        card.contains(&judged),
+        "the card was not written for this file: {judged}"
+    );
+    for line in document("model_repository/vest_resnet18/figures.csv").lines().skip(1) {
+        let cells: Vec<_> = line.rsplitn(6, ',').collect();
+        let name = cells[5].trim_matches('"');
+        let row = format!(
+            "| {name} | {} |",
+            cells[..5].iter().rev().copied().collect::<Vec<_>>().join(" | ")
+        );
+        assert!(card.contains(&row), "the card has no row {row}");
     }
 }
 

@@ -130,7 +130,7 @@ class Pose:
 
 
 class Finder:
-    """Finds the people of clips, once: they are kept in a folder, by the pose model's digest and the clip's name."""
+    """Finds the people of clips, once: they are kept in a folder, by the pose model's digest and size and the clip's name."""
 
     def __init__(self, pose, folder):
         self.pose, self.folder = pose, folder / "people"
@@ -138,7 +138,8 @@ class Finder:
 
     def __call__(self, clip):
         """Yields (index, BGR frame, people that are large enough to be seen) for each frame of a clip."""
-        path = self.folder / f"{clip.name.replace('/', '-')}-{self.pose.digest}.json"
+        width, height = self.pose.size
+        path = self.folder / f"{clip.name.replace('/', '-')}-{self.pose.digest}-{width}x{height}.json"
         known = json.loads(path.read_text()) if path.exists() else {}
         before = len(known)
         for index, frame in clip.read():

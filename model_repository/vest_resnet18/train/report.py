@@ -8,6 +8,7 @@ import numpy as np
 
 from . import LABELS
 from .network import normalize
+from .pose import digest
 from .trials import joined
 
 matplotlib.use("svg")
@@ -16,6 +17,7 @@ from matplotlib import pyplot  # noqa: E402  after the choice of its backend
 
 BINS = 10
 COLUMNS = ("trial", "crops", "frames", "right", "required", "verdict")
+JUDGED = "Judged: `1/model.onnx` with the SHA-256 `{}…`."
 BEGIN, END = "<!-- figures: written by scripts/train-vest -->\n", "<!-- end of figures -->\n"
 
 
@@ -32,7 +34,7 @@ class Result:
 
     @property
     def right(self):
-        return float((self.chosen == self.trial.labels).mean())
+        return float((self.chosen == self.trial.labels).sum() / (len(self.trial.labels) + self.trial.unseen))
 
     @property
     def missed(self):
@@ -143,11 +145,11 @@ def labels_table(results):
     return "\n".join(lines) + "\n"
 
 
-def card(results):
-    """The tables of the model card, as Markdown."""
+def card(results, model):
+    """What the model card says of a model's file, as Markdown."""
     head = "| trial | crops | frames | right | required | |\n|---|---|---|---|---|---|\n"
     lines = "".join(f"| {' | '.join(map(str, result.cells()))} |\n" for result in results)
-    return head + lines + "\n" + labels_table(results)
+    return "\n".join([head + lines, labels_table(results), JUDGED.format(digest(model)) + "\n"])
 
 
 def update_card(path, text):

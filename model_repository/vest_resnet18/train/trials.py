@@ -17,7 +17,7 @@ class Trial:
     """Crops RGB UINT8 [n,CROP,CROP,3] with their labels INT64 [n].
 
     `required` is the share that must be right, None where the figure is for information. `frames` is the number of
-    frames that the crops are from.
+    frames that the crops are from. `unseen` people are in no crop, because nobody was found where they are; they count as wrong.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Trial:
     labels: np.ndarray
     frames: int
     required: float | None = None
+    unseen: int = 0
     pooled: bool = False  # of crops that other trials have, too
 
     @property
@@ -56,13 +57,22 @@ def recorded(clip, finder, required=None):
 
 
 def surest(clip, finder, required=None):
-    """The surest person of each frame."""
+    """The surest person of each frame in which somebody is found."""
     label = LABELS.index(clip.wears)
     entries = []
     for index, frame, people in finder(clip):
         if people:
             entries.append((index, crop(frame, people[0].box)[:, :, ::-1], label))
     return Trial.of(f"{clip.name}: as recorded, {clip.wears}", entries, required)
+
+
+def one_person(clip, finder, required=None):
+    """As `surest`, of a clip that has one person in every frame: a frame in which nobody is found is wrong."""
+    trial = surest(clip, finder, required)
+    frames = sum(1 for _ in clip.read())
+    size = "×".join(map(str, finder.pose.size))
+    name = f"{clip.name}: every frame, {clip.wears}, people found at {size}"
+    return dataclasses.replace(trial, name=name, frames=frames, unseen=frames - trial.frames, pooled=True)
 
 
 def painted(name, subjects, seed, required=None, each=3):
