@@ -84,7 +84,14 @@ struct Run {
     folders: Folders,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode> {
     match Options::parse().command {
         Command::Run(run) => measure(&run),
         Command::List { peers } => {
@@ -105,14 +112,7 @@ fn main() -> Result<ExitCode> {
         Command::Knobs(options) => experiment::knobs::run(&options),
         Command::Cell => {
             let cell: experiment::cell::Cell = serde_json::from_reader(std::io::stdin())?;
-            match experiment::play(&cell) {
-                Ok(outcome) => println!("{}", serde_json::to_string(&outcome)?),
-                Err(error) => {
-                    // In one line, which the parent shows.
-                    eprintln!("{error:#}");
-                    return Ok(ExitCode::FAILURE);
-                }
-            }
+            println!("{}", serde_json::to_string(&experiment::play(&cell)?)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::SlowServer {

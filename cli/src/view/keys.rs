@@ -141,7 +141,38 @@ pub fn restore() {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    /// Said between the terminal's modes before and after.
+    const PANIC: &str = "a panic while keys are read";
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let this = std::env::current_exe().expect("a path");
+        let test = "view::keys::tests::reads_keys_until_it_panics";
+        let line = format!("'{}' --ignored --exact {test} --nocapture; stty -a", this.display());
+        // a terminal of its own
+        let shown = Command::new("script")
+            .args(["-qc", &line, "/dev/null"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("script of Debian's bsdutils");
+        let shown = String::from_utf8_lossy(&shown.stdout);
+        let (during, after) = shown.split_once(PANIC).expect("the panic's message");
+        assert!(during.contains("-icanon") && during.contains("-echo "), "{shown}");
+        assert!(after.contains(" icanon") && after.contains(" echo "), "{shown}");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, in a terminal"]
+    fn reads_keys_until_it_panics() {
+        let Some(keys) = Keys::open() else { return };
+        assert!(keys.take());
+        Command::new("stty").arg("-a").status().expect("coreutils");
+        panic!("{PANIC}");
+    }
 
     #[test]
     fn keys_have_a_meaning_or_none() {
