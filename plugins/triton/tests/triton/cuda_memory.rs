@@ -1,8 +1,6 @@
 //! Tensors in CUDA memory, which a server opens by handles: a stand-in for the devices, and a fake server that reads from it.
 
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use cuda::fake::{Copy, Fake};
 use triton::memory::Place;
@@ -60,14 +58,8 @@ impl Setting {
 
 /// All of a region, once the server has released the request before, which may be after its response.
 fn leased(region: &Arc<CudaRegion>) -> Lease {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match region.lease(LEN) {
-            Some(lease) => return lease,
-            None => assert!(Instant::now() < end, "the region is not free"),
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("the region is not free", || region.lease(LEN).is_some());
+    region.lease(LEN).expect("nobody else leases it")
 }
 
 fn request(data: Lease) -> Request {
