@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "run by the test above, in a terminal"]
+    #[ignore = "run by a_panic_gives_the_terminal_back"]
     fn reads_keys_until_it_panics() {
         let Some(keys) = Keys::open() else { return };
         assert!(keys.take());
