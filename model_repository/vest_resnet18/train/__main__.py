@@ -132,7 +132,7 @@ def judged(options, finder):
         if clip.wears == "none":
             without.append(trials.recorded(clip, finder, 0.92))
         else:
-            yield trials.surest(clip, finder, 0.90)
+            yield trials.found(clip, finder, 0.90)
             large = Pose(options.pose, options.threads, SIZE_FOR_LARGE_PEOPLE)
             yield trials.one_person(clip, finder, None)
             yield trials.one_person(clip, Finder(large, options.output), 0.90)

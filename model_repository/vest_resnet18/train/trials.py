@@ -56,23 +56,27 @@ def recorded(clip, finder, required=None):
     return Trial.of(f"{clip.name}: as recorded, {clip.wears}", entries, required)
 
 
-def surest(clip, finder, required=None):
-    """The surest person of each frame in which somebody is found."""
+def surest(clip, finder):
+    """(frame, crop, label) of the surest person of each frame; the crop is None where nobody is found."""
     label = LABELS.index(clip.wears)
-    entries = []
     for index, frame, people in finder(clip):
-        if people:
-            entries.append((index, crop(frame, people[0].box)[:, :, ::-1], label))
+        yield index, crop(frame, people[0].box)[:, :, ::-1] if people else None, label
+
+
+def found(clip, finder, required=None):
+    """The surest person of each frame in which somebody is found."""
+    entries = [entry for entry in surest(clip, finder) if entry[1] is not None]
     return Trial.of(f"{clip.name}: as recorded, {clip.wears}", entries, required)
 
 
 def one_person(clip, finder, required=None):
-    """As `surest`, of a clip that has one person in every frame: a frame in which nobody is found is wrong."""
-    trial = surest(clip, finder, required)
-    frames = sum(1 for _ in clip.read())
+    """As `found`, of a clip that has one person in every frame: a frame in which nobody is found is wrong."""
+    frames = list(surest(clip, finder))
+    entries = [entry for entry in frames if entry[1] is not None]
     size = "×".join(map(str, finder.pose.size))
-    name = f"{clip.name}: every frame, {clip.wears}, people found at {size}"
-    return dataclasses.replace(trial, name=name, frames=frames, unseen=frames - trial.frames, pooled=True)
+    trial = Trial.of(f"{clip.name}: every frame, {clip.wears}, people found at {size}", entries, required)
+    trial.frames, trial.unseen, trial.pooled = len(frames), len(frames) - len(entries), True
+    return trial
 
 
 def painted(name, subjects, seed, required=None, each=3):
